@@ -1,0 +1,276 @@
+"""Clicks as a Points layer, and the overlays that answer them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .read import FloatArray, Picture
+from .results import KEY, identity_of, record_of
+from .space import set_visible
+
+ADD, REMOVE = "add", "remove"
+ROLES = (ADD, REMOVE)
+PROMPTS, OVERLAY = "prompts", "overlay"
+ROLE_COLORS = ("#2fbf4d", "#e04030")
+DOT = (9, 18)
+"""Least and largest size of a prompt on the screen."""
+MOST_OBJECTS = 15
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Clicks as the core takes them.
+
+    Parameters
+    ----------
+    points : ndarray, ``(n, 2)``
+        Rows and columns, inside the picture, one a pixel.
+    labels : ndarray of int, ``(n,)``
+        0 takes the pixel away from every object, 1..K gives it to one.
+    objects : tuple of int
+        The user's numbers of the K objects, ascending; there may be gaps.
+    outside : int
+        How many clicks lie outside the picture and were left out.
+    replaced : int
+        How many were left out because a later one on the same pixel says otherwise.
+    """
+
+    points: FloatArray
+    labels: NDArray[np.int64]
+    objects: tuple[int, ...] = ()
+    outside: int = 0
+    replaced: int = 0
+
+    @property
+    def key(self) -> tuple[bytes, bytes]:
+        """What tells two sets of clicks apart."""
+        return self.points.tobytes(), self.labels.tobytes()
+
+    def label_of(self, number: int) -> int | None:
+        """Label of one of the user's objects; None when it was not clicked on."""
+        return self.objects.index(number) + 1 if number in self.objects else None
+
+
+def add_prompts(viewer: Any, picture: Picture) -> Any:
+    """Add an empty Points layer for clicks over a picture, or find the one there is.
+
+    The layer is the user's: points can be moved, deleted, and their ``role`` and
+    ``object`` edited.
+
+    Returns
+    -------
+    napari.layers.Points
+    """
+    from napari.layers import Points
+
+    found = prompts_for(viewer, picture.layer)
+    if found is not None:
+        return found
+    active = viewer.layers.selection.active
+    layer = Points(
+        np.empty((0, 2)),
+        ndim=2,
+        name=f"{picture.name} · prompts",
+        property_choices={
+            "role": list(ROLES),
+            "object": np.arange(1, MOST_OBJECTS + 1),
+        },
+        face_color="role",
+        face_color_cycle=list(ROLE_COLORS),
+        border_color="white",
+        size=max(2.0, max(picture.shape) / 60),
+        canvas_size_limits=DOT,
+        metadata={KEY: {"kind": PROMPTS, "source_id": identity_of(picture.layer)}},
+        **picture.spatial,
+    )
+    viewer.layers.append(layer)
+    if active is not None and active in viewer.layers:
+        viewer.layers.selection.active = active
+    return layer
+
+
+def prompts_for(viewer: Any, image: Any) -> Any:
+    """Find the Points layer with the clicks on an image; None without one."""
+    wanted = {"kind": PROMPTS, "source_id": identity_of(image)}
+    return next((x for x in viewer.layers if record_of(x) == wanted), None)
+
+
+def next_click(layer: Any, role: str, number: int) -> None:
+    """Set role and object of points that are added from now on."""
+    layer.feature_defaults = {"role": role, "object": number}
+
+
+def add_click(layer: Any, point: tuple[float, float], role: str, number: int) -> None:
+    """Add one click; the points selected before stay as they are."""
+    layer.selected_data = set()
+    next_click(layer, role, number)
+    layer.add([point])
+    layer.selected_data = set()
+
+
+Snapshot = tuple[Any, tuple[str, ...], tuple[int, ...]]
+
+
+def snapshot_of(layer: Any) -> Snapshot:
+    """Copy a layer's points, roles and objects."""
+    if layer is None or len(layer.data) == 0:
+        return np.empty((0, 2)), (), ()
+    features = layer.features
+    data = np.array(layer.data, dtype=float)[:, -2:]
+    count = len(data)
+    roles = features["role"] if "role" in features else [ADD] * count
+    objects = features["object"] if "object" in features else [1] * count
+    return (
+        data,
+        tuple(REMOVE if str(role) == REMOVE else ADD for role in roles),
+        tuple(_number(value) for value in objects),
+    )
+
+
+def restore(layer: Any, snapshot: Snapshot) -> None:
+    """Put points, roles and objects back."""
+    import pandas
+
+    data, roles, objects = snapshot
+    layer.selected_data = set()
+    layer.data = data
+    layer.features = pandas.DataFrame(
+        {
+            "role": pandas.Categorical(list(roles), categories=list(ROLES)),
+            "object": np.array(objects, dtype=np.int64),
+        }
+    )
+
+
+def same_snapshot(one: Snapshot, other: Snapshot) -> bool:
+    """Compare two copies."""
+    return np.array_equal(one[0], other[0]) and one[1:] == other[1:]
+
+
+def prompts_of(snapshot: Snapshot, shape: tuple[int, int]) -> Prompts:
+    """Read clicks for a picture of some shape.
+
+    Clicks outside it are left out; of several on one pixel the last one counts.
+    """
+    data, roles, objects = snapshot
+    chosen: dict[tuple[int, int], tuple[Any, int]] = {}
+    outside = replaced = 0
+    for point, role, number in zip(data, roles, objects, strict=True):
+        pixel = pixel_at(point, shape)
+        if pixel is None:
+            outside += 1
+            continue
+        label = 0 if role == REMOVE else number
+        before = chosen.pop(pixel, None)
+        replaced += before is not None and before[1] != label
+        chosen[pixel] = (point, label)
+    points = np.array([point for point, _ in chosen.values()], np.float32)
+    numbers = np.array([number for _, number in chosen.values()], np.int64)
+    found = tuple(int(number) for number in np.unique(numbers[numbers > 0]))
+    labels = np.where(numbers > 0, np.searchsorted(found, numbers) + 1, 0)
+    return Prompts(points.reshape(-1, 2), labels, found, outside, replaced)
+
+
+def pixel_at(point: Any, shape: tuple[int, int]) -> tuple[int, int] | None:
+    """Pixel that a point (row, column) lies on; None outside the picture."""
+    if not np.isfinite(point).all():
+        return None
+    row, column = (int(np.floor(float(value) + 0.5)) for value in point)
+    inside = 0 <= row < shape[0] and 0 <= column < shape[1]
+    return (row, column) if inside else None
+
+
+def _number(value: Any) -> int:
+    """Number of an object, whatever was typed."""
+    try:
+        return min(max(int(float(value)), 1), MOST_OBJECTS)
+    except (TypeError, ValueError):
+        return 1
+
+
+# ---- overlays ---------------------------------------------------------------------------
+
+
+def show_overlay(
+    viewer: Any,
+    picture: Picture,
+    what: str,
+    alpha: FloatArray,
+    color: tuple[float, ...],
+    strength: float,
+) -> Any:
+    """Tint a region of a picture in a layer of its own, or update it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    picture : Picture
+    what : str
+        Tells several overlays of one picture apart; part of the layer's name.
+    alpha : ndarray, ``(h, w)``
+        At the picture's size or smaller.
+    color : tuple of float
+    strength : float
+        Opacity where alpha is 1.
+    """
+    from napari.layers import Image
+
+    from .space import place_in_space
+
+    data = np.empty((*alpha.shape, 4), np.uint8)
+    data[..., :3] = np.rint(np.array(color) * 255)
+    data[..., 3] = np.rint(np.clip(alpha, 0, 1) * (255 * strength))
+    layer = overlay_for(viewer, picture.layer, what)
+    place = place_in_space(picture.layer, (alpha.shape[0], alpha.shape[1]))
+    if layer is not None and layer.data.shape == data.shape:
+        layer.data = data
+        set_visible(layer, True)
+        return layer
+    if layer is not None:
+        viewer.layers.remove(layer)
+    active = viewer.layers.selection.active
+    layer = Image(
+        data,
+        rgb=True,
+        name=f"{picture.name} · {what}",
+        blending="translucent_no_depth",
+        contrast_limits=(0, 255),
+        metadata={KEY: _overlay_record(picture.layer, what)},
+        **place,
+    )
+    prompts = prompts_for(viewer, picture.layer)
+    above = len(viewer.layers) if prompts is None else viewer.layers.index(prompts)
+    viewer.layers.insert(above, layer)
+    if active is not None and active in viewer.layers:
+        viewer.layers.selection.active = active
+    return layer
+
+
+def overlay_for(viewer: Any, image: Any, what: str) -> Any:
+    """Find an overlay of an image; None without one."""
+    wanted = _overlay_record(image, what)
+    return next((x for x in viewer.layers if record_of(x) == wanted), None)
+
+
+def hide_overlay(viewer: Any, image: Any, what: str) -> None:
+    """Hide an overlay until it is shown again."""
+    layer = overlay_for(viewer, image, what)
+    if layer is not None:
+        set_visible(layer, False)
+
+
+def remove_overlays(viewer: Any, image: Any) -> None:
+    """Take all overlays of an image away."""
+    owner = identity_of(image)
+    for layer in list(viewer.layers):
+        record = record_of(layer) or {}
+        if record.get("kind") == OVERLAY and record.get("source_id") == owner:
+            viewer.layers.remove(layer)
+
+
+def _overlay_record(image: Any, what: str) -> dict[str, Any]:
+    return {"kind": OVERLAY, "what": what, "source_id": identity_of(image)}

@@ -1,0 +1,139 @@
+"""Ways to look at a result: on black, white or a checkerboard, its alpha, the original.
+
+A preview is one temporary layer. On white, say, it holds white where the object is not:
+added to the object's own light, that is the object composited on white.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .results import KEY, PREVIEW, identity_of, record_of, results_for
+from .show import limits_of
+from .space import place_in_space, set_visible
+
+VIEWS = ("result", "on black", "on white", "on checkerboard", "alpha", "original")
+CHECK = 16
+LIGHT, DARK = 204, 128
+
+
+def set_view(
+    viewer: Any, source: Any, kind: str, view: str, subject: list[int] | None = None
+) -> None:
+    """Show a result set in one of the `VIEWS`.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    source : napari Image layer
+        The image that the results came from.
+    kind : str
+        Kind of the results.
+    view : str
+        One of `VIEWS`.
+    subject : list of int, optional
+        Indices of the layers that are the object; all but the bottom one by default.
+    """
+    if view not in VIEWS:
+        raise ValueError(f"view={view!r} is not known; use one of {', '.join(VIEWS)}.")
+    results = results_for(viewer, source, kind)
+    if not results:
+        return
+    chosen = set(range(1, len(results)) if subject is None else subject)
+    if not chosen:
+        chosen = {0}
+    if view in ("result", "alpha", "original", "on black"):
+        remove_preview(viewer, source)
+    for index, layer in enumerate(results):
+        on = view == "result" or (view.startswith("on ") and index in chosen)
+        set_visible(layer, on)
+    set_visible(source, view == "original")
+    if view not in ("on white", "on checkerboard", "alpha"):
+        return
+    alphas = [np.asarray(results[index].data)[..., 3] for index in sorted(chosen)]
+    total = sum(_unit(alpha) for alpha in alphas)
+    picture = preview_rgba(np.clip(np.asarray(total), 0, 1), view)
+    show_preview(viewer, source, results, picture)
+
+
+def preview_rgba(alpha: NDArray[Any], view: str) -> NDArray[np.uint8]:
+    """Draw the temporary layer of a view, uint8 ``(H, W, 4)``, for additive blending."""
+    result = np.empty((*alpha.shape, 4), np.uint8)
+    level = np.rint(alpha * 255).astype(np.uint8)
+    if view == "alpha":
+        result[..., :3] = level[..., None]
+        result[..., 3] = 255
+        return result
+    result[..., :3] = 255
+    if view == "on checkerboard":
+        rows, columns = np.ogrid[: alpha.shape[0], : alpha.shape[1]]
+        light = (rows // CHECK + columns // CHECK) % 2 == 0
+        result[..., :3] = np.where(light, LIGHT, DARK)[..., None]
+    result[..., 3] = 255 - level
+    return result
+
+
+def remove_preview(viewer: Any, source: Any) -> None:
+    """Take the temporary layer of an image away."""
+    for layer in _previews(viewer, source):
+        viewer.layers.remove(layer)
+
+
+def _previews(viewer: Any, source: Any) -> list[Any]:
+    return [
+        layer
+        for layer in viewer.layers
+        if (record := record_of(layer)) is not None
+        and record["kind"] == PREVIEW
+        and record.get("source_id") == identity_of(source)
+    ]
+
+
+def _unit(alpha: NDArray[Any]) -> NDArray[np.float32]:
+    if alpha.dtype.kind == "f":
+        return alpha.astype(np.float32)
+    return (alpha / np.float32(np.iinfo(alpha.dtype).max)).astype(np.float32)
+
+
+def show_preview(
+    viewer: Any, source: Any, results: list[Any], data: NDArray[np.uint8]
+) -> None:
+    """Add the temporary layer below the results, or update it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    source : napari Image layer
+    results : list of napari layers
+        The result set that it belongs to, the bottom one first.
+    data : ndarray of uint8, ``(H, W, 3)`` or ``(H, W, 4)``
+    """
+    old = _previews(viewer, source)
+    if old and old[0].data.shape == data.shape:
+        old[0].data = data
+        set_visible(old[0], True)
+        return
+    remove_preview(viewer, source)
+    from napari.layers import Image
+
+    active = viewer.layers.selection.active
+    limits = limits_of(np.uint8)
+    if data.shape[-1] == 3:
+        scale = limits[1] / limits_of(results[0].data.dtype)[1]
+        low, high = results[0].contrast_limits
+        limits = (float(low) * scale, float(high) * scale)
+    layer = Image(
+        data,
+        rgb=True,
+        name=f"{source.name} · preview",
+        blending="additive",
+        contrast_limits=limits,
+        metadata={KEY: {"kind": PREVIEW, "source_id": identity_of(source)}},
+        **place_in_space(results[0]),
+    )
+    viewer.layers.insert(viewer.layers.index(results[0]), layer)
+    if active is not None and active in viewer.layers:
+        viewer.layers.selection.active = active

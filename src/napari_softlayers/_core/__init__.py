@@ -1,0 +1,1 @@
+"""Arrays in, soft layers out: the methods, without napari, Qt or files."""

@@ -1,0 +1,253 @@
+"""Trimap matting: layers from a picture and a trimap."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..compute import Run, choose_device
+from ..image import as_image
+from .trimap import as_trimap, layer_labels, trimap_from_mask, trimap_tolerance
+
+if TYPE_CHECKING:
+    from ..layers import SoftLayers
+    from .live import LiveMatte
+
+__all__ = [
+    "METHODS",
+    "LiveMatte",
+    "as_trimap",
+    "matte",
+    "solve_alphas",
+    "trimap_from_mask",
+    "trimap_tolerance",
+]
+
+#: The methods by name.
+METHODS = (
+    "closed_form",
+    "knn",
+    "information_flow",
+    "auto",
+    "adamatting",
+    "deep_propagation",
+)
+#: Those that look for mistakes in the trimap, and can do without any label.
+REPAIRING = ("auto", "adamatting")
+
+
+def __getattr__(name: str) -> Any:
+    """Load `LiveMatte` when it is first used: docks know the methods without it."""
+    if name == "LiveMatte":
+        from .live import LiveMatte
+
+        return LiveMatte
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def matte(
+    image: ArrayLike,
+    trimap: ArrayLike,
+    method: str = "closed_form",
+    *,
+    device: str = "auto",
+    run: Run | None = None,
+    initial: ArrayLike | None = None,
+    **options: Any,
+) -> SoftLayers:
+    """Layers of a picture from a trimap.
+
+    Parameters
+    ----------
+    image : array_like (H, W), (H, W, 3) or (H, W, 4)
+        The picture; see `as_image`.
+    trimap : array_like (H, W)
+        Labels: 0 unknown, 1..K one layer alone (1 background and 2 foreground in the
+        usual case). Classic trimaps (0, 128, 255 or 0, 0.5, 1) are recognised.
+    method : str
+        closed_form: Levin 2008, exact and fastest. knn: Chen 2013, also gathers
+        colours from far away. information_flow: Aksoy 2017, sharpest in hair and fur.
+        auto: forgives wrong labels, wide bands and scribbles, then solves as
+        closed_form. adamatting: a network (Cai 2019) that corrects the trimap.
+        deep_propagation: learned affinities (Wang 2018).
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where to compute.
+    run : Run, optional
+        Progress and cancel.
+    initial : array_like (K, H, W), optional
+        A matte to start from; the result is the same, sooner.
+    **options
+        Of the method; see the function of its name.
+
+    Returns
+    -------
+    SoftLayers
+        Kind "matte"; alphas (K, H, W) that sum to 1 and are exactly 0 or 1 where the
+        trimap is known. Methods "auto" and "adamatting" keep the trimap that they
+        repaired in ``extras["trimap"]``, with the labels of the one given.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When the picture, the trimap or a parameter do not fit.
+    Cancelled
+        When the run was cancelled.
+    """
+    from ..layers import SoftLayers
+
+    run = run or Run()
+    picture = as_image(image)
+    labels, present = _numbered(as_trimap(trimap, picture.shape[:2]), method)
+    alphas, extras = _solve(
+        picture, labels, method, device, run.part(0, 0.8), initial, options
+    )
+    if "trimap" in extras:
+        extras["trimap"] = np.array([0, *present], np.int32)[extras["trimap"]]
+    return SoftLayers.from_alphas(
+        picture,
+        alphas,
+        names=layer_names(present),
+        kind="matte",
+        parameters={"method": method, "device": device, **_filled_in(method, options)},
+        extras=extras,
+        device=device,
+        run=run.part(0.8, 1.0),
+    )
+
+
+def solve_alphas(
+    image: ArrayLike,
+    trimap: ArrayLike,
+    method: str = "closed_form",
+    *,
+    device: str = "auto",
+    run: Run | None = None,
+    initial: ArrayLike | None = None,
+    **options: Any,
+) -> NDArray[np.float32]:
+    """Only the alphas (K, H, W) of `matte`, without colours; same parameters."""
+    picture = as_image(image)
+    labels, _ = _numbered(as_trimap(trimap, picture.shape[:2]), method)
+    return _solve(picture, labels, method, device, run or Run(), initial, options)[0]
+
+
+def layer_names(present: list[int]) -> list[str]:
+    """Names of the layers for the labels of a trimap."""
+    if present == [1, 2]:
+        return ["background", "foreground"]
+    return [f"layer {label}" for label in present]
+
+
+def _numbered(
+    trimap: NDArray[np.int32], method: str
+) -> tuple[NDArray[np.int32], list[int]]:
+    """Labels without gaps; none at all is allowed where a network can guess."""
+    if method in REPAIRING and not trimap.any():
+        return trimap, [1, 2]
+    return layer_labels(trimap)
+
+
+def _solve(
+    picture: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    method: str,
+    device: str,
+    run: Run,
+    initial: ArrayLike | None,
+    options: dict[str, Any],
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Run the method on a checked picture and labels 1..K."""
+    from .system import one_hot
+
+    solver = _method(method)
+    options = _filled_in(method, options)
+    choose_device(device)
+    n_layers = int(labels.max()) or 2
+    if not (labels == 0).any():
+        warnings.warn(
+            "The trimap has no unknown pixels, so the layers are its labels; leave 0 "
+            "where the matte is to be found.",
+            UserWarning,
+            stacklevel=3,
+        )
+        extras = {"trimap": labels} if method in REPAIRING else {}
+        return one_hot(labels, n_layers), extras
+    run.check()
+    size = labels.shape
+    # A window needs three pixels each way; smaller pictures get their border repeated.
+    margin = [(0, max(0, 3 - side)) for side in size]
+    picture = np.pad(picture, [*margin, (0, 0)], mode="edge")
+    labels = np.pad(labels, margin, mode="edge")
+    first = _checked_initial(initial, (n_layers, *size), margin)
+    found = solver(picture, labels, device=device, run=run, initial=first, **options)
+    alphas, extras = found if isinstance(found, tuple) else (found, {})
+    inside = np.s_[: size[0], : size[1]]
+    extras = {name: value[inside] for name, value in extras.items()}
+    return np.ascontiguousarray(alphas[(..., *inside)]), extras
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """The function of a method: gives alphas, or alphas and a dict of pictures."""
+    if name == "closed_form":
+        from .closed_form import closed_form
+
+        return closed_form
+    if name == "knn":
+        from .knn import knn
+
+        return knn
+    if name == "information_flow":
+        from .information_flow import information_flow
+
+        return information_flow
+    if name == "auto":
+        from .auto import auto
+
+        return auto
+    if name == "adamatting":
+        from .adamatting import adamatting
+
+        return adamatting
+    if name == "deep_propagation":
+        from .deep_propagation import deep_propagation
+
+        return deep_propagation
+    raise ValueError(f"method={name!r} is not known; use one of {', '.join(METHODS)}.")
+
+
+def _filled_in(method: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Options of a method with its defaults."""
+    parameters = inspect.signature(_method(method)).parameters.values()
+    defaults = {
+        p.name: p.default
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and p.name not in ("device", "run", "initial")
+    }
+    unknown = sorted(set(options) - set(defaults))
+    if unknown:
+        raise TypeError(
+            f"method={method!r} has no parameter {', '.join(unknown)}; it has "
+            f"{', '.join(defaults)}."
+        )
+    return {**defaults, **options}
+
+
+def _checked_initial(
+    initial: ArrayLike | None,
+    shape: tuple[int, ...],
+    margin: list[tuple[int, int]],
+) -> NDArray[np.float32] | None:
+    if initial is None:
+        return None
+    first = np.asarray(initial, np.float32)
+    if first.shape != shape or not np.isfinite(first).all():
+        raise ValueError(
+            f"initial has shape {first.shape}; alphas of shape {shape} with finite "
+            "values are needed."
+        )
+    return np.pad(first, [(0, 0), *margin], mode="edge")

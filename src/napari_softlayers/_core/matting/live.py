@@ -1,0 +1,208 @@
+"""Closed-form mattes while a trimap is being painted."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from ..compute import Run
+from ..graph.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
+from ..image import as_image
+from ..solvers.live_two_level import LiveTwoLevel
+from ..solvers.pcg import pcg
+from .closed_form import two_level
+from .system import Labels, assemble, one_hot, spread
+from .trimap import as_trimap, layer_labels
+
+#: About so many blocks are factorised anew after every stroke.
+_BLOCKS = 2400
+
+
+class LiveMatte:
+    """A picture whose trimap is being painted.
+
+    Making one takes about a second for half a megapixel and costs about 800 bytes a
+    pixel; from then on only what a stroke has changed is computed again. Safe to be
+    called from several threads; calls wait for each other.
+
+    Parameters
+    ----------
+    image : array_like (H, W, 3)
+        The picture; see `as_image`.
+    eps : float
+        Regularisation of the window covariances.
+    tolerance : float
+        Relative residual of `solve`; see `closed_form`.
+    run : Run, optional
+        Progress and cancel.
+
+    Examples
+    --------
+    >>> live = LiveMatte(image)  # doctest: +SKIP
+    >>> live.preview(trimap)  # at once, a few per cent off  # doctest: +SKIP
+    >>> live.solve(trimap)  # the final matte, starts from it  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        image: ArrayLike,
+        *,
+        eps: float = EPSILON,
+        tolerance: float = 1e-4,
+        run: Run | None = None,
+    ) -> None:
+        run = run or Run()
+        picture = as_image(image)
+        self._shape = picture.shape[:2]
+        self._margin = [(0, max(0, 3 - side)) for side in self._shape]
+        picture = np.pad(picture, [*self._margin, (0, 0)], mode="edge")
+        self._picture = picture
+        size = picture.shape[:2]
+        self._tolerance = tolerance
+        everywhere = np.ones(size, bool)
+        stencil = laplacian_stencil(picture, everywhere, eps, run=run.part(0, 0.5))
+        self._matrix = _whole_matrix(stencil, size)
+        side = max(4, round(np.sqrt(stencil.shape[1] / _BLOCKS)))
+        grid = (-(-size[0] // side), -(-size[1] // side))
+        rows, columns = np.indices(size).reshape(2, -1)
+        colors = picture.reshape(-1, 3)
+        self._preconditioner = LiveTwoLevel(
+            self._matrix,
+            rows // side * grid[1] + columns // side,
+            grid,
+            np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1),
+            run=run.part(0.5, 1),
+        )
+        self._alphas: NDArray[np.floating[Any]] | None = None
+        self._present: list[int] = []
+        self._lock = threading.Lock()
+
+    def preview(
+        self, trimap: ArrayLike, run: Run | None = None
+    ) -> NDArray[np.floating[Any]]:
+        """Give a matte at once: the last one with a coarse correction.
+
+        Parameters
+        ----------
+        trimap : array_like (H, W)
+            Labels, or a classic trimap; see `as_trimap`.
+        run : Run, optional
+            Cancel.
+
+        Returns
+        -------
+        float32 array (K, H, W)
+            In [0, 1], summing to 1, and right where the trimap is known.
+
+        Raises
+        ------
+        ValueError
+            When the trimap does not fit or has fewer than two labels.
+        """
+        with self._lock:
+            labels = self._checked(trimap)
+            return self._finished(self._corrected(labels, run or Run()), labels)
+
+    def solve(
+        self, trimap: ArrayLike, run: Run | None = None
+    ) -> NDArray[np.floating[Any]]:
+        """Give the final matte, from the last one on; parameters as in `preview`."""
+        run = run or Run()
+        with self._lock:
+            labels = self._checked(trimap)
+            alphas = self._corrected(labels, run)
+            free = self._preconditioner.free
+            narrow = np.count_nonzero(free) < len(free) / 2
+            solver = self._solved_band if narrow else self._solved
+            self._alphas = alphas.copy()
+            self._alphas[free] = solver(alphas, labels, run)
+            return self._finished(self._alphas, labels)
+
+    def _solved(
+        self, alphas: NDArray[np.floating[Any]], labels: Labels, run: Run
+    ) -> NDArray[np.floating[Any]]:
+        """Solution at the unknown pixels, with the preconditioner that is there."""
+        free = self._preconditioner.free[:, None]
+        found = pcg(
+            lambda vectors: (self._matrix @ vectors) * free,
+            -(self._matrix @ np.where(free, 0, alphas)) * free,
+            self._preconditioner,
+            alphas * free,
+            tolerance=self._tolerance,
+            run=run,
+        )
+        return found.solution[free[:, 0]]
+
+    def _solved_band(
+        self, alphas: NDArray[np.floating[Any]], labels: Labels, run: Run
+    ) -> NDArray[np.floating[Any]]:
+        """The same where little is unknown: with smaller blocks on a smaller system."""
+        free = self._preconditioner.free
+        if not free.any():
+            return alphas[free]
+        rows = self._matrix.data.reshape(-1, 25)[free].T
+        system = assemble([(0, rows)], labels)
+        found = pcg(
+            lambda vectors: system.matrix @ vectors,
+            system.right,
+            two_level(self._picture, system, run=run.part(0, 0.5)),
+            alphas[free],
+            tolerance=self._tolerance,
+            run=run.part(0.5, 1),
+        )
+        return found.solution
+
+    def _checked(self, trimap: ArrayLike) -> Labels:
+        """Labels 1..K of a trimap of the picture's size; forgets what does not fit."""
+        labels, present = layer_labels(as_trimap(trimap, self._shape))
+        if present != self._present:
+            self._alphas, self._present = None, present
+        if any(after for _, after in self._margin):
+            labels = np.pad(labels, self._margin, mode="edge")
+        return labels
+
+    def _corrected(self, labels: Labels, run: Run) -> NDArray[np.floating[Any]]:
+        """The last alphas (n, K - 1) with the trimap imposed, coarsely corrected."""
+        flat = labels.ravel()
+        self._preconditioner.set_free(flat == 0, run)
+        known = one_hot(labels, len(self._present))[:-1].reshape(-1, flat.size).T
+        last = 0 if self._alphas is None else self._alphas
+        free = self._preconditioner.free[:, None]
+        alphas = np.where(free, last, known).astype(np.float64)
+        residual = -(self._matrix @ alphas) * free
+        self._alphas = alphas + self._preconditioner.coarse_solve(residual)
+        return self._alphas
+
+    def _finished(
+        self, alphas: NDArray[np.floating[Any]], labels: Labels
+    ) -> NDArray[np.floating[Any]]:
+        unknown = labels == 0
+        if not unknown.any():
+            warnings.warn(
+                "The trimap has no unknown pixels, so the layers are its labels.",
+                UserWarning,
+                stacklevel=3,
+            )
+        layers = spread(alphas[unknown.ravel()], unknown, labels)
+        return np.ascontiguousarray(layers[:, : self._shape[0], : self._shape[1]])
+
+
+def _whole_matrix(
+    stencil: NDArray[np.floating[Any]], size: tuple[int, int]
+) -> sparse.csr_matrix:
+    """Sparse matrix with twenty-five entries in every row, zeros among them."""
+    count = size[0] * size[1]
+    own = np.arange(count, dtype=np.int32)
+    offsets = np.array([dy * size[1] + dx for dy, dx in NEIGHBOURS], np.int32)
+    columns = own[:, None] + offsets
+    np.clip(columns, 0, count - 1, out=columns)
+    pointers = np.arange(0, 25 * count + 1, 25, dtype=np.int32)
+    values = np.ascontiguousarray(stencil.T)
+    return sparse.csr_matrix(
+        (values.ravel(), columns.ravel(), pointers), shape=(count, count)
+    )

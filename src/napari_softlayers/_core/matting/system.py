@@ -1,0 +1,168 @@
+"""The linear system of a matte: only the unknown pixels are unknowns.
+
+With the matting Laplacian L split in unknown (U) and known (K) pixels, the matte is the
+solution of ``L_UU a_U = -L_UK a_K``: what the trimap says holds exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..compute import Run
+from ..graph.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
+
+Labels = NDArray[np.integer[Any]]
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class System:
+    """``matrix @ alphas = right`` over the unknown pixels in raster order.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_matrix (n, n)
+        The Laplacian among unknown pixels, in float64: see `laplacian_stencil`.
+    right : array (n, K - 1)
+        What the known pixels add, for all layers but the last (which is what is left).
+    unknown : bool array (H, W)
+        The n unknown pixels.
+    """
+
+    matrix: sparse.csr_matrix
+    right: Floats
+    unknown: NDArray[np.bool_]
+
+
+def laplacian_system(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    *,
+    eps: float = EPSILON,
+    run: Run | None = None,
+) -> System:
+    """Assemble the closed-form system of a labelled picture.
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+        Colours in [0, 1].
+    labels : int array (H, W)
+        0 unknown, 1..K known.
+    eps : float
+        Regularisation of the window covariances.
+    run : Run, optional
+        Progress and cancel.
+    """
+    return assemble(stencil_strips(picture, labels == 0, eps, run=run), labels)
+
+
+def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
+    """Make a system of the rows of the Laplacian at the unknown pixels.
+
+    Parameters
+    ----------
+    strips : iterable of (int, array (25, m))
+        See `stencil_strips`; together all n unknown pixels.
+    labels : int array (H, W)
+        0 unknown, 1..K known.
+    """
+    unknown = labels == 0
+    flat, offsets, width = _padded_positions(unknown)
+    count, n_layers = len(flat), int(labels.max())
+    # Numbers of the unknown pixels on a grid with a margin, minus one elsewhere.
+    number = np.full((unknown.shape[0] + 4) * width, -1, np.int32)
+    number[flat] = np.arange(count, dtype=np.int32)
+    padded = np.pad(labels, 2).ravel()
+    right = np.zeros((count, n_layers - 1))
+    # The ends of these arrays are never touched, so they take no memory.
+    data, indices = np.empty(25 * count), np.empty(25 * count, np.int32)
+    pointers = np.zeros(count + 1, np.int32)
+    filled = 0
+    for start, stencil in strips:
+        rows = slice(start, start + stencil.shape[1])
+        values = np.ascontiguousarray(stencil.T)
+        columns = number[flat[rows, None] + offsets]
+        among = columns >= 0
+        _add_known_part(right[rows], values, among, padded, flat[rows], offsets)
+        per_row = np.count_nonzero(among, axis=1)
+        stop = filled + int(per_row.sum())
+        data[filled:stop], indices[filled:stop] = values[among], columns[among]
+        pointers[start + 1 : start + 1 + len(per_row)] = filled + np.cumsum(per_row)
+        filled = stop
+    matrix = sparse.csr_matrix(
+        (data[:filled], indices[:filled], pointers), shape=(count, count)
+    )
+    return System(matrix, right, unknown)
+
+
+def spread(
+    values: NDArray[np.floating[Any]], unknown: NDArray[np.bool_], labels: Labels
+) -> NDArray[np.float32]:
+    """Put a solution and the known labels together as layers on the simplex.
+
+    Parameters
+    ----------
+    values : array (n, K - 1)
+        Solution for all layers but the last.
+    unknown : bool array (H, W)
+        The n unknown pixels.
+    labels : int array (H, W)
+        1..K where known.
+
+    Returns
+    -------
+    float32 array (K, H, W)
+        In [0, 1], summing to 1.
+    """
+    layers = np.empty((values.shape[1] + 1, len(values)), np.float32)
+    layers[:-1] = values.T
+    layers[-1] = 1 - layers[:-1].sum(axis=0)
+    # The parts above zero of numbers that sum to one sum to one at least.
+    np.clip(layers, 0, 1, out=layers)
+    layers /= layers.sum(axis=0)
+    alphas = one_hot(labels, len(layers))
+    alphas[:, unknown] = layers
+    return alphas
+
+
+def one_hot(labels: Labels, n_layers: int) -> NDArray[np.float32]:
+    """Labels 1..K as layers (K, H, W) of zeros and ones."""
+    numbers = np.arange(1, n_layers + 1)[:, None, None]
+    return (labels[None] == numbers).astype(np.float32)
+
+
+def _add_known_part(
+    right: Floats,
+    values: Floats,
+    among: NDArray[np.bool_],
+    padded: Labels,
+    flat: NDArray[np.int32],
+    offsets: NDArray[np.int32],
+) -> None:
+    """Right-hand sides ``-L_UK a_K`` (n, K - 1), in place, where a known one is near."""
+    near = np.flatnonzero(~among.all(axis=1))
+    around = padded[flat[near, None] + offsets]
+    weights = values[near]
+    for k in range(right.shape[1]):
+        right[near, k] = -(weights * (around == k + 1)).sum(axis=1)
+
+
+def _padded_positions(
+    unknown: NDArray[np.bool_],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+    """Flat positions of the unknown pixels on a grid with a margin of two pixels.
+
+    Also the offsets of the twenty-five neighbours there, and the width of that grid.
+    """
+    width = unknown.shape[1] + 4
+    rows, columns = np.nonzero(unknown)
+    offsets = np.array([dy * width + dx for dy, dx in NEIGHBOURS], np.int32)
+    flat = (rows + 2) * width + columns + 2
+    return flat.astype(np.int32), offsets, width

@@ -1,0 +1,83 @@
+"""Building blocks that the matting networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class SubPixel(nn.Sequential):
+    """Twice the resolution: 1x1 convolution to four times the channels, unfolded."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(
+            nn.Conv2d(before, 4 * after, 1, bias=False),
+            nn.PixelShuffle(2),
+            nn.BatchNorm2d(after),
+            nn.ReLU(inplace=True),
+        )
+
+
+class GlobalConvolution(nn.Module):
+    """A k x k convolution as the sum of k x 1 then 1 x k and 1 x k then k x 1."""
+
+    def __init__(self, before: int, after: int, kernel: int) -> None:
+        super().__init__()
+        tall, wide = (kernel, 1), (1, kernel)
+        inner = min(before, after)
+        self.paths = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(before, inner, one, padding="same", bias=False),
+                nn.Conv2d(inner, after, two, padding="same", bias=False),
+            )
+            for one, two in ((tall, wide), (wide, tall))
+        )
+        self.norm = nn.BatchNorm2d(after)
+
+    def forward(self, values: Tensor) -> Tensor:
+        total: Tensor = self.norm(self.paths[0](values) + self.paths[1](values))
+        return total
+
+
+class Residual(nn.Module):
+    """A basic or bottleneck residual block."""
+
+    def __init__(self, before: int, after: int, stride: int, bottleneck: bool) -> None:
+        super().__init__()
+        if bottleneck:
+            inner = after // 4
+            self.path = nn.Sequential(
+                convolution(before, inner, 1),
+                convolution(inner, inner, 3, stride),
+                convolution(inner, after, 1, relu=False),
+            )
+        else:
+            self.path = nn.Sequential(
+                convolution(before, after, 3, stride),
+                convolution(after, after, relu=False),
+            )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or before != after:
+            self.shortcut = convolution(before, after, 1, stride, relu=False)
+
+    def start_as_identity(self) -> None:
+        """Begin with the shortcut alone: the last scale is zero."""
+        last = self.path[-1]
+        if isinstance(last, nn.Sequential):
+            nn.init.zeros_(last[1].weight)  # type: ignore[arg-type]
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.relu(self.path(values) + self.shortcut(values))
+
+
+def convolution(
+    before: int, after: int, kernel: int = 3, stride: int = 1, relu: bool = True
+) -> nn.Sequential:
+    """Convolution, batch normalisation and, if wanted, ReLU."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(after),
+    ]
+    if relu:
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)

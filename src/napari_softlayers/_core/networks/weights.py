@@ -1,0 +1,216 @@
+"""Weights of the networks: one safetensors file holds a network whole.
+
+The file's metadata name the kind of network and the sizes it was built with, so that a
+file is all that is needed to get the network back. Shipped files lie in the folder
+``weights`` of the package and are called ``<kind>-<preset>.safetensors``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+#: Kind of network -> module beside this one, its configuration and its network class.
+#: The network class is called with the configuration alone.
+NETWORKS: dict[str, tuple[str, str, str]] = {
+    "features": ("features", "FeatureConfig", "FeatureNetwork"),
+    "palette": ("palette", "PaletteConfig", "PaletteNetwork"),
+    "adamatting": ("adamatting", "AdaMattingConfig", "AdaMatting"),
+    "deep_propagation": (
+        "deep_propagation",
+        "DeepPropagationConfig",
+        "DeepPropagation",
+    ),
+}
+
+FOLDER = Path(__file__).resolve().parents[2] / "weights"
+
+
+def shipped_weights() -> dict[str, Path]:
+    """Weights that come with the package: name -> file."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
+
+
+def find_weights(name: str | Path) -> Path:
+    """The file that a name or a path means.
+
+    Parameters
+    ----------
+    name : str or Path
+        A kind (``"features"``, which is ``"features-compact"``), the name of a shipped
+        file, or the path of a safetensors file.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is not a safetensors file.
+    """
+    shipped = shipped_weights()
+    for key in (str(name), f"{name}-compact"):
+        if key in shipped:
+            return shipped[key]
+    path = Path(name).expanduser()
+    known = ", ".join(shipped) or "none"
+    if not path.is_file():
+        raise ValueError(
+            f"there are no weights {str(name)!r}: neither a file nor one of the "
+            f"shipped weights ({known})"
+        )
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"{path} is not a .safetensors file; weights are read from safetensors "
+            "only, since other formats can run code"
+        )
+    return path
+
+
+def describe_weights(name: str | Path) -> dict[str, Any]:
+    """What a weights file says of itself.
+
+    Returns
+    -------
+    dict
+        ``network`` (the kind), ``config`` and ``about`` (data, steps, figures).
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, broken, or was not written by :func:`save_network`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = find_weights(name)
+    try:
+        with safe_open(str(path), "pt") as opened:
+            metadata = opened.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is no readable safetensors file: {error}") from error
+    if "network" not in metadata or "config" not in metadata:
+        raise ValueError(
+            f"{path} does not say which network it belongs to; weights must be written "
+            "by 'napari-softlayers train' or save_network()"
+        )
+    return {
+        "network": metadata["network"],
+        "config": json.loads(metadata["config"]),
+        "about": json.loads(metadata.get("about", "{}")),
+    }
+
+
+def save_network(
+    path: str | Path,
+    kind: str,
+    network: nn.Module,
+    config: Any = None,
+    about: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a network as one safetensors file.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        A key of :data:`NETWORKS`.
+    network : torch.nn.Module
+        Kernels are stored as float16, vectors (biases, batch statistics) as float32.
+    config : dataclass, optional
+        What the network was built with; ``network.config`` if not given.
+    about : mapping, optional
+        Anything that JSON can hold: data, steps, figures.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    from safetensors.torch import save_file
+
+    _entry(kind)
+    config = network.config if config is None else config
+    if not is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"config must be a dataclass instance, not {type(config)}")
+    tensors = {}
+    for key, value in network.state_dict().items():
+        kept = value.detach().cpu()
+        if kept.is_floating_point():
+            kept = kept.half() if kept.ndim > 1 else kept.float()
+        tensors[key] = kept.contiguous()
+    metadata = {
+        "network": kind,
+        "config": json.dumps(asdict(config)),
+        "about": json.dumps(dict(about or {})),
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, str(path), metadata)
+    return path
+
+
+def load_network(
+    name: str | Path,
+    device: torch.device | str = "cpu",
+    kind: str | None = None,
+) -> nn.Module:
+    """A trained network, ready for inference.
+
+    Parameters
+    ----------
+    name : str or Path
+        See :func:`find_weights`.
+    device : torch.device or str
+    kind : str, optional
+        The kind that is needed; another one in the file is an error.
+
+    Returns
+    -------
+    torch.nn.Module
+        In evaluation mode, float32, without gradients. The same object for the same
+        unchanged file and device, so treat it as read-only.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it is not one of this project's, holds another kind of
+        network, or its tensors do not fit the sizes that it names.
+    """
+    path = find_weights(name)
+    found = describe_weights(path)["network"]
+    if kind is not None and found != kind:
+        raise ValueError(f"{path} holds a network of kind {found!r}, not {kind!r}")
+    return _load(path, path.stat().st_mtime_ns, str(torch.device(device)))
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, changed: int, device: str) -> nn.Module:
+    from safetensors.torch import load_file
+
+    about = describe_weights(path)
+    module, config_name, network_name = _entry(about["network"])
+    contents = import_module(f".{module}", __package__)
+    try:
+        config = getattr(contents, config_name)(**about["config"])
+        with torch.random.fork_rng(devices=[]):  # first weights are thrown away
+            network: nn.Module = getattr(contents, network_name)(config)
+        tensors = load_file(str(path))
+        network.load_state_dict({k: v.float() for k, v in tensors.items()})
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} does not fit the network {about['network']!r} of this version: "
+            f"{error}"
+        ) from error
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _entry(kind: str) -> tuple[str, str, str]:
+    if kind not in NETWORKS:
+        known = ", ".join(NETWORKS)
+        raise ValueError(f"{kind!r} is no kind of network; known are {known}")
+    return NETWORKS[kind]

@@ -1,0 +1,213 @@
+"""Palette layers: a picture as a few nearly single-coloured soft layers.
+
+The three stages of Akimoto et al., "Fast Soft Color Segmentation" (CVPR 2020), each of
+which can be used alone: palette selection, alphas and their processing, residues.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_softlayers._core.compute import Run, choose_device
+from napari_softlayers._core.image import as_image
+from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.palette.decomposer import METHODS, Decomposer, Processing
+from napari_softlayers._core.palette.intersect import intersect
+from napari_softlayers._core.palette.masks import Masks, as_masks
+from napari_softlayers._core.palette.names import hex_name
+from napari_softlayers._core.palette.recolor import Recolorer, recolor
+from napari_softlayers._core.palette.residues import exact_residues
+from napari_softlayers._core.palette.selection import check_colors, select_palette
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "METHODS",
+    "Recolorer",
+    "exact_residues",
+    "hex_name",
+    "intersect",
+    "palette_alphas",
+    "palette_layers",
+    "process_alphas",
+    "recolor",
+    "select_palette",
+]
+
+FloatArray = NDArray[np.float32]
+
+
+def palette_layers(
+    image: Any,
+    palette: int | str | ArrayLike = 6,
+    method: str = "mixture",
+    *,
+    selection: str = "kmeans",
+    smoothing: float = 1.0,
+    mask: Masks | None = None,
+    processing: Processing | None = None,
+    locked: ArrayLike | None = None,
+    weights: str | Path | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    run: Run | None = None,
+) -> SoftLayers:
+    """Take a picture apart into soft layers of nearly one colour each.
+
+    Parameters
+    ----------
+    image : array_like, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
+    palette : int from 2 to 12, "auto" or array_like ``(K, 3)``
+        Number of colours, or the colours themselves in [0, 1]. Equal colours become
+        one layer; the order of the colours changes nothing but the order of the layers.
+    method : {"mixture", "lookup", "network"}
+        "mixture": the best mixture of up to three palette colours at each pixel.
+        "lookup": the same, interpolated in a table of 33^3 colours: for previews while
+        a colour is dragged. "network": a trained network sees the neighbourhood too.
+    selection : {"kmeans", "hull"}
+        How the colours are chosen; see `select_palette`.
+    smoothing : float
+        Strength of the guided filter on the alphas; 0 switches it off.
+    mask : array_like ``(K, H, W)`` or dict of int to ``(H, W)``, optional
+        In [0, 1], multiplied with the alphas of each layer (Fig. 10). A dict names only
+        some layers by their place in the palette.
+    processing : callable, optional
+        Gets the alphas ``(K, H, W)`` and gives back others of the same shape; negative
+        values are cut and the sum is brought back to one.
+    locked : array_like, ``(L, 3)``, optional
+        Colours that the palette must hold; they come first.
+    weights : str or Path, optional
+        Weights for "network": a safetensors file, for example an imported checkpoint.
+        The ones that come with the package by default.
+    seed : int
+    device : str or torch.device
+    run : Run, optional
+        Progress and cancelling.
+
+    Returns
+    -------
+    SoftLayers
+        Of kind "palette"; ``extras["palette"]`` holds the colours ``(K, 3)``.
+
+    Raises
+    ------
+    ValueError
+        When the palette, the masks or the result of `processing` do not fit.
+
+    References
+    ----------
+    Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
+    """
+    run = run or Run()
+    picture = as_image(image)
+    run.step(0, "Choosing the palette")
+    colors = select_palette(
+        picture, palette, selection=selection, locked=locked, seed=seed
+    )
+    asked = _asked_colors(palette, locked)
+    masks = as_masks(mask, colors if asked is None else asked, picture)
+    decompose = Decomposer(
+        colors,
+        method,
+        choose_device(device),
+        smoothing=smoothing,
+        processing=processing,
+        weights=weights,
+    )
+    alphas, residues = decompose(picture, masks, run)
+    parameters = {
+        "palette": colors.tolist(),
+        "method": method,
+        "smoothing": float(smoothing),
+        "seed": int(seed),
+    }
+    return SoftLayers(
+        alphas,
+        residues,
+        [hex_name(color) for color in colors],
+        "palette",
+        parameters,
+        {"palette": colors},
+        picture,
+    )
+
+
+def palette_alphas(
+    picture: FloatArray,
+    palette: FloatArray,
+    method: str = "mixture",
+    *,
+    weights: str | Path | None = None,
+    device: str | torch.device = "auto",
+    run: Run | None = None,
+) -> FloatArray:
+    """Alphas of given, distinct palette colours, before any processing.
+
+    Parameters
+    ----------
+    picture : ndarray of float32, ``(H, W, 3)``
+    palette : ndarray of float32, ``(K, 3)``
+    method, weights, device, run
+        See `palette_layers`.
+
+    Returns
+    -------
+    ndarray of float32, ``(K, H, W)``
+        In [0, 1], summing to 1, in the order of the palette.
+    """
+    decompose = Decomposer(palette, method, choose_device(device), weights=weights)
+    return decompose.alphas(picture, run or Run())
+
+
+def process_alphas(
+    picture: FloatArray,
+    alphas: FloatArray,
+    palette: FloatArray,
+    *,
+    smoothing: float = 1.0,
+    masks: FloatArray | None = None,
+    processing: Processing | None = None,
+    device: str | torch.device = "auto",
+    run: Run | None = None,
+) -> FloatArray:
+    """Smooth, mask and change alphas, so that they still sum to one.
+
+    Parameters
+    ----------
+    picture : ndarray of float32, ``(H, W, 3)``
+    alphas : ndarray of float32, ``(K, H, W)``
+    palette : ndarray of float32, ``(K, 3)``
+    smoothing, processing, device, run
+        See `palette_layers`.
+    masks : ndarray of float32, ``(K, H, W)``, optional
+
+    Returns
+    -------
+    ndarray of float32, ``(K, H, W)``
+        In [0, 1], summing to 1.
+    """
+    decompose = Decomposer(
+        palette,
+        "mixture",
+        choose_device(device),
+        smoothing=smoothing,
+        processing=processing,
+    )
+    return decompose.process(picture, alphas, masks, run or Run())
+
+
+def _asked_colors(
+    palette: int | str | ArrayLike, locked: ArrayLike | None
+) -> NDArray[np.float64] | None:
+    """The user's own colours before equal ones are merged, None if there are none."""
+    if isinstance(palette, (str, int, np.integer)):
+        return None
+    colors = check_colors(palette)
+    if locked is None:
+        return colors
+    return np.concatenate([check_colors(locked, "locked"), colors])

@@ -1,0 +1,160 @@
+"""Pictures -> alphas and residues for one palette: stages two and three."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_softlayers._core.alphas import simplex
+from napari_softlayers._core.compute import Run, with_cpu_fallback
+from napari_softlayers._core.palette.mixture import LookupTable, Mixture
+from napari_softlayers._core.palette.processing import (
+    apply_masks,
+    refine,
+    smooth,
+)
+from napari_softlayers._core.palette.residues import exact_residues
+
+FloatArray = NDArray[np.float32]
+Processing = Callable[[FloatArray], FloatArray]
+
+METHODS = ("mixture", "lookup", "network")
+
+
+class Decomposer:
+    """One palette and one choice of method, for any number of pictures.
+
+    Computes with the colours in an order of its own, so that the order of the palette
+    changes nothing but the order of the layers.
+
+    Parameters
+    ----------
+    palette : ndarray of float32, ``(K, 3)``
+        Distinct colours in [0, 1].
+    method : {"mixture", "lookup", "network"}
+    smoothing : float
+    processing : callable, optional
+    weights : str or Path, optional
+    device : torch.device
+        See `palette_layers` for all of them.
+    """
+
+    def __init__(
+        self,
+        palette: FloatArray,
+        method: str,
+        device: torch.device,
+        *,
+        smoothing: float = 1.0,
+        processing: Processing | None = None,
+        weights: str | Path | None = None,
+    ) -> None:
+        if method not in METHODS:
+            raise ValueError(
+                f"method={method!r} is not known; use one of {', '.join(METHODS)}."
+            )
+        if not 0 <= smoothing < np.inf:
+            raise ValueError(
+                f"smoothing={smoothing} came; a number from 0 up is needed."
+            )
+        self.method = method
+        self.device = device
+        self.smoothing = float(smoothing)
+        self.processing = processing
+        self.weights = weights
+        self.order = np.lexsort(palette.T[::-1])
+        self.places = np.argsort(self.order)
+        self.palette = np.ascontiguousarray(palette[self.order])
+        self._tables: dict[torch.device, Mixture | LookupTable] = {}
+
+    def __call__(
+        self, picture: FloatArray, masks: FloatArray | None, run: Run
+    ) -> tuple[FloatArray, FloatArray]:
+        """Alphas ``(K, H, W)`` and colours ``(K, H, W, 3)`` of a picture ``(H, W, 3)``."""
+
+        def compute(device: torch.device) -> tuple[FloatArray, FloatArray]:
+            planes = to_planes(picture, device)
+            stack = self._raw(planes, run.part(0, 0.4))
+            stack = self._processed(planes, stack, masks, run.part(0.4, 0.8))
+            colors = exact_residues(
+                planes,
+                stack,
+                self._colors(device),
+                run.part(0.8, 1),
+                self.order.tolist(),
+            )
+            return self._given_order(stack), colors
+
+        return with_cpu_fallback(compute, self.device)
+
+    def alphas(self, picture: FloatArray, run: Run) -> FloatArray:
+        """Alphas ``(K, H, W)`` before any processing."""
+        return self._given_order(self._raw(to_planes(picture, self.device), run))
+
+    def process(
+        self,
+        picture: FloatArray,
+        alphas: FloatArray,
+        masks: FloatArray | None,
+        run: Run,
+    ) -> FloatArray:
+        """Smoothed, bounded, masked alphas ``(K, H, W)`` that sum to one."""
+        stack = torch.from_numpy(alphas[self.order]).to(self.device)
+        planes = to_planes(picture, self.device)
+        return self._given_order(self._processed(planes, stack, masks, run))
+
+    def _raw(self, planes: torch.Tensor, run: Run) -> torch.Tensor:
+        if self.method == "network":
+            from napari_softlayers._core.networks.palette import network_alphas
+
+            return network_alphas(planes, self.palette, self.weights, run)
+        device = planes.device
+        if device not in self._tables:
+            kind = Mixture if self.method == "mixture" else LookupTable
+            self._tables[device] = kind(self.palette, device)
+        return self._tables[device].alphas(planes, run)
+
+    def _processed(
+        self,
+        planes: torch.Tensor,
+        alphas: torch.Tensor,
+        masks: FloatArray | None,
+        run: Run,
+    ) -> torch.Tensor:
+        palette = self._colors(planes.device)
+        alphas = smooth(planes, alphas, self.smoothing, run.part(0, 0.7))
+        alphas = refine(planes, alphas, palette, run.part(0.7, 1))
+        if masks is not None:
+            given = torch.from_numpy(masks[self.order]).to(planes.device)
+            alphas = apply_masks(planes, alphas, given, palette)
+        if self.processing is not None:
+            changed = self._by_user(self.processing, self._given_order(alphas))
+            alphas = torch.from_numpy(changed[self.order]).to(planes.device)
+        return alphas
+
+    @staticmethod
+    def _by_user(processing: Processing, alphas: FloatArray) -> FloatArray:
+        """What the user's function makes of the alphas, checked and summing to one."""
+        shape = alphas.shape
+        changed = np.asarray(processing(alphas), dtype=np.float32)
+        if changed.shape != shape:
+            raise ValueError(
+                f"processing gave an array of shape {changed.shape}; alphas of shape "
+                f"{shape} came in and must come out."
+            )
+        return simplex(changed)
+
+    def _colors(self, device: torch.device) -> torch.Tensor:
+        return torch.from_numpy(self.palette).to(device)
+
+    def _given_order(self, stack: torch.Tensor) -> FloatArray:
+        return stack[torch.from_numpy(self.places).to(stack.device)].cpu().numpy()
+
+
+def to_planes(picture: FloatArray, device: torch.device) -> torch.Tensor:
+    """Picture ``(H, W, 3)`` -> tensor ``(3, H, W)`` on the device."""
+    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device)

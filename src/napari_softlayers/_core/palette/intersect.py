@@ -1,0 +1,105 @@
+"""Semantic segments x palette layers: the red of the car, apart from the roof's."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_softlayers._core.colors import project_exact
+from napari_softlayers._core.compute import Run
+from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.palette.recolor import layer_palette
+
+FloatArray = NDArray[np.float32]
+
+EMPTY = 1e-3  # share of the picture below which a pair is dropped
+
+
+def intersect(
+    segments: SoftLayers,
+    palette: SoftLayers,
+    *,
+    empty: float = EMPTY,
+    run: Run | None = None,
+) -> SoftLayers:
+    """Cut each palette layer along the segments.
+
+    Parameters
+    ----------
+    segments, palette : SoftLayers
+        Two decompositions of the same picture.
+    empty : float
+        Pairs that cover a smaller share of the picture are dropped and their light goes
+        to the segment's largest pair, so that nothing crosses a segment's edge.
+    run : Run, optional
+
+    Returns
+    -------
+    SoftLayers
+        Of kind "palette": alphas ``a_s a_p``, named "segment · colour", with an exact
+        sum. ``extras["palette"]`` holds the palette colour of each layer and
+        ``extras["pairs"]`` the two indices, so that `recolor` works on them.
+
+    Raises
+    ------
+    ValueError
+        When the two are of different size or of different pictures.
+    """
+    run = run or Run()
+    _check_same_picture(segments, palette)
+    if not 0 <= empty < 1:
+        raise ValueError(f"empty={empty} came; a share in [0, 1) is needed.")
+    colors = layer_palette(palette)
+    alphas: list[FloatArray] = []
+    pairs: list[tuple[int, int]] = []
+    for s, segment in enumerate(segments.alphas):
+        run.step(0.4 * s / len(segments), "Crossing segments and colours")
+        shares = np.einsum(
+            "khw,hw->k", palette.alphas, segment, dtype=np.float64, optimize=True
+        ) / float(segment.size)
+        kept = np.flatnonzero(shares >= empty)
+        if not len(kept):
+            kept = np.array([int(shares.argmax())])
+        products = palette.alphas[kept] * segment
+        lost = segment - products.sum(axis=0)
+        products[int(shares[kept].argmax())] += lost
+        alphas.extend(np.clip(products, 0, 1))
+        pairs.extend((s, int(p)) for p in kept)
+    swatches = colors[[p for _, p in pairs]]
+    return SoftLayers(
+        np.stack(alphas),
+        _exact_colors(
+            palette, np.stack(alphas), [p for _, p in pairs], run.part(0.4, 1)
+        ),
+        [f"{segments.names[s]} · {palette.names[p]}" for s, p in pairs],
+        "palette",
+        {"segments": segments.parameters, "palette": palette.parameters},
+        {"palette": swatches, "pairs": np.array(pairs)},
+        palette.image,
+    )
+
+
+def _exact_colors(
+    palette: SoftLayers, alphas: FloatArray, sources: list[int], run: Run
+) -> FloatArray:
+    """The palette layers' own colours, moved as little as the dropped pairs require."""
+    planes = torch.from_numpy(np.ascontiguousarray(palette.image.transpose(2, 0, 1)))
+    base = torch.from_numpy(palette.colors).permute(0, 3, 1, 2)[sources]
+    exact = project_exact(planes, torch.from_numpy(alphas), base, run)
+    return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())
+
+
+def _check_same_picture(segments: SoftLayers, palette: SoftLayers) -> None:
+    if segments.shape != palette.shape:
+        raise ValueError(
+            f"The segments are {segments.shape[0]}x{segments.shape[1]}, the palette "
+            f"layers {palette.shape[0]}x{palette.shape[1]}; both must come from the same "
+            "picture."
+        )
+    difference = float(np.abs(segments.image - palette.image).mean())
+    if difference > 0.02:
+        raise ValueError(
+            "The segments and the palette layers are of different pictures (mean "
+            f"difference {difference:.2f}); compute both from the same one."
+        )

@@ -1,0 +1,157 @@
+"""Recolouring: move the palette and the picture follows.
+
+A layer keeps its alphas and residues, so the new picture is ``c' = clip(c + sum_i a_i (p'_i
+- p_i))``: neither the residues nor the layer colours are needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from napari_softlayers._core.colors import project_exact
+from napari_softlayers._core.compute import Run
+from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.palette.bands import for_bands
+from napari_softlayers._core.palette.names import hex_name
+from napari_softlayers._core.palette.selection import check_colors
+
+FloatArray = NDArray[np.float32]
+
+
+def layer_palette(layers: SoftLayers) -> FloatArray:
+    """Give the palette ``(K, 3)`` of layers: the stored one or their mean colours."""
+    palette = layers.extras.get("palette")
+    if palette is not None and len(palette) == len(layers):
+        return np.asarray(palette, dtype=np.float32)
+    weights = layers.alphas.reshape(len(layers), -1).astype(np.float64)
+    colors = layers.colors.reshape(len(layers), -1, 3)
+    total = weights.sum(axis=1)
+    means = np.einsum("kn,knc->kc", weights, colors) / np.maximum(total, 1e-9)[:, None]
+    plain = colors.mean(axis=1)
+    return np.where(total[:, None] > 1e-6, means, plain).astype(np.float32)
+
+
+def recolor(
+    layers: SoftLayers, palette: ArrayLike, dtype: Any = np.float32
+) -> NDArray[Any]:
+    """Paint the picture with another palette.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+        Palette layers; any others are moved by their mean colours.
+    palette : array_like, ``(K, 3)``
+        New colours in [0, 1], in the order of the layers.
+    dtype : {float32, uint8}
+        Of the result.
+
+    Returns
+    -------
+    ndarray, ``(H, W, 3)``
+        ``clip(c + sum_i a_i (p'_i - p_i))`` in [0, 1], or 0 to 255.
+
+    Raises
+    ------
+    ValueError
+        When the palette does not fit the layers.
+    """
+    return Recolorer(layers, dtype)(palette)
+
+
+def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
+    """Move every layer to its new colour; the sum is the recoloured picture.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+    palette : array_like, ``(K, 3)``
+        New colours in [0, 1], in the order of the layers.
+
+    Returns
+    -------
+    SoftLayers
+        The same alphas; ``image`` is what `recolor` gives.
+    """
+    colors = check_colors(palette)
+    picture = recolor(layers, colors)
+    shift = (colors - layer_palette(layers)).astype(np.float32)
+    moved = np.clip(layers.colors + shift[:, None, None], 0, 1)
+    exact = project_exact(
+        torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
+        torch.from_numpy(layers.alphas),
+        torch.from_numpy(np.ascontiguousarray(moved.transpose(0, 3, 1, 2))),
+    )
+    return replace(
+        layers,
+        colors=exact.permute(0, 2, 3, 1).numpy(),
+        image=picture,
+        names=[hex_name(color) for color in colors],
+        parameters={**layers.parameters, "recolored": colors.tolist()},
+        extras={**layers.extras, "palette": colors.astype(np.float32)},
+    )
+
+
+class Recolorer:
+    """A picture that follows its palette, for many quick changes.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+    dtype : {uint8, float32}
+        Of the pictures it gives.
+
+    Notes
+    -----
+    Each call gives the same array, with other contents: copy it to keep it. Only the
+    layers whose colour differs from the original are added up.
+    """
+
+    def __init__(self, layers: SoftLayers, dtype: Any = np.uint8) -> None:
+        self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.dtype(np.uint8), np.dtype(np.float32)):
+            raise ValueError(
+                f"dtype {self.dtype} came; recolouring gives uint8 or float32."
+            )
+        self.palette = layer_palette(layers)
+        self._alphas = torch.from_numpy(layers.alphas)
+        scale = 255.0 if self.dtype == np.uint8 else 1.0
+        picture = np.ascontiguousarray(np.asarray(layers.image).transpose(2, 0, 1))
+        self._picture = torch.from_numpy(picture) * scale
+        if self.dtype == np.uint8:
+            self._picture += 0.5  # converting to integers cuts: this rounds
+        self._scale = scale
+        self._top = scale + 0.5 if self.dtype == np.uint8 else scale
+        kind = torch.uint8 if self.dtype == np.uint8 else torch.float32
+        self._result = torch.empty(*layers.shape, 3, dtype=kind)
+
+    def __call__(self, palette: ArrayLike) -> NDArray[Any]:
+        """Give the picture ``(H, W, 3)`` for a new palette ``(K, 3)``."""
+        colors = check_colors(palette)
+        if colors.shape != self.palette.shape:
+            raise ValueError(
+                f"The new palette has shape {colors.shape}; the layers have "
+                f"{self.palette.shape}: one colour (red, green, blue) a layer."
+            )
+        shifts = np.abs(colors - self.palette).max(axis=1)
+        moved = np.flatnonzero(shifts > 1e-6)
+        moves = (colors - self.palette)[moved].T * self._scale
+        mix = torch.from_numpy(moves.astype(np.float32))
+        alphas = [self._alphas[layer] for layer in moved]
+
+        def work(rows: slice) -> None:
+            band = self._picture[:, rows]
+            if alphas:
+                light = torch.stack([alpha[rows].flatten() for alpha in alphas])
+                band = torch.addmm(band.flatten(1), mix, light).view_as(band)
+            band = band.clamp(0, self._top)
+            self._result[rows] = band.permute(1, 2, 0)
+
+        count, height, width = self._alphas.shape
+        size = (count + 9) * width
+        for_bands(work, height, size, self._alphas.device, Run())
+        return self._result.numpy()

@@ -1,0 +1,246 @@
+"""Palette selection: k-means, the RGB hull of Tan et al. 2018, or the user's colours."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.cluster.vq import vq
+
+from napari_softlayers._core.palette.hull import simplified_hull
+
+FloatArray = NDArray[np.float32]
+
+FEWEST, MOST = 2, 12
+SELECTIONS = ("kmeans", "hull")
+SAMPLE = 20_000  # pixels looked at
+SAME = 1 / 512  # colours nearer than half an 8-bit step in all channels are one
+ITERATIONS = 50
+AUTO_ERROR = 10 ** (-30 / 10)  # "auto": mean squared error without residues of 30 dB
+
+
+def select_palette(
+    picture: FloatArray,
+    palette: int | str | ArrayLike = 6,
+    *,
+    selection: str = "kmeans",
+    locked: ArrayLike | None = None,
+    seed: int = 0,
+) -> FloatArray:
+    """Choose the palette colours of a picture.
+
+    Parameters
+    ----------
+    picture : ndarray, ``(H, W, 3)``
+        Values in [0, 1].
+    palette : int from 2 to 12, "auto" or array_like ``(K, 3)``
+        Number of colours; "auto" takes the fewest whose mixtures come within 30 dB of
+        the picture without residues. Given colours are checked and returned.
+    selection : {"kmeans", "hull"}
+        Cluster centres: colours of the picture. Or the corners of a hull around the
+        picture's colours: purer than the picture's own, with small residues.
+    locked : array_like, ``(L, 3)``, optional
+        Colours that must be in the palette as they are; they come first.
+    seed : int
+        Of the sample and of the first centres.
+
+    Returns
+    -------
+    ndarray of float32, ``(K, 3)``
+        Distinct colours, by decreasing share of the picture after the locked ones.
+        Fewer than asked for (with a warning) when the picture has fewer.
+
+    Raises
+    ------
+    ValueError
+        When a colour lies outside [0, 1], a shape is wrong or a number is out of range.
+    """
+    if selection not in SELECTIONS:
+        raise ValueError(
+            f"selection={selection!r} is not known; use one of {', '.join(SELECTIONS)}."
+        )
+    fixed = np.zeros((0, 3)) if locked is None else check_colors(locked, "locked")
+    if not isinstance(palette, (str, int, np.integer)):
+        given = check_colors(palette, "palette")
+        return merge_duplicates(np.concatenate([fixed, given]))[0].astype(np.float32)
+    sample = _sample(picture, seed)
+    if isinstance(palette, str):
+        if palette != "auto":
+            raise ValueError(
+                f"palette={palette!r} is not known; give a number from {FEWEST} to "
+                f'{MOST}, "auto" or an array of colours (K, 3).'
+            )
+        return _automatic(sample, selection, fixed, seed)
+    if isinstance(palette, bool) or not FEWEST <= palette <= MOST:
+        raise ValueError(
+            f"palette={palette} colours were asked for; {FEWEST} to {MOST} are possible."
+        )
+    if len(fixed) > palette:
+        raise ValueError(
+            f"{len(fixed)} colours are locked, but the palette has only {palette}; "
+            "unlock some or ask for more colours."
+        )
+    colors = _choose(sample, int(palette), selection, fixed, seed)
+    if len(colors) < palette:
+        warnings.warn(
+            f"The picture has only {len(colors)} distinct colours to offer; the palette "
+            f"has {len(colors)} instead of {palette}.",
+            stacklevel=2,
+        )
+    return colors
+
+
+def check_colors(colors: ArrayLike, name: str = "palette") -> NDArray[np.float64]:
+    """Give colours as float64 ``(K, 3)``, K from 1 to 12, or say what is wrong."""
+    array: NDArray[Any] = np.asarray(colors)
+    if array.ndim != 2 or array.shape[1] != 3 or not 1 <= len(array) <= MOST:
+        raise ValueError(
+            f"{name} has shape {array.shape}; (K, 3) with 1 to {MOST} colours (red, "
+            "green, blue) is needed."
+        )
+    if array.dtype.kind not in "uif":
+        raise ValueError(f"{name} has dtype {array.dtype}; numbers are needed.")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+        raise ValueError(
+            f"{name} has values from {array.min():g} to {array.max():g}; finite values "
+            "in [0, 1] are needed. Divide 8-bit colours by 255."
+        )
+    return array
+
+
+def merge_duplicates(
+    colors: NDArray[Any],
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Keep the first of equal colours.
+
+    Returns
+    -------
+    colors : ndarray, ``(K', 3)``
+    index : ndarray of int, ``(K,)``
+        Where each colour went.
+    """
+    kept: list[int] = []
+    index = np.empty(len(colors), np.int64)
+    for i, color in enumerate(colors):
+        same = [n for n, k in enumerate(kept) if np.abs(colors[k] - color).max() < SAME]
+        index[i] = same[0] if same else len(kept)
+        if not same:
+            kept.append(i)
+    return colors[kept], index
+
+
+def _sample(picture: FloatArray, seed: int) -> NDArray[np.float64]:
+    """Pixels ``(N, 3)`` on a jittered draw, sorted so that the order means nothing."""
+    pixels = picture.reshape(-1, 3)
+    if len(pixels) > SAMPLE:
+        chosen = np.random.default_rng(seed).integers(len(pixels), size=SAMPLE)
+        pixels = pixels[np.sort(chosen)]
+    return pixels.astype(np.float64)
+
+
+def _choose(
+    sample: NDArray[np.float64],
+    count: int,
+    selection: str,
+    fixed: NDArray[np.float64],
+    seed: int,
+) -> FloatArray:
+    """At most ``count`` distinct colours: the fixed ones, then the picture's."""
+    fixed = merge_duplicates(fixed)[0]
+    colors = None
+    if selection == "hull":
+        colors = simplified_hull(sample, count - len(fixed))
+        if colors is None:
+            warnings.warn(
+                "The picture's colours lie in a plane or on a line and have no hull; "
+                "its palette comes from k-means.",
+                stacklevel=3,
+            )
+        else:
+            colors = np.concatenate([fixed, colors])
+    if colors is None:
+        colors = k_means(sample, count, fixed, seed)
+    colors = merge_duplicates(colors)[0]
+    share = np.bincount(vq(sample, colors)[0], minlength=len(colors))
+    share[: len(fixed)] = share.max() + 1
+    return colors[np.argsort(-share, kind="stable")].astype(np.float32)
+
+
+def k_means(
+    sample: NDArray[np.float64],
+    count: int,
+    fixed: NDArray[np.float64],
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Lloyd's k-means with k-means++ starts, where some centres do not move.
+
+    Parameters
+    ----------
+    sample : ndarray, ``(N, 3)``
+    count : int
+        Centres, the fixed ones included.
+    fixed : ndarray, ``(L, 3)``
+    seed : int
+
+    Returns
+    -------
+    ndarray, ``(K, 3)``
+        The fixed centres first; K is smaller than `count` when the sample has fewer
+        distinct colours.
+    """
+    rng = np.random.default_rng(seed)
+    centres = fixed if len(fixed) else sample[rng.integers(len(sample), size=1)]
+    while len(centres) < count:
+        distance = vq(sample, centres)[1] ** 2
+        if distance.max() < SAME**2:
+            break
+        # k-means++: a few draws by squared distance, the best of them is taken
+        draws = rng.choice(len(sample), size=4, p=distance / distance.sum())
+        gains = [
+            np.minimum(distance, ((sample - sample[i]) ** 2).sum(1)).sum()
+            for i in draws
+        ]
+        best = sample[draws[int(np.argmin(gains))]]
+        centres = np.concatenate([centres, best[None]])
+    for _ in range(ITERATIONS):
+        label = vq(sample, centres)[0]
+        size = np.bincount(label, minlength=len(centres))
+        sums = np.stack(
+            [
+                np.bincount(label, sample[:, c], minlength=len(centres))
+                for c in range(3)
+            ],
+            axis=1,
+        )
+        moved = np.where(
+            size[:, None] > 0, sums / np.maximum(size, 1)[:, None], centres
+        )
+        moved[: len(fixed)] = fixed
+        if np.abs(moved - centres).max() < 1e-5:
+            break
+        centres = moved
+    return centres
+
+
+def _automatic(
+    sample: NDArray[np.float64],
+    selection: str,
+    fixed: NDArray[np.float64],
+    seed: int,
+) -> FloatArray:
+    """The smallest palette whose mixtures come near enough to the picture."""
+    import torch
+
+    from napari_softlayers._core.palette.mixture import Mixture
+
+    pixels = torch.from_numpy(sample[:: max(1, len(sample) // 4000)].T.copy()).float()
+    for count in range(max(FEWEST, len(fixed)), MOST + 1):
+        colors = _choose(sample, count, selection, fixed, seed)
+        alphas = Mixture(colors).alphas(pixels[:, None])[:, 0]
+        error = pixels - torch.from_numpy(colors).T @ alphas
+        if len(colors) < count or float(error.square().mean()) < AUTO_ERROR:
+            break
+    return colors

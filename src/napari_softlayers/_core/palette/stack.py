@@ -1,0 +1,187 @@
+"""Stacks and video: every frame with the same palette, computed when it is looked at."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from napari_softlayers._core.compute import Run, choose_device
+from napari_softlayers._core.image import as_image
+from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.palette.decomposer import Decomposer, Processing
+from napari_softlayers._core.palette.names import hex_name
+from napari_softlayers._core.palette.selection import select_palette
+
+FloatArray = NDArray[np.float32]
+
+PALETTE_FRAMES = 8  # frames that a palette is chosen from
+KEPT_FRAMES = 4  # decomposed frames that are remembered
+
+
+class PaletteStack:
+    """Palette layers of a stack, one frame at a time.
+
+    Each frame depends on nothing but its own pixels and the palette, which is fixed: the
+    same picture gives the same layers at any time, so nothing flickers.
+
+    Parameters
+    ----------
+    stack : array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``
+        NumPy, dask or any array that gives frames by ``stack[t]``.
+    palette, method, selection, smoothing, processing, locked, weights, seed, device
+        See `palette_layers`. A palette to be chosen is chosen from eight frames.
+
+    Attributes
+    ----------
+    palette : ndarray of float32, ``(K, 3)``
+    names : list of str
+    source : optional
+        Where the stack came from, such as a napari layer.
+
+    Raises
+    ------
+    ValueError
+        When the stack has another shape or the palette does not fit.
+    """
+
+    def __init__(
+        self,
+        stack: Any,
+        palette: int | str | ArrayLike = 6,
+        method: str = "mixture",
+        *,
+        selection: str = "kmeans",
+        smoothing: float = 1.0,
+        processing: Processing | None = None,
+        locked: ArrayLike | None = None,
+        weights: str | Path | None = None,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+    ) -> None:
+        shape = tuple(int(n) for n in np.shape(stack))
+        if len(shape) != 4 or shape[3] not in (3, 4) or 0 in shape:
+            raise ValueError(
+                f"The stack has shape {shape}; (T, H, W, 3) or (T, H, W, 4) with at "
+                "least one frame is needed."
+            )
+        self.stack = stack
+        self.source: Any = None
+        self.shape = shape[:3]
+        chosen = np.linspace(0, shape[0] - 1, min(PALETTE_FRAMES, shape[0])).astype(int)
+        frames = [self._picture(int(t)) for t in np.unique(chosen)]
+        self.palette = select_palette(
+            np.concatenate(frames),
+            palette,
+            selection=selection,
+            locked=locked,
+            seed=seed,
+        )
+        self.names = [hex_name(color) for color in self.palette]
+        self._decompose = Decomposer(
+            self.palette,
+            method,
+            choose_device(device),
+            smoothing=smoothing,
+            processing=processing,
+            weights=weights,
+        )
+        self._frames: OrderedDict[int, SoftLayers] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def _picture(self, frame: int) -> FloatArray:
+        return as_image(np.asarray(self.stack[frame]))
+
+    def frame(self, frame: int, run: Run | None = None) -> SoftLayers:
+        """Decompose one frame; the last four are remembered."""
+        if not 0 <= frame < len(self):
+            raise ValueError(f"Frame {frame} was asked for; there are {len(self)}.")
+        with self._lock:
+            if frame in self._frames:
+                self._frames.move_to_end(frame)
+                return self._frames[frame]
+            picture = self._picture(frame)
+            alphas, colors = self._decompose(picture, None, run or Run())
+            parameters = {"palette": self.palette.tolist(), "frame": frame}
+            extras = {"palette": self.palette}
+            layers = SoftLayers(
+                alphas, colors, self.names, "palette", parameters, extras, picture
+            )
+            self._frames[frame] = layers
+            while len(self._frames) > KEPT_FRAMES:
+                self._frames.popitem(last=False)
+            return layers
+
+    def alphas(self) -> Any:
+        """All alphas as a dask array of float32, ``(T, K, H, W)``, a frame a block."""
+        import dask.array as da
+
+        count, height, width = len(self.palette), *self.shape[1:]
+        return da.map_blocks(
+            self._alpha_block,
+            chunks=((1,) * len(self), count, height, width),
+            dtype=np.float32,
+            meta=np.empty((0, 0, 0, 0), np.float32),
+        )
+
+    def rgba(self, dtype: DTypeLike = np.uint8) -> list[Any]:
+        """Layers for additive blending: K dask arrays ``(T, H, W, 4)``.
+
+        All layers of a frame are computed together when the first of them is looked at.
+        """
+        import dask.array as da
+
+        kind = np.dtype(dtype)
+        return [
+            da.map_blocks(
+                self._rgba_block,
+                layer,
+                kind,
+                chunks=((1,) * len(self), *self.shape[1:], 4),
+                dtype=kind,
+                meta=np.empty((0, 0, 0, 0), kind),
+            )
+            for layer in range(len(self.palette))
+        ]
+
+    def to_napari(self, viewer: Any, like: Any = None) -> list[Any]:
+        """Show lazy additive layers in a napari viewer.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer
+        like : napari Image layer, optional
+            The source; by default the layer that the stack came from.
+
+        Returns
+        -------
+        list of napari.layers.Image
+        """
+        from napari_softlayers._bridge.stacks import show_stack
+
+        return show_stack(viewer, self, self.source if like is None else like)
+
+    def _alpha_block(self, block_info: Any = None) -> FloatArray:
+        return self.frame(block_info[None]["chunk-location"][0]).alphas[None]
+
+    def _rgba_block(
+        self, layer: int, dtype: np.dtype[Any], block_info: Any = None
+    ) -> NDArray[Any]:
+        layers = self.frame(block_info[None]["chunk-location"][0])
+        return layers.rgba(dtype)[layer][None]
+
+    def __getstate__(self) -> dict[str, Any]:
+        # on its way to another process of a dask cluster
+        return self.__dict__ | {"_lock": None, "_frames": None, "source": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._frames, self._lock = OrderedDict(), threading.Lock()

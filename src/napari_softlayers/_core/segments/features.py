@@ -1,0 +1,269 @@
+"""Semantic features of a picture: where they come from and how they are prepared.
+
+Supplement, section 1.1: clip, guided filter of every channel with the picture as guide,
+principal components, and scaling to [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..compute import (
+    Run,
+    choose_device,
+    import_torch,
+    one_blas_thread,
+    with_cpu_fallback,
+)
+from ..graph.guided_filter import GuidedFilter
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = NDArray[np.float32]
+
+# Clipping of raw features, in standard deviations from the mean of their channel.
+_CLIP = 10.0
+
+
+@dataclass(frozen=True)
+class SemanticFeatures:
+    """Features of every pixel, in the two forms that the method needs.
+
+    Parameters
+    ----------
+    affinity : (H, W, 3) float32
+        First three principal components, each scaled to [0, 1]: for the semantic
+        affinity (Eq. 5) and for the k-means that starts the sparsification.
+    grouping : (H, W, D) float32, D <= 10
+        More components on one common scale, the range of the first: for comparing
+        layers with each other.
+    source : str
+        What the features were asked from.
+    """
+
+    affinity: FloatArray
+    grouping: FloatArray
+    source: str = "array"
+
+
+def semantic_features(
+    picture: FloatArray,
+    source: str | Path | ArrayLike | None = "bundled",
+    dims: int = 10,
+    device: str | torch.device = "auto",
+    run: Run | None = None,
+    *,
+    radius: int | None = None,
+    eps: float = 1e-3,
+) -> SemanticFeatures | None:
+    """Semantic features of a picture.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) float32
+        In [0, 1].
+    source : str, Path, array or None
+        - ``"bundled"``: the network that comes with the package.
+        - a path ending in ``.safetensors``: a feature network trained by the user.
+        - an array ``(H, W, D)``: features from elsewhere. Up to three channels are
+          taken as ready for use (only scaled to [0, 1] if they leave it); more are
+          filtered and reduced as the network's are.
+        - ``"hub:<name or folder>"``: a Hugging Face model, see
+          :func:`.hub.hub_features`.
+        - None: no features (spectral matting).
+    dims : int
+        Components kept for grouping, 3 to 10 (fewer if the source has fewer).
+    device : {"auto", "cpu", "cuda", ...}
+    run : Run, optional
+    radius : int, optional
+        Of the guided filter; an eightieth of the long side if not given.
+    eps : float
+        Of the guided filter.
+
+    Returns
+    -------
+    SemanticFeatures or None
+        None for ``source=None``.
+
+    Raises
+    ------
+    ValueError
+        If an array has another size than the picture, or is not finite; if there are
+        no such weights or no such model; if ``dims`` is out of range.
+    """
+    if not 3 <= dims <= 10:
+        raise ValueError(f"dims must be between 3 and 10, not {dims}")
+    if source is None:
+        return None
+    run = run or Run()
+    run.step(0.0, "Semantic features")
+    label = source if isinstance(source, str) else "array"
+    ready = False
+    if isinstance(source, (str, Path)):
+        label = str(source)
+        raw = feature_map(picture, source, device, run.part(0.0, 0.6))
+    else:
+        raw = _check_array(source, picture.shape[:2])
+        ready = raw.shape[2] <= 3
+    if np.ptp(picture, axis=(0, 1)).max() == 0 and not ready:
+        raw = np.zeros((1, 1, dims), np.float32)  # nothing but the network's borders
+    run.step(0.6, "Aligning features with the picture")
+    if ready:
+        return _from_ready(raw, label)
+    with one_blas_thread():
+        components = _project(raw, dims)
+    components = _enlarge(components, (picture.shape[0], picture.shape[1]))
+    radius = radius or max(2, round(max(picture.shape[:2]) / 80))
+    follow = GuidedFilter(picture, radius, eps)
+    for index in range(components.shape[2]):
+        run.step(0.65 + 0.3 * index / dims, "Aligning features with the picture")
+        components[..., index] = follow(components[..., index])
+    with one_blas_thread():
+        components = _project(components, dims)
+    return SemanticFeatures(
+        _unit_range(components[..., :3]), _common(components), label
+    )
+
+
+def feature_map(
+    picture: FloatArray,
+    source: str | Path = "bundled",
+    device: str | torch.device = "auto",
+    run: Run | None = None,
+) -> FloatArray:
+    """A network's features of a picture, as they leave the network.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) float32
+    source : str or Path
+        ``"bundled"``, the path of a ``.safetensors`` file or ``"hub:<name or folder>"``.
+    device : {"auto", "cpu", "cuda", ...}
+    run : Run, optional
+
+    Returns
+    -------
+    (h, w, D) float32
+        At the network's own resolution. The bundled network: the long side is 128, and
+        vectors are means of vectors of length 1.
+    """
+    run = run or Run()
+    chosen = choose_device(device)
+    name = str(source)
+    if name.startswith("hub:"):
+        from .hub import hub_features
+
+        model = name.removeprefix("hub:")
+        taken: FloatArray = with_cpu_fallback(
+            lambda where: hub_features(picture, model, where, run), chosen
+        )
+        return taken
+    if name != "bundled" and not name.endswith(".safetensors"):
+        raise ValueError(
+            f"features={name!r} is not known; use 'bundled', the path of a "
+            ".safetensors file, 'hub:<name or folder>', an array (H, W, D) or None"
+        )
+    weights = "features" if name == "bundled" else source
+
+    def compute(where: torch.device) -> FloatArray:
+        from ..networks.features import describe_picture
+        from ..networks.weights import load_network
+
+        torch = import_torch()
+        network = load_network(weights, where, kind="features")
+        values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+        with torch.inference_mode():
+            found = describe_picture(network, values.to(where), check=run.check)
+        return np.ascontiguousarray(found.permute(1, 2, 0).cpu().numpy(), np.float32)
+
+    found: FloatArray = with_cpu_fallback(compute, chosen)
+    return found
+
+
+def _check_array(source: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    """Features given by the user, checked against the picture."""
+    given = np.asarray(source)
+    if given.ndim == 2:
+        given = given[..., None]
+    if given.ndim != 3 or given.dtype.kind not in "fiub":
+        raise ValueError(
+            "features must be an array of numbers (H, W, D), but they have shape "
+            f"{np.shape(source)} and type {given.dtype}"
+        )
+    if given.shape[:2] != tuple(shape):
+        raise ValueError(
+            f"features of {given.shape[0]} x {given.shape[1]} pixels do not fit a "
+            f"picture of {shape[0]} x {shape[1]}; resize them to the picture, for "
+            "instance with skimage.transform.resize"
+        )
+    if given.shape[2] == 0:
+        raise ValueError("features have no channels; at least one is needed")
+    if not np.isfinite(given).all():
+        raise ValueError("features hold NaN or infinite values; replace them first")
+    return given.astype(np.float32)
+
+
+def _from_ready(raw: FloatArray, label: str) -> SemanticFeatures:
+    """Up to three channels that need no more than a scale."""
+    low, high = float(raw.min()), float(raw.max())
+    scaled = raw if low >= 0 and high <= 1 else _unit_range(raw)
+    return SemanticFeatures(_three(scaled), _common(raw - raw.mean((0, 1))), label)
+
+
+def _project(raw: FloatArray, dims: int) -> FloatArray:
+    """Principal components ``(h, w, min(D, dims))``, outliers clipped, centred.
+
+    The sign of each is fixed: its largest weight is positive.
+    """
+    flat = raw.reshape(-1, raw.shape[2])
+    mean = flat.mean(0, dtype=np.float64).astype(np.float32)
+    spread = flat.std(0, dtype=np.float64).astype(np.float32)
+    flat = np.clip(flat - mean, -_CLIP * spread, _CLIP * spread)
+    flat -= flat.mean(0, dtype=np.float64).astype(np.float32)
+    covariance = (flat.T @ flat).astype(np.float64) / len(flat)
+    vectors = np.linalg.eigh(covariance)[1][:, ::-1][:, :dims]
+    largest = np.abs(vectors).argmax(0)
+    signs = np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
+    components = flat @ (vectors * signs).astype(np.float32)
+    return components.reshape(*raw.shape[:2], -1)
+
+
+def _enlarge(values: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Bilinear interpolation of ``(h, w, D)`` to the picture's size."""
+    if values.shape[:2] == size:
+        return values
+    torch = import_torch()
+    planes = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
+    large = torch.nn.functional.interpolate(
+        planes, size, mode="bilinear", align_corners=False
+    )
+    return np.ascontiguousarray(large[0].permute(1, 2, 0).numpy())
+
+
+def _unit_range(values: FloatArray) -> FloatArray:
+    """Each channel scaled to [0, 1] (a constant one to 0), three channels."""
+    low, high = values.min((0, 1)), values.max((0, 1))
+    span = high - low
+    flat = span <= 1e-6 * np.maximum(np.abs(high), np.abs(low))
+    scaled = (values - low) / np.where(flat, 1, span)
+    return _three(np.clip(np.where(flat, 0, scaled), 0, 1).astype(np.float32))
+
+
+def _common(values: FloatArray) -> FloatArray:
+    """All channels divided by the largest range of one (the first component's)."""
+    span = float(np.ptp(values, axis=(0, 1)).max())
+    return np.asarray(values / span if span > 1e-6 else values * 0, np.float32)
+
+
+def _three(values: FloatArray) -> FloatArray:
+    """Zeros for channels that are not there."""
+    missing = 3 - values.shape[2]
+    if missing <= 0:
+        return np.ascontiguousarray(values[..., :3], np.float32)
+    return np.pad(values, ((0, 0), (0, 0), (0, missing))).astype(np.float32)

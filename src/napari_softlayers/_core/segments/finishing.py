@@ -1,0 +1,81 @@
+"""From groups of initial layers to the final alphas at the picture's size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..compute import Run, with_cpu_fallback
+from ..image import FloatArray
+from . import relaxed_sparsification as relaxed
+from .gradients import sparsity_exponents
+from .state import SegmentsState
+from .upsampling import guided_upsampling
+
+BAND_PIXELS = 1_500_000
+"""Larger pictures are refined in bands of rows, so that memory stays bounded."""
+OVERLAP = 48
+"""Rows that neighbouring bands share; the refinement does not reach further."""
+
+
+def final_alphas(
+    state: SegmentsState,
+    groups: Sequence[Sequence[int]],
+    device: Any,
+    run: Run | None = None,
+) -> FloatArray:
+    """Sum initial layers to groups, enlarge them and sparsify each pixel (Eq. 7-17).
+
+    Parameters
+    ----------
+    state : SegmentsState
+    groups : sequence of sequences of int
+        Initial layers of each final layer.
+    device : torch.device
+    run : Run, optional
+
+    Returns
+    -------
+    ndarray of float32, ``(K, H, W)``
+        In [0, 1], summing to 1.
+    """
+    run = run or Run()
+    grouped = np.stack([state.layers[list(group)].sum(axis=0) for group in groups])
+    if len(groups) == 1:
+        return np.ones((1, *state.picture.shape[:2]), dtype=np.float32)
+    if state.scale > 1:
+        grouped = guided_upsampling(
+            grouped, state.guide, state.picture, state.scale, run=run.part(0.0, 0.15)
+        )
+    start = relaxed.rounded_layers(grouped)
+    del grouped
+    part = run.part(0.15, 1.0)
+    alphas = with_cpu_fallback(lambda where: refined(state, start, where, part), device)
+    return relaxed.unit_sum(alphas)
+
+
+def refined(
+    state: SegmentsState, start: FloatArray, device: Any, run: Run
+) -> FloatArray:
+    """Run the relaxed sparsification, in bands where the picture is large."""
+    options = relaxed.EXACT if state.options.quality == "exact" else None
+    height, width = state.picture.shape[:2]
+    bands = int(np.ceil(height * width / BAND_PIXELS))
+    result = np.empty_like(start)
+    borders = np.linspace(0, height, bands + 1).astype(int)
+    for i, (first, last) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
+        part = run.part(i / bands, (i + 1) / bands)
+        part.step(0.0, "Graph")
+        rows = slice(max(first - OVERLAP, 0), min(last + OVERLAP, height))
+        band = relaxed.relaxed_sparsification(
+            start[:, rows],
+            state.laplacian(None if bands == 1 else rows),
+            sparsity_exponents(state.picture[rows]),
+            options,
+            device,
+            part.part(0.1, 1.0),
+        )
+        result[:, first:last] = band[:, first - rows.start : last - rows.start]
+    return result

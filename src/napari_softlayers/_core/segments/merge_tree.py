@@ -1,0 +1,262 @@
+"""The merge tree over the initial layers: every level of detail at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..image import FloatArray
+from .grouping import layer_means
+
+AUTO_COST = 0.003
+"""Merges that cost more than this are not made by the automatic cut."""
+FEWEST, MOST = 3, 12
+"""Bounds of the automatic number of layers."""
+COLOR_WEIGHT, POSITION_WEIGHT = 0.5, 0.3
+BASE_CONTRAST = 0.05
+REACH = 3
+"""Distance in pixels across which the contrast of a boundary is measured."""
+
+
+@dataclass(frozen=True)
+class MergeTree:
+    """A binary tree of layers: its leaves are the initial layers.
+
+    Nodes ``0..n-1`` are leaves; node ``n + i`` joins ``merges[i]``; the last one is the
+    whole picture.
+
+    Parameters
+    ----------
+    leaf_alphas : ndarray, ``(n, h, w)``
+        Initial layers at the working size.
+    merges : ndarray of int, ``(n - 1, 2)``
+        The two nodes joined by each merge, cheapest merge first at every step.
+    costs : ndarray, ``(n - 1,)``
+        What each merge cost.
+    """
+
+    leaf_alphas: FloatArray
+    merges: NDArray[np.int64]
+    costs: NDArray[np.float64]
+
+    @property
+    def leaf_count(self) -> int:
+        """Number of initial layers, ``n``."""
+        return len(self.leaf_alphas)
+
+    @property
+    def nodes(self) -> range:
+        """All nodes, leaves first, the root last."""
+        return range(2 * self.leaf_count - 1)
+
+    @property
+    def root(self) -> int:
+        """The node that is the whole picture."""
+        return 2 * self.leaf_count - 2
+
+    def children(self, node: int) -> tuple[int, int] | None:
+        """Give the two nodes that were joined into this one; None for a leaf."""
+        self._check(node)
+        if node < self.leaf_count:
+            return None
+        first, second = self.merges[node - self.leaf_count]
+        return int(first), int(second)
+
+    def parent(self, node: int) -> int | None:
+        """Give the node that this one was joined into; None for the root."""
+        self._check(node)
+        found = np.nonzero((self.merges == node).any(axis=1))[0]
+        return int(found[0]) + self.leaf_count if len(found) else None
+
+    def leaves(self, node: int) -> list[int]:
+        """Give the initial layers below a node."""
+        children = self.children(node)
+        if children is None:
+            return [node]
+        return sorted(self.leaves(children[0]) + self.leaves(children[1]))
+
+    def alphas(self, node: int) -> FloatArray:
+        """Give the alphas ``(h, w)`` of a node, clamped, at the working size."""
+        return np.clip(self.leaf_alphas[self.leaves(node)].sum(axis=0), 0, 1)
+
+    def level(self, node: int) -> tuple[int, int]:
+        """Give the fewest and most layers of the cuts that contain a node."""
+        self._check(node)
+        made = node - self.leaf_count + 1
+        parent = self.parent(node)
+        most = self.leaf_count - max(made, 0)
+        fewest = 1 if parent is None else self.leaf_count - (parent - self.leaf_count)
+        return fewest, most
+
+    def cut(self, n_segments: int | str = "auto") -> list[int]:
+        """Cut the tree into layers.
+
+        Parameters
+        ----------
+        n_segments : int or "auto"
+            Number of layers; at most `leaf_count` come out. "auto" stops before the
+            first merge that costs more than `AUTO_COST`, with 3 to 12 layers.
+
+        Returns
+        -------
+        list of int
+            Nodes that together cover the picture.
+        """
+        count = self.automatic_count() if n_segments == "auto" else int(n_segments)
+        count = min(max(count, 1), self.leaf_count)
+        joined = self.leaf_count - count
+        present = set(range(self.leaf_count))
+        for i, (first, second) in enumerate(self.merges[:joined]):
+            present -= {int(first), int(second)}
+            present.add(self.leaf_count + i)
+        return sorted(present)
+
+    def automatic_count(self) -> int:
+        """Number of layers of the automatic cut."""
+        dear = np.nonzero(self.costs > AUTO_COST)[0]
+        merged = int(dear[0]) if len(dear) else len(self.costs)
+        count = self.leaf_count - merged
+        return min(max(count, FEWEST), MOST, self.leaf_count)
+
+    def path(self, row: int, column: int) -> list[int]:
+        """Give the nodes at a pixel of the working size, from leaf to root."""
+        node: int | None = int(self.leaf_alphas[:, row, column].argmax())
+        nodes = []
+        while node is not None:
+            nodes.append(node)
+            node = self.parent(node)
+        return nodes
+
+    def _check(self, node: int) -> None:
+        if not 0 <= node <= self.root:
+            raise ValueError(f"Node {node} is not in the tree of 0..{self.root}.")
+
+
+def merge_tree(
+    alphas: FloatArray,
+    small: FloatArray,
+    features: FloatArray | None,
+    lab: FloatArray,
+) -> MergeTree:
+    r"""Join initial layers pair by pair, the cheapest pair first.
+
+    Parameters
+    ----------
+    alphas : ndarray, ``(n, h, w)``
+        Initial layers, the leaves.
+    small : ndarray, ``(n, r, c)``
+        The same layers at the size on which they are compared, about 160 pixels; the
+        costs belong to this size.
+    features : ndarray, ``(r, c, D)``, optional
+        Semantic features on one scale, the first component in a range of about 1.
+    lab : ndarray, ``(r, c, 3)``
+        The picture in CIELAB, a little blurred.
+
+    Returns
+    -------
+    MergeTree
+
+    Notes
+    -----
+    The cost of joining i and j is
+
+    .. math:: |m_i - m_j|^2 \sqrt{a_i a_j / (a_i + a_j)} \; (c_{ij} + 0.05)
+
+    with the share :math:`a` of the picture, the mean :math:`m` of the features, half the
+    colour and a third of the position, and the mean colour contrast :math:`c` across the
+    soft boundary that both share.
+    """
+    weights = np.clip(small, 0, 1)
+    count = len(weights)
+    means = layer_means(weights, _descriptors(features, lab))
+    areas = weights.reshape(count, -1).mean(axis=1, dtype=np.float64)
+    across, shared = _boundaries(weights, lab)
+    return _join(
+        alphas, lab[..., 0].size, means, np.maximum(areas, 1e-9), across, shared
+    )
+
+
+def _join(
+    alphas: FloatArray,
+    pixels: int,
+    means: NDArray[np.float64],
+    areas: NDArray[np.float64],
+    across: NDArray[np.float64],
+    shared: NDArray[np.float64],
+) -> MergeTree:
+    """Run the greedy merging on sizes, means and boundary sums (all additive)."""
+    count = len(alphas)
+    numbers = np.arange(count)
+    merges, costs = [], []
+    for step in range(count - 1):
+        contrast = _contrasts(across, shared, areas, pixels)
+        distance = ((means[:, None] - means[None]) ** 2).sum(axis=-1)
+        size = areas[:, None] * areas / (areas[:, None] + areas)
+        cost = distance * np.sqrt(size) * (contrast + BASE_CONTRAST)
+        cost[np.tril_indices(len(cost))] = np.inf
+        i, j = np.unravel_index(int(cost.argmin()), cost.shape)
+        merges.append((numbers[i], numbers[j]))
+        costs.append(cost[i, j])
+        means[i] = (areas[i] * means[i] + areas[j] * means[j]) / (areas[i] + areas[j])
+        areas[i] += areas[j]
+        numbers[i] = count + step
+        for table in (across, shared):
+            table[i] += table[j]
+            table[:, i] += table[:, j]
+        left = np.arange(len(areas)) != j
+        means, areas, numbers = means[left], areas[left], numbers[left]
+        across, shared = across[left][:, left], shared[left][:, left]
+    return MergeTree(
+        alphas,
+        np.array(merges, dtype=np.int64).reshape(-1, 2),
+        np.array(costs, dtype=np.float64),
+    )
+
+
+def _descriptors(features: FloatArray | None, lab: FloatArray) -> FloatArray:
+    """Stack scaled features, colour and position, ``(h, w, D + 5)``."""
+    height, width = lab.shape[:2]
+    places = np.indices((height, width)).transpose(1, 2, 0) / max(height, width)
+    parts = [lab * (COLOR_WEIGHT / 100), places * POSITION_WEIGHT]
+    if features is not None:
+        parts.insert(0, features)
+    return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def _boundaries(
+    weights: FloatArray, lab: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sum, for each pair, the shared soft boundary and the contrast across it."""
+    count = len(weights)
+    across, shared = np.zeros((count, count)), np.zeros((count, count))
+    for axis in (0, 1):
+        if lab.shape[axis] <= REACH:
+            continue
+        length = lab.shape[axis] - REACH
+        near = np.take(lab, range(length), axis)
+        far = np.take(lab, range(REACH, length + REACH), axis)
+        contrast = np.linalg.norm(near - far, axis=-1).ravel() / 100
+        one = np.take(weights, range(length), axis + 1).reshape(count, -1)
+        other = np.take(weights, range(REACH, length + REACH), axis + 1)
+        other = other.reshape(count, -1).T
+        here = np.asarray((one * contrast) @ other, dtype=np.float64)
+        plain = np.asarray(one @ other, dtype=np.float64)
+        across += here + here.T
+        shared += plain + plain.T
+    return across, shared
+
+
+def _contrasts(
+    across: NDArray[np.float64],
+    shared: NDArray[np.float64],
+    areas: NDArray[np.float64],
+    pixels: int,
+) -> NDArray[np.float64]:
+    """Give the mean contrast of each pair; the median where little is shared."""
+    enough = shared > 0.01 * pixels * np.minimum(areas[:, None], areas)
+    np.fill_diagonal(enough, False)
+    contrast = across / np.maximum(shared, 1e-9)
+    usual = float(np.median(contrast[enough])) if enough.any() else 0.0
+    return np.where(enough, contrast, usual)

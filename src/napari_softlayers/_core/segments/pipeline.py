@@ -1,0 +1,263 @@
+"""From the picture to the merge tree: the paper's steps, one function each."""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..compute import Run, with_cpu_fallback
+from ..graph.color_affinity import color_affinity
+from ..graph.laplacian import graph_laplacian, region_pixels, weighted_edges
+from ..graph.matting_laplacian import matting_laplacian
+from ..graph.semantic_affinity import semantic_affinity
+from ..graph.superpixels import (
+    Superpixels,
+    block_means,
+    slic_superpixels,
+    user_superpixels,
+)
+from ..image import FloatArray
+from ..solvers.eigenvectors import Eigenpairs, exact_eigenpairs, filtered_eigenpairs
+from . import constrained_sparsification as constrained
+from .features import SemanticFeatures, semantic_features
+from .grouping import kmeans
+from .merge_tree import MergeTree, merge_tree
+from .state import SegmentOptions, SegmentsState
+from .upsampling import enlarged_columns
+
+BASE_PIXELS = 640 * 480
+"""Largest picture that features and superpixels are computed on."""
+FULL_PIXELS = 160 * 160
+"""Pictures up to this size keep their eigenvectors at full size, others at half."""
+COARSE_PIXELS = 1500
+"""Least size of the level on which the eigenvectors are started."""
+TREE_SIDE = 160
+"""Long side of the grid on which the merge tree compares layers."""
+
+
+def compute_state(
+    picture: FloatArray,
+    features: Any,
+    superpixels: Any,
+    options: SegmentOptions,
+    device: Any,
+    run: Run | None = None,
+) -> SegmentsState:
+    """Run the slow steps of the method.
+
+    Parameters
+    ----------
+    picture : ndarray, ``(H, W, 3)``
+    features : str, ndarray or None
+        What `semantic_features` takes.
+    superpixels : ndarray of int, ``(H, W)``, or None
+        Regions of the user's own.
+    options : SegmentOptions
+    device : torch.device
+    run : Run, optional
+
+    Returns
+    -------
+    SegmentsState
+    """
+    run = run or Run()
+    exact = options.quality == "exact"
+    step = 1 if exact else _step_to(picture, BASE_PIXELS)
+    base = block_means(picture, step)
+    half = 1 if exact or base[..., 0].size <= FULL_PIXELS else 2
+    guide = block_means(base, half)
+
+    run.step(0.0, "Superpixels")
+    regions = _regions(base, superpixels, picture.shape[:2], step)
+    semantic = _features(base, features, step, device, run.part(0.05, 0.25))
+    edges = _edges(base, regions, semantic, options)
+    matrices = _laplacians(guide, regions, edges, options, run.part(0.25, 0.3))
+
+    def in_subspace(target: Any) -> tuple[Eigenpairs, FloatArray]:
+        pairs = _eigenpairs(matrices, guide, options, target, run.part(0.3, 0.75))
+        run.step(0.75, "First guess")
+        labels = _first_guess(pairs, semantic, guide, half, options)
+        settings = constrained.EXACT if exact else None
+        part = run.part(0.77, 0.97)
+        layers = constrained.constrained_sparsification(
+            pairs, labels, settings, options.seed, target, part
+        )
+        return pairs, layers.reshape(-1, *guide.shape[:2])
+
+    pairs, layers = with_cpu_fallback(in_subspace, device)
+    run.step(0.97, "Merge tree")
+    tree = _tree(layers, semantic, guide, half)
+    run.step(1.0, "Merge tree")
+    return SegmentsState(
+        picture=picture,
+        base=base,
+        guide=guide,
+        scale=step * half,
+        features=semantic,
+        superpixels=regions,
+        edges=edges,
+        working_laplacian=sparse.csr_array(matrices[-1], dtype=np.float32),
+        eigenpairs=pairs,
+        layers=layers,
+        tree=tree,
+        options=options,
+    )
+
+
+def _step_to(picture: FloatArray, pixels: int) -> int:
+    """Give the reduction that brings a picture to about ``pixels`` at most."""
+    ratio = np.sqrt(picture.shape[0] * picture.shape[1] / pixels)
+    return max(1, int(np.ceil(ratio - 0.1)))
+
+
+def _regions(
+    base: FloatArray, labels: Any, shape: tuple[int, ...], step: int
+) -> Superpixels:
+    """Compute superpixels of the base picture, or reduce the user's to its size."""
+    if labels is None:
+        return slic_superpixels(base)
+    user_superpixels(labels, (shape[0], shape[1]))
+    offset = step // 2
+    rows = np.minimum(np.arange(base.shape[0]) * step + offset, shape[0] - 1)
+    columns = np.minimum(np.arange(base.shape[1]) * step + offset, shape[1] - 1)
+    reduced = np.asarray(labels)[np.ix_(rows, columns)]
+    return user_superpixels(reduced, (base.shape[0], base.shape[1]))
+
+
+def _features(
+    base: FloatArray, source: Any, step: int, device: Any, run: Run
+) -> SemanticFeatures | None:
+    """Compute features at the base size; features that say nothing are left out."""
+    if source is not None and not isinstance(source, (str, bytes)) and step > 1:
+        values = np.asarray(source)
+        values = values[..., None] if values.ndim == 2 else values
+        if values.ndim == 3 and values.dtype.kind in "fiub":
+            source = block_means(values, step)
+    found = semantic_features(base, source, device=device, run=run)
+    if found is not None and float(np.ptp(found.affinity, axis=(0, 1)).max()) < 1e-6:
+        warnings.warn(
+            "The semantic features are the same everywhere; the segments follow the "
+            "colours alone.",
+            UserWarning,
+            stacklevel=4,
+        )
+        return None
+    return found
+
+
+def _edges(
+    base: FloatArray,
+    regions: Superpixels,
+    semantic: SemanticFeatures | None,
+    options: SegmentOptions,
+) -> sparse.csr_array | None:
+    """Compute the affinities between superpixels that are switched on."""
+    affinities = []
+    if options.color_affinity:
+        affinities.append(color_affinity(base, regions, radius=options.color_radius))
+    if options.semantic_affinity and semantic is not None:
+        affinities.append(
+            semantic_affinity(
+                semantic.affinity, regions, threshold=options.semantic_threshold
+            )
+        )
+    return weighted_edges(affinities, options.affinity_weight)
+
+
+def _laplacians(
+    guide: FloatArray,
+    regions: Superpixels,
+    edges: sparse.csr_array | None,
+    options: SegmentOptions,
+    run: Run,
+) -> list[sparse.csr_array]:
+    """Build the Laplacian at the working size, after those at halves of it."""
+    sizes = [guide]
+    while options.quality != "exact" and sizes[0][..., 0].size >= 4 * COARSE_PIXELS:
+        sizes.insert(0, block_means(sizes[0], 2))
+    matrices = []
+    for i, picture in enumerate(sizes):
+        run.step(i / len(sizes), "Graph")
+        shape = (picture.shape[0], picture.shape[1])
+        matting = matting_laplacian(picture)
+        pixels = region_pixels(regions, shape)
+        matrices.append(
+            graph_laplacian(matting, edges, pixels, shape, options.normalised)
+        )
+    return matrices
+
+
+def _eigenpairs(
+    matrices: list[sparse.csr_array],
+    guide: FloatArray,
+    options: SegmentOptions,
+    device: Any,
+    run: Run,
+) -> Eigenpairs:
+    """Compute the smallest eigenpairs at the working size."""
+    count = min(options.n_eigenvectors, max(matrices[-1].shape[0] // 4, 2))
+    if options.quality == "exact":
+        return exact_eigenpairs(matrices[0], count, options.seed, run)
+    shapes = [(guide.shape[0], guide.shape[1])]
+    while len(shapes) < len(matrices):
+        shapes.insert(0, ((shapes[0][0] + 1) // 2, (shapes[0][1] + 1) // 2))
+    enlarge = [
+        partial(enlarged_columns, small=small, step=2, shape=large)
+        for small, large in pairwise(shapes)
+    ]
+    return filtered_eigenpairs(matrices, enlarge, count, options.seed, device, run=run)
+
+
+def _first_guess(
+    pairs: Eigenpairs,
+    semantic: SemanticFeatures | None,
+    guide: FloatArray,
+    half: int,
+    options: SegmentOptions,
+) -> NDArray[np.int64]:
+    """Cluster the pixels by features or, without any, by their eigenvectors."""
+    if semantic is None and float(np.ptp(guide, axis=(0, 1)).max()) < 1e-6:
+        warnings.warn(
+            "The picture has one colour; it is one segment.", UserWarning, stacklevel=4
+        )
+        return np.zeros(len(pairs.vectors), dtype=np.int64)
+    if semantic is None:
+        points = _spectral_points(pairs)
+    else:
+        points = block_means(semantic.affinity, half).reshape(len(pairs.vectors), -1)
+    return kmeans(points, options.n_clusters, options.seed)[1]
+
+
+def _spectral_points(pairs: Eigenpairs, count: int = 20) -> FloatArray:
+    """Scale the lowest eigenvectors as coordinates of the pixels (Levin et al.)."""
+    lowest = pairs.values[:count]
+    spread = np.sqrt(np.maximum(lowest - lowest[0], 0) + max(lowest[-1], 1e-9) * 0.05)
+    return (pairs.vectors[:, :count] / spread.astype(np.float32)).astype(np.float32)
+
+
+def _tree(
+    layers: FloatArray,
+    semantic: SemanticFeatures | None,
+    guide: FloatArray,
+    half: int,
+) -> MergeTree:
+    """Build the merge tree; its costs are compared at one size for all pictures."""
+    from scipy.ndimage import gaussian_filter
+    from skimage.color import rgb2lab
+
+    step = max(1, round(max(guide.shape[:2]) / TREE_SIDE))
+    lab = rgb2lab(block_means(guide, step))
+    lab = gaussian_filter(lab, (0.7, 0.7, 0)).astype(np.float32)
+    grouping = None
+    if semantic is not None:
+        grouping = block_means(block_means(semantic.grouping, half), step)
+    small = np.ascontiguousarray(
+        block_means(layers.transpose(1, 2, 0), step).transpose(2, 0, 1)
+    )
+    return merge_tree(layers, small, grouping, lab)

@@ -1,0 +1,312 @@
+"""Relaxed sparsification: every pixel's alphas become free (Eq. 7-17)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..compute import Run, import_torch
+from ..image import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class RelaxedOptions:
+    """Settings of `relaxed_sparsification`.
+
+    Parameters
+    ----------
+    iterations : int
+        Reweightings of the sparsity term (Eq. 15).
+    steps : int
+        Conjugate gradient steps for each reweighting; the solution of one is the start
+        of the next, so that one is nearly enough.
+    last_steps : int
+        Steps of a final solve without the sparsity term; 0 leaves it out.
+    sum_weight : float
+        Weight of the sum-to-one term, the paper's lambda (Eq. 11).
+    floor : float
+        Smallest alpha in the weights; it keeps them finite.
+    tolerance : float
+        A solve also ends once its residual is this small, relative to the right side.
+    reach : int
+        Reweighted iterations leave out pixels farther than this from any transition; 0
+        takes all of them.
+    """
+
+    iterations: int = 20
+    steps: int = 1
+    last_steps: int = 4
+    sum_weight: float = 100.0
+    floor: float = 1e-2
+    tolerance: float = 1e-6
+    reach: int = 3
+
+
+EXACT = RelaxedOptions(steps=100, last_steps=100, reach=0)
+MOST_ACTIVE = 0.7
+"""Above this share of active pixels, leaving the others out saves nothing."""
+
+
+def relaxed_sparsification(
+    alphas: FloatArray,
+    laplacian: sparse.csr_array,
+    exponents: FloatArray,
+    options: RelaxedOptions | None = None,
+    device: Any = "cpu",
+    run: Run | None = None,
+) -> FloatArray:
+    r"""Refine layers at the pixel level, sparse where the picture is flat.
+
+    Parameters
+    ----------
+    alphas : ndarray, ``(K, H, W)``
+        Layers of the constrained sparsification, about summing to 1.
+    laplacian : csr_array, ``(H * W, H * W)``
+        Laplacian of the graph.
+    exponents : ndarray, ``(H, W)``
+        :math:`\gamma_p` of Eq. 10b, in [0.9, 1].
+    options : RelaxedOptions, optional
+    device : torch.device or str
+    run : Run, optional
+        Progress and cancelling.
+
+    Returns
+    -------
+    ndarray of float32, ``(K, H, W)``
+        Not clamped: values a little outside [0, 1] are usual, the sum is about 1.
+
+    Notes
+    -----
+    Minimises the sum of the fidelity (Eq. 7), sum-to-one (Eq. 8), Laplacian (Eq. 9) and
+    sparsity (Eq. 15) energies by iteratively reweighted least squares; each system
+    (Eq. 17) is
+
+    .. math:: (L + D_u + D_v + I + \lambda C^T C) a = v + \hat a + \lambda 1
+
+    The preconditioner inverts the block of each pixel (its diagonal plus the sum-to-one
+    term) by the Sherman-Morrison formula. A last solve without the sparsity term, which
+    the published results have, restores smooth transitions.
+
+    Where the surroundings belong wholly to one layer, the Laplacian has no say, and the
+    result of the reweighted iterations is known for every pixel by itself. With
+    ``options.reach`` they run without such pixels; the last solve takes all of them.
+    """
+    run = run or Run()
+    options = options or RelaxedOptions()
+    count = len(alphas)
+    start = np.ascontiguousarray(alphas.reshape(count, -1).T, dtype=np.float32)
+    powers = exponents.ravel()
+    share = options.iterations / (options.iterations + options.last_steps / 2)
+    solution = start.copy()
+    active = _near_transitions(alphas, options.reach).ravel()
+    if options.iterations and active.mean() > MOST_ACTIVE:
+        system = _System(start, laplacian, powers, None, options, device)
+        system.reweight(run.part(0.0, share))
+        solution = system.solution.cpu().numpy()
+    elif options.iterations and active.any():
+        rows = sparse.csr_array(laplacian)[active]
+        solution[~active] = _settled(start[~active], powers[~active], options)
+        solution[active] = 0
+        system = _System(
+            start[active],
+            rows[:, active],
+            powers[active],
+            rows @ solution,
+            options,
+            device,
+        )
+        system.reweight(run.part(0.0, share))
+        solution[active] = system.solution.cpu().numpy()
+    if options.last_steps:
+        run.step(share, "Smoothing transitions")
+        system = _System(solution, laplacian, powers, None, options, device)
+        system.solve(None, None, options.last_steps, run)
+        solution = system.solution.cpu().numpy()
+    run.step(1.0, "Smoothing transitions")
+    return np.ascontiguousarray(solution.T, dtype=np.float32).reshape(alphas.shape)
+
+
+def _settled(
+    start: FloatArray, exponents: FloatArray, options: RelaxedOptions
+) -> FloatArray:
+    """Give what the iterations lead to at pixels ``(N, K)`` that are all one layer.
+
+    The exponents are tabulated; there are two unknowns, the alpha of the pixel's layer
+    and that of each other one.
+    """
+    table = np.linspace(0.9, 1.0, 65)
+    own, other = np.ones_like(table), np.zeros_like(table)
+    others, weight = start.shape[1] - 1, options.sum_weight
+    for _ in range(options.iterations):
+        scales, rights = [], []
+        for alpha, fidelity in ((own, 1.0), (other, 0.0)):
+            near_zero = np.maximum(np.abs(alpha), options.floor) ** (table - 2)
+            near_one = np.maximum(np.abs(1 - alpha), options.floor) ** (table - 2)
+            scales.append(near_zero + near_one + 1)
+            rights.append(near_one + fidelity + weight)
+        a, b = scales[0] + weight, weight * others
+        c, d = weight, scales[1] + weight * others
+        determinant = a * d - b * c
+        own = (d * rights[0] - b * rights[1]) / determinant
+        other = (a * rights[1] - c * rights[0]) / determinant
+    top = np.interp(exponents, table, own)[:, None]
+    rest = np.interp(exponents, table, other)[:, None]
+    return np.where(start > 0.5, top, rest).astype(np.float32)
+
+
+def _near_transitions(alphas: FloatArray, reach: int) -> NDArray[np.bool_]:
+    """Find the pixels ``(H, W)`` with a transition between layers within reach."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
+    if reach == 0:
+        return np.ones(alphas.shape[1:], dtype=bool)
+    labels = alphas.argmax(axis=0).astype(np.uint8)
+    labels[alphas.max(axis=0) < 1] = 255
+    highest = maximum_filter(labels, 2 * reach + 1)
+    return (highest == 255) | (highest != minimum_filter(labels, 2 * reach + 1))
+
+
+def rounded_layers(alphas: FloatArray) -> FloatArray:
+    """Snap alphas below 0.1 to 0 and above 0.9 to 1, then make them sum to 1."""
+    snapped = np.where(alphas < 0.1, 0, np.where(alphas > 0.9, 1, alphas))
+    total = snapped.sum(axis=0)
+    empty = total <= 0
+    if empty.any():
+        largest = alphas.argmax(axis=0)
+        rows, columns = np.nonzero(empty)
+        snapped[largest[rows, columns], rows, columns] = 1
+        total = snapped.sum(axis=0)
+    return (snapped / total).astype(np.float32)
+
+
+def unit_sum(alphas: FloatArray) -> FloatArray:
+    """Clamp alphas ``(K, H, W)`` to [0, 1] and divide by their sum at each pixel."""
+    clamped = np.clip(alphas, 0, 1)
+    total = clamped.sum(axis=0)
+    if (total < 1e-3).any():
+        lost = total < 1e-3
+        clamped[:, lost] = (
+            alphas.argmax(axis=0)[lost] == np.arange(len(alphas))[:, None]
+        )
+        total = clamped.sum(axis=0)
+    return (clamped / total).astype(np.float32)
+
+
+class _System:
+    """The linear system of Eq. 17 for all layers, and its current solution ``(N, K)``."""
+
+    def __init__(
+        self,
+        start: FloatArray,
+        laplacian: sparse.csr_array,
+        exponents: FloatArray,
+        inflow: FloatArray | None,
+        options: RelaxedOptions,
+        device: Any,
+    ) -> None:
+        torch = self.torch = import_torch()
+        self.device = torch.device(device)
+        self.options = options
+        self.multiply = self._laplacian_product(laplacian)
+        self.base = self.to_column(laplacian.diagonal()) + 1
+        self.power = self.to_column(exponents) - 2
+        values = np.ascontiguousarray(start, dtype=np.float32)
+        self.fidelity = torch.from_numpy(values).to(self.device)
+        self.ones = torch.ones(values.shape[1], 1, device=self.device)
+        self.solution = self.fidelity.clone()
+        self.smooth = self.multiply(self.solution)
+        if inflow is not None:
+            self.smooth += torch.from_numpy(inflow.astype(np.float32)).to(self.device)
+
+    def to_column(self, values: NDArray[Any]) -> torch.Tensor:
+        """Move ``(N,)`` values to the device as ``(N, 1)`` float32."""
+        array = np.ascontiguousarray(values, dtype=np.float32)[:, None]
+        return self.torch.from_numpy(array).to(self.device)
+
+    def sparsity_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give :math:`u + v` and :math:`v` of Eq. 15b at the present solution."""
+        floor = self.options.floor
+        zero = self.solution.abs().clamp_min_(floor).pow_(self.power)
+        one = (1 - self.solution).abs_().clamp_min_(floor).pow_(self.power)
+        return zero.add_(one), one
+
+    def reweight(self, run: Run) -> None:
+        """Iterate with the sparsity term."""
+        for iteration in range(self.options.iterations):
+            run.step(iteration / self.options.iterations, "Sparsifying pixels")
+            diagonal, right = self.sparsity_terms()
+            self.solve(diagonal, right, self.options.steps, run)
+
+    def solve(
+        self,
+        diagonal: torch.Tensor | None,
+        right: torch.Tensor | None,
+        steps: int,
+        run: Run,
+    ) -> None:
+        """Take preconditioned conjugate gradient steps from the present solution."""
+        weight = self.options.sum_weight
+        scale = self.base if diagonal is None else diagonal.add_(self.base)
+        own = scale - (self.base - 1)
+        target = self.solution.clone() if right is None else right.add_(self.fidelity)
+        precondition = self._preconditioner(scale)
+        x = self.solution
+        residual = target - self.smooth - own * x - weight * (x @ self.ones - 1)
+        limit = self.options.tolerance**2 * float(((target + weight) ** 2).sum())
+        image = precondition(residual)
+        direction = image
+        energy = float((residual * image).sum())
+        for step in range(steps):
+            if float((residual * residual).sum()) <= limit or energy <= 0:
+                break
+            run.check()
+            curved = self.multiply(direction)
+            product = curved + own * direction + weight * (direction @ self.ones)
+            length = energy / float((direction * product).sum())
+            x.add_(direction, alpha=length)
+            self.smooth.add_(curved, alpha=length)
+            if step + 1 == steps:
+                break
+            residual.sub_(product, alpha=length)
+            image = precondition(residual)
+            before, energy = energy, float((residual * image).sum())
+            direction = image.add(direction, alpha=energy / before)
+
+    def _preconditioner(
+        self, scale: torch.Tensor
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Invert ``diag(scale) + weight 1 1^T`` at each pixel (Sherman-Morrison)."""
+        weight = self.options.sum_weight
+        inverse = scale.reciprocal().expand_as(self.solution)
+        share = weight / (1 + weight * (inverse @ self.ones))
+
+        def apply(residual: torch.Tensor) -> torch.Tensor:
+            scaled = residual * inverse
+            return scaled.addcmul_(inverse, share * (scaled @ self.ones), value=-1)
+
+        return apply
+
+    def _laplacian_product(
+        self, laplacian: sparse.csr_array
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Give the product by the Laplacian in its CPU or its GPU form."""
+        torch = self.torch
+        matrix = sparse.csr_matrix(laplacian, dtype=np.float32)
+        if self.device.type == "cpu":
+            return lambda block: torch.from_numpy(matrix @ block.numpy())
+        tensor = torch.sparse_csr_tensor(
+            torch.from_numpy(matrix.indptr.astype(np.int64)),
+            torch.from_numpy(matrix.indices.astype(np.int64)),
+            torch.from_numpy(matrix.data),
+            size=matrix.shape,
+            device=self.device,
+        )
+        return lambda block: tensor @ block

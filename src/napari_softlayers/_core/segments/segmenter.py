@@ -1,0 +1,291 @@
+"""The segmenter: slow steps once, then objects by clicks in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..compute import Run
+from ..image import FloatArray
+from ..layers import SoftLayers
+from . import prepare_segments
+from . import relaxed_sparsification as relaxed
+from .clicks import ClickModel, Prompts
+from .finishing import refined
+from .gradients import sparsity_exponents
+from .state import SegmentOptions, SegmentsState
+from .upsampling import guided_upsampling
+
+PREVIEW = relaxed.RelaxedOptions(iterations=4, last_steps=2)
+"""The refinement of the preview, at the working size."""
+
+
+class Segmenter:
+    """Cut objects out of a picture by clicks.
+
+    Parameters
+    ----------
+    image : array_like
+        ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``.
+    features, superpixels, device
+        See `soft_segments`.
+    run : Run, optional
+        Progress and cancelling of the slow steps; those of a picture seen before come
+        from the cache.
+    **options
+        Fields of `SegmentOptions`, such as ``seed``.
+
+    Examples
+    --------
+    >>> segmenter = Segmenter(picture)
+    >>> preview = segmenter.click([(120, 80)], [1])
+    >>> preview = segmenter.click([(120, 80), (30, 200)], [1, 0])
+    >>> layers = segmenter.refine()
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        features: Any = "bundled",
+        *,
+        superpixels: Any = None,
+        device: Any = "auto",
+        run: Run | None = None,
+        **options: Any,
+    ) -> None:
+        self.state: SegmentsState = prepare_segments(
+            image, features, SegmentOptions(**options), superpixels, device, run
+        )
+        self._model = ClickModel(self.state)
+        self._exponents = sparsity_exponents(self.state.guide)
+        self._history: list[_Answer] = []
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return self.state.picture.shape[0], self.state.picture.shape[1]
+
+    def click(
+        self,
+        points: ArrayLike,
+        labels: ArrayLike,
+        levels: Sequence[int] | None = None,
+    ) -> SoftLayers:
+        """Answer all clicks so far with a preview.
+
+        Parameters
+        ----------
+        points : array_like, ``(n, 2)``
+            Row and column of each click in the picture, all that count now.
+        labels : array_like of int, ``(n,)``
+            1, 2, ... for the objects, 0 for what belongs to none.
+        levels : sequence of int, optional
+            For each object, steps along the merge tree that its first click's segment
+            is larger (or smaller, below 0) than the most plausible one.
+
+        Returns
+        -------
+        SoftLayers
+            Of kind "clicks", the rest at the bottom, then the objects, at the working
+            size (half the picture's, or less for large pictures), with the picture's own
+            colours. `refine` gives them at full size.
+
+        Raises
+        ------
+        ValueError
+            When a click lies outside of the picture, clicks on one pixel contradict each
+            other, no click adds to an object, or the numbers do not fit together.
+        """
+        places, numbers = self._checked(points, labels)
+        objects = sorted(int(k) for k in set(numbers[numbers > 0]))
+        steps = self._checked_levels(levels, len(objects))
+        small = np.floor((places + 0.5) / self.state.scale).astype(np.int64)
+        small = np.minimum(small, np.array(self._model.shape) - 1)
+        pixels = small @ np.array([self._model.shape[1], 1])
+        positions = np.searchsorted(objects, numbers) + 1
+        prompts = Prompts(pixels, np.where(numbers > 0, positions, 0), steps)
+        alphas = self._preview(prompts)
+        answer = _Answer(places, numbers, objects, prompts, alphas)
+        self._history.append(answer)
+        return self._preview_layers(answer)
+
+    def undo(self) -> SoftLayers | None:
+        """Go back to the answer before the last one; None when there was none."""
+        if self._history:
+            self._history.pop()
+        return self._preview_layers(self._history[-1]) if self._history else None
+
+    def refine(self, run: Run | None = None) -> SoftLayers:
+        """Give the last answer at the picture's size, sparsified there and coloured.
+
+        Raises
+        ------
+        RuntimeError
+            Before the first click.
+        """
+        if not self._history:
+            raise RuntimeError("There is nothing to refine yet; call click() first.")
+        run = run or Run()
+        answer = self._history[-1]
+        alphas = answer.alphas
+        if self.state.scale > 1:
+            alphas = guided_upsampling(
+                alphas, self.state.guide, self.state.picture, self.state.scale
+            )
+        start = relaxed.rounded_layers(alphas)
+        fine = relaxed.unit_sum(refined(self.state, start, "cpu", run.part(0.0, 0.6)))
+        positions = np.where(answer.prompts.labels > 0, answer.prompts.labels, 0)
+        _pin(fine, answer.places, positions)
+        return SoftLayers.from_alphas(
+            self.state.picture,
+            fine,
+            names=answer.names,
+            kind="clicks",
+            parameters=self._parameters(answer),
+            extras={"tree": self.state.tree, "state": self.state},
+            run=run.part(0.6, 1.0),
+        )
+
+    def node_at(self, point: ArrayLike) -> int:
+        """Give the merge tree's most plausible node at a point of the picture."""
+        return self._model.node_at(self._pixel(point))
+
+    def segment_at(self, point: ArrayLike, level: int = 0) -> FloatArray:
+        """Give the alphas of the segment at a point, at the working size ``(h, w)``.
+
+        Parameters
+        ----------
+        point : array_like, ``(2,)``
+            Row and column.
+        level : int
+            Steps along the merge tree, larger above 0 and smaller below.
+        """
+        return self.state.tree.alphas(self._model.node_at(self._pixel(point), level))
+
+    def levels_at(self, point: ArrayLike) -> tuple[int, int]:
+        """Give how many steps the segment at a point shrinks (<= 0) and grows."""
+        nodes = self._model.path(self._pixel(point))
+        place = self._model.default_place(nodes)
+        return -place, len(nodes) - 1 - place
+
+    def _preview(self, prompts: Prompts) -> FloatArray:
+        """Compute the alphas ``(K + 1, h, w)`` of an answer at the working size."""
+        first = relaxed.rounded_layers(self._model.alphas(prompts))
+        sharp = relaxed.relaxed_sparsification(
+            first, self.state.working_laplacian, self._exponents, PREVIEW
+        )
+        alphas = relaxed.unit_sum(sharp)
+        rows, columns = np.divmod(prompts.pixels, self._model.shape[1])
+        _pin(alphas, np.stack([rows, columns], axis=1), prompts.labels)
+        return alphas
+
+    def _preview_layers(self, answer: _Answer) -> SoftLayers:
+        alphas, guide = answer.alphas, self.state.guide
+        return SoftLayers(
+            alphas,
+            np.broadcast_to(guide, (len(alphas), *guide.shape)),
+            answer.names,
+            "clicks",
+            self._parameters(answer),
+            {"tree": self.state.tree, "state": self.state},
+            guide,
+        )
+
+    def _parameters(self, answer: _Answer) -> dict[str, Any]:
+        semantic = self.state.features
+        return {
+            "points": answer.places.tolist(),
+            "labels": answer.numbers.tolist(),
+            "levels": list(answer.prompts.steps),
+            "features": None if semantic is None else semantic.source,
+            **asdict(self.state.options),
+        }
+
+    def _pixel(self, point: ArrayLike) -> int:
+        """Give the flat index at the working size of a point of the picture."""
+        places, _ = self._checked(np.reshape(np.asarray(point, float), (-1, 2)), [1])
+        row, column = np.floor((places[0] + 0.5) / self.state.scale).astype(int)
+        height, width = self._model.shape
+        return int(min(row, height - 1) * width + min(column, width - 1))
+
+    def _checked(
+        self, points: ArrayLike, labels: ArrayLike
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Check clicks and round them to pixels ``(n, 2)``."""
+        places, numbers = np.asarray(points, dtype=float), np.asarray(labels)
+        if places.ndim != 2 or places.shape[1] != 2 or len(places) == 0:
+            raise ValueError(
+                f"points has shape {places.shape}; (n, 2) with rows and columns of at "
+                "least one click is needed."
+            )
+        if numbers.shape != (len(places),) or numbers.dtype.kind not in "iub":
+            raise ValueError(
+                f"labels has shape {numbers.shape} and dtype {numbers.dtype}; one whole "
+                f"number for each of the {len(places)} clicks is needed."
+            )
+        if not np.isfinite(places).all():
+            raise ValueError("A click has a place that is NaN or infinite.")
+        pixels = np.floor(places + 0.5).astype(np.int64)
+        outside = ((pixels < 0) | (pixels >= self.shape)).any(axis=1)
+        if outside.any():
+            row, column = places[outside][0]
+            raise ValueError(
+                f"The click at row {row:g}, column {column:g} lies outside of the "
+                f"{self.shape[0]}x{self.shape[1]} picture."
+            )
+        numbers = numbers.astype(np.int64)
+        if (numbers < 0).any() or not (numbers > 0).any():
+            raise ValueError(
+                "Labels must be 1 or more for objects and 0 for removals, and at least "
+                "one click must add to an object; click on the object first."
+            )
+        for pixel in np.unique(pixels, axis=0):
+            here = np.unique(numbers[(pixels == pixel).all(axis=1)])
+            if len(here) > 1:
+                raise ValueError(
+                    f"Clicks on the pixel {tuple(pixel.tolist())} contradict each other: "
+                    f"labels {here.tolist()}. Remove all but one of them."
+                )
+        return pixels, numbers
+
+    def _checked_levels(
+        self, levels: Sequence[int] | None, count: int
+    ) -> tuple[int, ...]:
+        steps = tuple(int(step) for step in levels) if levels else (0,) * count
+        if len(steps) != count:
+            raise ValueError(
+                f"levels has {len(steps)} numbers for {count} objects; one each is needed."
+            )
+        return steps
+
+
+class _Answer:
+    """Clicks and what they led to."""
+
+    def __init__(
+        self,
+        places: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+        objects: list[int],
+        prompts: Prompts,
+        alphas: FloatArray,
+    ) -> None:
+        self.places = places
+        self.numbers = numbers
+        self.prompts = prompts
+        self.alphas = alphas
+        self.names = ["rest", *(f"object {k}" for k in objects)]
+
+
+def _pin(
+    alphas: FloatArray, places: NDArray[np.int64], layers: NDArray[np.int64]
+) -> None:
+    """Give each click's own pixel to its layer where another one won it."""
+    for (row, column), layer in zip(places, layers, strict=True):
+        if alphas[layer, row, column] <= 0.5:
+            alphas[:, row, column] = 0
+            alphas[layer, row, column] = 1

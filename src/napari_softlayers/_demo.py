@@ -1,0 +1,79 @@
+"""The main jobs on a picture that ships with scikit-image, as sheets and in napari."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core.layers import SoftLayers
+
+
+def demo(output: Path) -> list[SoftLayers]:
+    """Take a sample picture apart, print a table, write sheets, open the viewer.
+
+    Parameters
+    ----------
+    output : Path
+        Gets one folder of PNGs a method and ``<method>.png``, the layers side by side.
+
+    Returns
+    -------
+    list of SoftLayers
+        One a method.
+    """
+    from ._sheet import layers_sheet
+
+    results = []
+    output.mkdir(parents=True, exist_ok=True)
+    print(f"{'method':<16}{'layers':>7}{'seconds':>9}{'largest error':>15}")
+    for name, compute in _jobs().items():
+        start = time.perf_counter()
+        layers = compute()
+        seconds = time.perf_counter() - start
+        print(
+            f"{name:<16}{len(layers):>7}{seconds:>9.1f}{layers.recomposition_error:>15.1e}"
+        )
+        layers.save(output / name)
+        layers_sheet(layers).save(output / f"{name}.png")
+        results.append(layers)
+    print(f"Layers and sheets are in {output.resolve()}")
+    if _has_display():
+        _open_viewer(results)
+    else:
+        print("There is no display here, so the viewer stays closed.")
+    return results
+
+
+def _jobs() -> dict[str, Callable[[], SoftLayers]]:
+    """The methods by name, on their sample pictures."""
+    from ._api import matte, palette_layers, soft_segments
+    from ._samples import portrait
+
+    image, trimap = portrait()
+    return {
+        "segments": lambda: soft_segments(image),
+        "matte": lambda: matte(image, trimap),
+        "palette": lambda: palette_layers(image),
+    }
+
+
+def _has_display() -> bool:
+    if sys.platform != "linux":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _open_viewer(results: list[SoftLayers]) -> None:
+    """Show the first result over its picture, the others hidden."""
+    import napari
+
+    viewer: Any = napari.Viewer(title="napari-softlayers")
+    picture = viewer.add_image(results[0].image, rgb=True, name="picture")
+    for layers in reversed(results):
+        layers.to_napari(viewer, like=picture)
+    napari.run()

@@ -1,0 +1,223 @@
+"""Layered files: OpenRaster, Photoshop, TIFF and folders of PNGs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_softlayers._core.layers import SoftLayers
+
+    from ._document import Document
+
+SUFFIXES = (".ora", ".psd", ".tif", ".tiff")
+
+
+def save_layers(
+    layers: SoftLayers,
+    path: str | Path,
+    *,
+    bits: int = 8,
+    additive: bool | None = None,
+    form: str = "masks",
+    linear_light: bool = False,
+) -> Path:
+    """Write soft layers to a file that other programs open, or to a folder.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+    path : str or Path
+        ``.ora`` (OpenRaster: Krita, GIMP, MyPaint), ``.psd`` (Photoshop; needs the extra
+        ``psd``), ``.tif`` or ``.tiff`` (one page a layer), ``.png`` (one picture, with
+        what the layers leave transparent); without an extension a folder of PNGs with
+        ``layers.json``.
+    bits : {8, 16, 32}
+        Bits a channel. ``.psd`` holds 8; 32 (float, lossless) is for ``.tif`` alone.
+    additive : bool, optional
+        True writes the alphas as they are (they add up); False turns them into those of
+        an ordinary stack, which every program shows as the picture. By default ``.ora``
+        and ``.psd`` get the ordinary stack, the others additive alphas.
+    form : {"masks", "transparency"}
+        How ``.psd`` holds alphas: as layer masks, with the colours kept everywhere, or
+        as the layers' own transparency.
+    linear_light : bool
+        For ``.ora`` and GIMP 2.10 or later, which blends such files in linear light: the
+        colours of partly transparent pixels are adapted so that it shows the picture.
+        Krita, MyPaint and older programs need False; ``.psd`` looks the same in all.
+
+    Returns
+    -------
+    Path
+        Where they were written.
+
+    Raises
+    ------
+    ValueError
+        When the options do not fit the kind of file.
+    OSError
+        When it cannot be written; what was there before is untouched.
+    """
+    path = Path(path).expanduser()
+    suffix = path.suffix.lower()
+    if suffix and suffix not in (*SUFFIXES, ".png"):
+        raise ValueError(
+            f"'{path.name}' ends with '{path.suffix}'; use {', '.join(SUFFIXES)}, .png, or "
+            "no ending for a folder of PNGs."
+        )
+    allowed = {".psd": (8,), ".tif": (8, 16, 32), ".tiff": (8, 16, 32)}.get(
+        suffix, (8, 16)
+    )
+    if bits not in allowed:
+        raise ValueError(
+            f"bits={bits} does not fit '{path.name}'; {' or '.join(map(str, allowed))} "
+            "can be written there."
+        )
+    if form not in ("masks", "transparency"):
+        raise ValueError(f"form={form!r} came; use 'masks' or 'transparency'.")
+    if additive is None:
+        additive = suffix not in (".ora", ".psd")
+    if additive and suffix == ".psd":
+        raise ValueError(
+            "Photoshop has no blending that adds layers up exactly; write '.psd' with "
+            "additive=False, or use '.ora'."
+        )
+    if linear_light:
+        if suffix != ".ora" or additive:
+            raise ValueError(
+                "linear_light=True is for normal stacks in '.ora' files, which GIMP blends "
+                "in linear light; leave it away here."
+            )
+        _write_for_linear_light(layers, path, bits)
+    else:
+        _write(layers, path, bits, additive, form)
+    return path
+
+
+def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
+    from ._document import from_soft_layers
+    from ._linear_light import for_linear_light
+
+    adapted = for_linear_light(layers)
+    write_document(from_soft_layers(adapted, bits, False, "linear"), path)
+
+
+def _write(
+    layers: SoftLayers, path: Path, bits: int, additive: bool, form: str
+) -> None:
+    from ._document import from_soft_layers
+
+    suffix = path.suffix.lower()
+    if suffix in (".tif", ".tiff") and bits == 32:
+        from .tiff import write_float_tiff
+
+        write_float_tiff(layers, path)
+        return
+    if suffix == ".png":
+        _write_cut_out(layers, path, bits)
+        return
+    write_document(from_soft_layers(layers, bits, additive), path, form)
+
+
+def _write_cut_out(layers: SoftLayers, path: Path, bits: int) -> None:
+    """One straight RGBA picture of all layers together, with colours everywhere."""
+    from ._files import replacing
+    from ._png import write_png
+
+    joined = layers.merge([list(range(len(layers)))])
+    with replacing(path) as part:
+        part.write_bytes(write_png(joined.rgba(f"uint{bits}")[0]))
+
+
+def write_document(document: Document, path: Path, form: str = "masks") -> None:
+    """Write a document in the way that the path's ending asks for."""
+    suffix = path.suffix.lower()
+    if suffix == ".ora":
+        from .openraster import write_openraster
+
+        write_openraster(document, path)
+    elif suffix == ".psd":
+        from .photoshop import write_photoshop
+
+        write_photoshop(document, path, form)
+    elif suffix in (".tif", ".tiff"):
+        from .tiff import write_tiff
+
+        write_tiff(document, path)
+    else:
+        from .png_folder import write_png_folder
+
+        write_png_folder(document, path)
+
+
+def read_document(path: Path) -> Document:
+    """Read a layered file or folder; what was written for linear light is turned back.
+
+    Raises
+    ------
+    ValueError
+        When it is of another kind, damaged, hostile or too large.
+    OSError
+        When it cannot be read.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder '{path}'.")
+    suffix = path.suffix.lower()
+    if path.is_dir() or path.name == "layers.json":
+        from .png_folder import read_png_folder
+
+        return read_png_folder(path if path.is_dir() else path.parent)
+    if suffix == ".ora":
+        from ._linear_light import without_linear_light
+        from .openraster import read_openraster
+
+        return without_linear_light(read_openraster(path), f"'{path.name}'")
+    if suffix == ".psd":
+        from .photoshop import read_photoshop
+
+        return read_photoshop(path)
+    if suffix in (".tif", ".tiff"):
+        from .tiff import read_tiff
+
+        return read_tiff(path)
+    raise ValueError(
+        f"'{path.name}' ends with '{path.suffix}'; {', '.join(SUFFIXES)} and folders "
+        "with layers.json can be opened."
+    )
+
+
+def open_layers(path: str | Path) -> SoftLayers:
+    """Open soft layers from a file or folder.
+
+    Files written by `save_layers` give the same alphas and colours, rounded to the bits
+    they were written with, and the same parameters. Stacks of other programs open as what
+    each visible layer contributes to the picture; where they leave it transparent, the
+    alphas sum to less than one.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.ora``, ``.psd``, ``.tif``, ``.tiff`` or a folder with ``layers.json``.
+
+    Returns
+    -------
+    SoftLayers
+
+    Raises
+    ------
+    ValueError
+        When it is of another kind, damaged, hostile or too large.
+    OSError
+        When it cannot be read.
+    """
+    path = Path(path).expanduser()
+    suffix = path.suffix.lower()
+    if suffix in (".tif", ".tiff") and path.is_file():
+        from .tiff import read_float_tiff
+
+        exact = read_float_tiff(path)
+        if exact is not None:
+            return exact
+    from ._document import to_soft_layers
+
+    return to_soft_layers(read_document(path), f"'{path.name}'")

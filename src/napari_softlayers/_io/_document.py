@@ -1,0 +1,301 @@
+"""A layered picture as files know it, and what it means as SoftLayers."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.image import to_dtype
+from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.stack import over_from_additive, snap
+
+from ._files import check_canvas
+
+FloatArray = NDArray[np.float32]
+FORMAT = 1
+MODES = ("normal", "plus", "multiply")
+
+
+@dataclass
+class Layer:
+    """One picture of a stack.
+
+    Parameters
+    ----------
+    name : str
+    pixels : ndarray of uint8 or uint16, ``(h, w, 4)``
+        Straight RGBA.
+    x, y : int
+        Place of its left upper corner on the canvas; may lie outside.
+    opacity : float
+    visible : bool
+    mode : str
+        "normal", "plus", or the name of another blend mode.
+    """
+
+    name: str
+    pixels: NDArray[Any]
+    x: int = 0
+    y: int = 0
+    opacity: float = 1.0
+    visible: bool = True
+    mode: str = "normal"
+
+
+@dataclass
+class Group:
+    """Layers that are composited together first; the bottom one comes first."""
+
+    name: str
+    items: list[Layer | Group]
+    opacity: float = 1.0
+    visible: bool = True
+
+
+@dataclass
+class Document:
+    """A canvas, its layers (the bottom one first) and what we know about them.
+
+    ``info`` is written beside the layers: "kind", "parameters", "extras"; "sets" (lists
+    of layer numbers whose alphas were turned from additive into "over" alphas), "napari"
+    (one dictionary a layer) and "fingerprint" (checksum of the pixels it belongs to).
+    """
+
+    width: int
+    height: int
+    items: list[Layer | Group]
+    info: dict[str, Any] = field(default_factory=dict)
+    picture: NDArray[Any] | None = None
+
+    def layers(self) -> list[Layer]:
+        """All layers, bottom first, without the groups around them."""
+        return list(_flat(self.items))
+
+    def sign(self) -> None:
+        """Note the program and the checksum of the layers in ``info``."""
+        from napari_softlayers import __version__
+
+        self.info |= {
+            "program": "napari-softlayers",
+            "format": FORMAT,
+            "version": __version__,
+            "fingerprint": fingerprint(self.layers()),
+        }
+
+    def checked_info(self) -> dict[str, Any]:
+        """``info``, or nothing when another program has changed the layers since."""
+        if self.info.get("program") != "napari-softlayers":
+            return {}
+        if self.info.get("fingerprint") != fingerprint(self.layers()):
+            return {}
+        return self.info
+
+    def flatten(self) -> NDArray[Any]:
+        """The visible picture as straight RGBA, ``(H, W, 4)``, in the layers' dtype."""
+        layers = self.layers()
+        dtype = np.result_type(np.uint8, *(layer.pixels.dtype for layer in layers))
+        if self.picture is not None:
+            opaque = np.ones((self.height, self.width, 1), np.float32)
+            return to_dtype(np.concatenate([self.picture, opaque], axis=-1), dtype)
+        light = np.zeros((self.height, self.width, 3), np.float32)
+        total = np.zeros((self.height, self.width), np.float32)
+        for layer, alpha in contributions(self):
+            light += alpha[..., None] * on_canvas(layer, self)[..., :3]
+            total += alpha
+        covered = np.maximum(total, 1e-6)[..., None]
+        flat = np.concatenate([light / covered, total[..., None]], axis=-1)
+        return to_dtype(np.clip(flat, 0, 1), dtype)
+
+
+def fingerprint(layers: list[Layer]) -> int:
+    """Checksum of all pixels and of how they are put together."""
+    check = 0
+    for layer in layers:
+        size = f"{layer.pixels.shape}{layer.x},{layer.y},{layer.mode}"
+        check = zlib.crc32(size.encode(), check)
+        check = zlib.crc32(np.ascontiguousarray(layer.pixels).data, check)
+    return check
+
+
+def _flat(items: list[Layer | Group]) -> Iterator[Layer]:
+    for item in items:
+        if isinstance(item, Group):
+            yield from _flat(item.items)
+        else:
+            yield item
+
+
+def entry_of(layer: Layer) -> dict[str, Any]:
+    """What is noted of a layer beside its pixels."""
+    return {
+        "name": layer.name,
+        "x": layer.x,
+        "y": layer.y,
+        "opacity": layer.opacity,
+        "visible": layer.visible,
+        "mode": layer.mode,
+    }
+
+
+def layer_from_entry(entry: dict[str, Any], pixels: NDArray[Any], what: str) -> Layer:
+    """A layer from its pixels and what `entry_of` noted.
+
+    Raises
+    ------
+    ValueError
+        When the notes make no sense.
+    """
+    x, y = entry.get("x", 0), entry.get("y", 0)
+    opacity, mode = entry.get("opacity", 1.0), entry.get("mode", "normal")
+    numbers = all(isinstance(value, (int, float)) for value in (x, y, opacity))
+    if not numbers or not 0 <= opacity <= 1 or not max(abs(x), abs(y)) < 1 << 20:
+        raise ValueError(
+            f"x={x!r}, y={y!r}, opacity={opacity!r} is noted for {what}; whole pixels "
+            "and an opacity from 0 to 1 are needed."
+        )
+    if mode not in MODES:
+        raise ValueError(f"Blending {mode!r} is noted for {what}; {MODES} are known.")
+    name, visible = str(entry.get("name", "layer")), bool(entry.get("visible", True))
+    return Layer(name, pixels, int(x), int(y), float(opacity), visible, str(mode))
+
+
+def on_canvas(layer: Layer, document: Document) -> FloatArray:
+    """A layer's RGBA in [0, 1] on the whole canvas, ``(H, W, 4)``.
+
+    Its outermost colours go on outside it, where it is transparent.
+    """
+    pixels = layer.pixels
+    height, width = pixels.shape[:2]
+    values = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+    if (layer.x, layer.y) == (0, 0) and (
+        (height, width) == (document.height, document.width)
+    ):
+        return values
+    rows = np.arange(document.height) - layer.y
+    columns = np.arange(document.width) - layer.x
+    placed = values[
+        np.clip(rows, 0, height - 1)[:, None], np.clip(columns, 0, width - 1)[None]
+    ]
+    outside = (rows < 0) | (rows >= height)
+    placed[outside, :, 3] = 0
+    placed[:, (columns < 0) | (columns >= width), 3] = 0
+    return placed
+
+
+def contributions(document: Document) -> list[tuple[Layer, FloatArray]]:
+    """Visible layers, bottom first, with the share of each pixel that they have.
+
+    ``alpha_k = b_k prod_{j above} (1 - b_j)`` for "over"; a layer that is added
+    ("plus") hides nothing. Groups are composited on their own and then multiplied with
+    their opacity.
+    """
+    rest = np.ones((document.height, document.width), np.float64)
+    found, _ = _of_items(document.items, document, rest)
+    return found[::-1]
+
+
+def _of_items(
+    items: list[Layer | Group], document: Document, rest: NDArray[np.float64]
+) -> tuple[list[tuple[Layer, FloatArray]], NDArray[np.float64]]:
+    """Contributions from the top down, and what is left for below."""
+    found: list[tuple[Layer, FloatArray]] = []
+    for item in reversed(items):
+        if not item.visible:
+            continue
+        if isinstance(item, Layer):
+            hides = on_canvas(item, document)[..., 3] * np.float64(item.opacity)
+            found.append((item, (rest * hides).astype(np.float32)))
+            if item.mode != "plus":
+                rest = rest * (1 - hides)
+        else:
+            inside, left = _of_items(item.items, document, np.ones_like(rest))
+            outer = rest * item.opacity
+            found += [(part, (outer * a).astype(np.float32)) for part, a in inside]
+            rest = rest * (1 - item.opacity * (1 - left))
+    return found, rest
+
+
+def from_soft_layers(
+    layers: SoftLayers, bits: int, additive: bool, light: str = "sRGB"
+) -> Document:
+    """Make a document of soft layers, as a normal stack or with additive alphas."""
+    pixels = layers.rgba(np.uint8 if bits == 8 else np.uint16)
+    if not additive:
+        pixels[..., 3] = over_from_additive(pixels[..., 3])
+    mode = "plus" if additive else "normal"
+    items: list[Layer | Group] = [
+        Layer(name, rgba, mode=mode)
+        for name, rgba in zip(layers.names, pixels, strict=True)
+    ]
+    info = {
+        "kind": layers.kind,
+        "parameters": layers.parameters,
+        "extras": layers.extras,
+        "sets": [] if additive else [list(range(len(layers)))],
+        "soft": True,
+        "light": light,
+    }
+    height, width = layers.shape
+    whole = bool(np.abs(layers.alphas.sum(axis=0) - 1).max() < 1e-3)
+    picture = np.clip(layers.image, 0, 1) if whole else None
+    document = Document(width, height, items, info, picture)
+    document.sign()
+    return document
+
+
+def to_soft_layers(document: Document, what: str) -> SoftLayers:
+    """What the visible layers of a document contribute to its picture.
+
+    Raises
+    ------
+    ValueError
+        When nothing is visible.
+    """
+    check_canvas(document.width, document.height, len(document.layers()), what)
+    parts = contributions(document)
+    if not parts:
+        raise ValueError(f"{what} has no visible layer; show at least one in it.")
+    _warn_about_left_out(document, [layer for layer, _ in parts], what)
+    alphas = np.stack([alpha for _, alpha in parts])
+    info = document.checked_info()
+    if info.get("soft"):
+        levels = np.iinfo(parts[0][0].pixels.dtype).max
+        alphas = snap(alphas, int(levels))
+    total = alphas.sum(axis=0)
+    if total.max() > 1 + 1e-3:
+        warnings.warn(
+            f"The layers of {what} add up to more than the picture can hold; their "
+            "alphas were scaled down there.",
+            stacklevel=3,
+        )
+        alphas /= np.maximum(total, 1)
+    colors = np.stack([on_canvas(layer, document)[..., :3] for layer, _ in parts])
+    return SoftLayers(
+        alphas,
+        colors,
+        [layer.name for layer, _ in parts],
+        str(info.get("kind", "layers")),
+        dict(info.get("parameters", {})),
+        dict(info.get("extras", {})),
+    )
+
+
+def _warn_about_left_out(document: Document, used: list[Layer], what: str) -> None:
+    hidden = [x.name for x in document.layers() if not any(x is y for y in used)]
+    if hidden:
+        warnings.warn(
+            f"Hidden layers of {what} were left out: {', '.join(hidden)}.", stacklevel=4
+        )
+    other = {x.mode for x in used} - {"normal", "plus"}
+    if other:
+        warnings.warn(
+            f"{what} blends with {', '.join(sorted(other))}; it is opened as normal "
+            "blending.",
+            stacklevel=4,
+        )

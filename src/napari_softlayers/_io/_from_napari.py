@@ -1,0 +1,182 @@
+"""napari image layers as a document."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.stack import over_from_additive
+
+from ._document import Document, Group, Layer
+from ._to_napari import KEY, SPACE
+
+MODES = {"additive": "plus", "multiplicative": "multiply"}
+
+
+def napari_to_document(images: Sequence[tuple[Any, dict[str, Any]]]) -> Document:
+    """Put napari image layers on one canvas, the bottom one first."""
+    arrays = [_frame(data, meta) for data, meta in images]
+    deep = any(array.dtype != np.uint8 for array in arrays)
+    dtype = np.dtype(np.uint16 if deep else np.uint8)
+    metas = [meta for _, meta in images]
+    items: list[Layer | Group] = []
+    places = _places(metas, arrays)
+    for array, meta, (x, y) in zip(arrays, metas, places, strict=True):
+        items.append(
+            Layer(
+                str(meta.get("name", "layer")),
+                _rgba(array, meta, dtype),
+                x,
+                y,
+                float(meta.get("opacity", 1)),
+                bool(meta.get("visible", True)),
+                MODES.get(str(meta.get("blending", "")), "normal"),
+            )
+        )
+    layers = [item for item in items if isinstance(item, Layer)]
+    width = max(layer.x + layer.pixels.shape[1] for layer in layers)
+    height = max(layer.y + layer.pixels.shape[0] for layer in layers)
+    sets = _complete_sets(layers, metas)
+    for numbers in sets:
+        _turn_into_normal_stack([layers[k] for k in numbers])
+    info: dict[str, Any] = {"sets": sets, "napari": [_note(meta) for meta in metas]}
+    if sets == [list(range(len(layers)))]:
+        record = _record(metas[0])
+        info |= {"soft": True, "kind": record.get("kind", "layers")}
+        info["parameters"] = record.get("params", {})
+    document = Document(width, height, items, info)
+    document.sign()
+    return document
+
+
+def _record(meta: dict[str, Any]) -> dict[str, Any]:
+    record = (meta.get("metadata") or {}).get(KEY)
+    return record if isinstance(record, dict) and "index" in record else {}
+
+
+def _note(meta: dict[str, Any]) -> dict[str, Any]:
+    """What only napari knows of a layer."""
+    space = {key: _plain(meta[key]) for key in SPACE if meta.get(key) is not None}
+    note = {"blending": str(meta.get("blending", "translucent_no_depth"))}
+    return note | {"space": space, "record": _record(meta)}
+
+
+def _plain(value: Any) -> Any:
+    """A number, a matrix or names (of units, of axes) as JSON knows them."""
+    if isinstance(value, str):
+        return value
+    array = np.asarray(value)
+    return array.tolist() if array.dtype.kind in "iufU" else [str(x) for x in value]
+
+
+def _frame(data: Any, meta: dict[str, Any]) -> NDArray[Any]:
+    """One picture: ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``."""
+    if isinstance(data, (list, tuple)) or type(data).__name__ == "MultiScaleData":
+        data = data[0]
+    rgb = bool(meta.get("rgb", False))
+    shape = tuple(np.shape(data))
+    if len(shape) != (3 if rgb else 2):
+        raise ValueError(
+            f"'{meta.get('name')}' has shape {shape}; layered files hold single "
+            "pictures. Take one frame of it first."
+        )
+    return np.asarray(data)
+
+
+def _rgba(
+    array: NDArray[Any], meta: dict[str, Any], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """Straight RGBA of the wanted dtype, as the layer looks in the viewer."""
+    if not meta.get("rgb", False):
+        from napari.utils.colormaps import ensure_colormap
+
+        colors = ensure_colormap(meta.get("colormap", "gray")).map(
+            _within(array, meta).ravel() ** float(meta.get("gamma", 1))
+        )
+        values = np.asarray(colors).reshape(*array.shape, 4)
+    elif array.dtype == dtype and array.shape[-1] == 4:
+        return array.copy()
+    elif array.dtype == np.uint8:
+        values = array / 255.0
+    else:
+        values = _within(array, meta)
+        if array.shape[-1] == 4:
+            top = 1.0 if array.dtype.kind == "f" else np.iinfo(array.dtype).max
+            values[..., 3] = np.clip(array[..., 3] / top, 0, 1)
+    if values.shape[-1] == 3:
+        values = np.concatenate([values, np.ones_like(values[..., :1])], axis=-1)
+    top = np.iinfo(dtype).max
+    return np.rint(np.clip(np.nan_to_num(values), 0, 1) * top).astype(dtype)
+
+
+def _within(array: NDArray[Any], meta: dict[str, Any]) -> NDArray[np.float64]:
+    """Values between the layer's contrast limits, from 0 to 1."""
+    limits = meta.get("contrast_limits") or (0, 1)
+    low, high = float(limits[0]), float(limits[1])
+    values = (array.astype(np.float64) - low) / max(high - low, 1e-12)
+    return np.clip(np.nan_to_num(values), 0, 1)
+
+
+def _places(
+    metas: list[dict[str, Any]], arrays: list[NDArray[Any]]
+) -> list[tuple[int, int]]:
+    """Left upper corners in pixels, from the translations of layers of one scale."""
+    scales = [np.asarray(meta.get("scale", (1, 1)), float)[-2:] for meta in metas]
+    corners = [np.asarray(meta.get("translate", (0, 0)), float)[-2:] for meta in metas]
+    if any(not np.allclose(scale, scales[0]) for scale in scales):
+        if len({array.shape[:2] for array in arrays}) > 1:
+            warnings.warn(
+                "The layers have different scales; their pictures are saved side by "
+                "side in pixels, from the left upper corner.",
+                stacklevel=4,
+            )
+        return [(0, 0)] * len(metas)
+    origin = np.min(corners, axis=0)
+    steps = [np.rint((corner - origin) / scales[0]) for corner in corners]
+    if np.max(np.abs(steps)) > 1 << 16:
+        return [(0, 0)] * len(metas)
+    return [(int(step[1]), int(step[0])) for step in steps]
+
+
+def _complete_sets(layers: list[Layer], metas: list[dict[str, Any]]) -> list[list[int]]:
+    """Sets of shown additive layers whose alphas sum to one, on top of nothing shown."""
+    runs: dict[str, list[int]] = {}
+    for k, (layer, meta) in enumerate(zip(layers, metas, strict=True)):
+        if layer.mode == "plus":
+            runs.setdefault(str(_record(meta).get("run", "")), []).append(k)
+    found = []
+    for numbers in runs.values():
+        parts = [layers[k] for k in numbers]
+        row = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        shown = all(part.visible and part.opacity == 1 for part in parts)
+        below = any(layer.visible for layer in layers[: numbers[0]])
+        if row and shown and not below and len(parts) > 1 and _sums_to_one(parts):
+            found.append(numbers)
+    return found
+
+
+def _sums_to_one(parts: list[Layer]) -> bool:
+    places = {(part.x, part.y, part.pixels.shape) for part in parts}
+    if len(places) > 1:
+        return False
+    top = int(np.iinfo(parts[0].pixels.dtype).max)
+    total = sum(part.pixels[..., 3].astype(np.int64) for part in parts)
+    return bool(np.abs(np.asarray(total) - top).max() <= 0.02 * top)
+
+
+def _turn_into_normal_stack(parts: list[Layer]) -> None:
+    """Replace additive alphas by those of an "over" stack, in place."""
+    pixels = np.stack([part.pixels for part in parts])
+    dtype = pixels.dtype
+    alphas = pixels[..., 3] / np.float64(np.iinfo(dtype).max)
+    alphas = (alphas / alphas.sum(axis=0)).astype(np.float32)
+    exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32)).rgba(dtype)
+    stack = over_from_additive(exact[..., 3])
+    for part, own, alpha in zip(parts, pixels, stack, strict=True):
+        own[..., 3] = alpha
+        part.pixels, part.mode = own, "normal"

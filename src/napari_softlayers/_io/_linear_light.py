@@ -1,0 +1,61 @@
+"""Stacks for programs that blend in linear light, such as GIMP since 2.10.
+
+They undo the sRGB curve, blend, and apply it again. Where a layer is partly transparent
+the picture would come out wrong, so the layers' colours are moved by as little as possible
+until their sum is the picture there, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.edit import from_linear, to_linear
+from napari_softlayers._core.layers import SoftLayers
+
+from ._document import Document, from_soft_layers, to_soft_layers
+
+FloatArray = NDArray[np.float32]
+
+
+def for_linear_light(layers: SoftLayers) -> SoftLayers:
+    """Layers with ``sum_k alpha_k lin(color_k) == lin(image)``.
+
+    Their own ``composite`` is no longer the picture: they are made for such a program.
+    """
+    colors = _exact(to_linear(layers.image), layers.alphas, to_linear(layers.colors))
+    return replace(layers, colors=np.clip(from_linear(colors), 0, 1))
+
+
+def from_linear_light(layers: SoftLayers) -> SoftLayers:
+    """The way back: layers whose sum is the picture as they stand."""
+    light = np.zeros_like(layers.colors[0])
+    for alpha, color in zip(layers.alphas, layers.colors, strict=True):
+        light += alpha[..., None] * to_linear(color)
+    picture = np.clip(from_linear(np.clip(light, 0, 1)), 0, 1)
+    colors = _exact(picture, layers.alphas, layers.colors)
+    return replace(layers, colors=colors, image=picture)
+
+
+def without_linear_light(document: Document, what: str) -> Document:
+    """Turn a document that we wrote for linear light into a plain one."""
+    if document.checked_info().get("light") != "linear":
+        return document
+    layers = from_linear_light(to_soft_layers(document, what))
+    bits = 8 * document.layers()[0].pixels.dtype.itemsize
+    return from_soft_layers(layers, bits, additive=False)
+
+
+def _exact(picture: FloatArray, alphas: FloatArray, colors: FloatArray) -> FloatArray:
+    import torch
+
+    from napari_softlayers._core.colors import project_exact
+
+    exact = project_exact(
+        torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
+        torch.from_numpy(alphas),
+        torch.from_numpy(np.ascontiguousarray(colors.transpose(0, 3, 1, 2))),
+    )
+    return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())

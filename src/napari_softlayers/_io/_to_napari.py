@@ -1,0 +1,122 @@
+"""A document as napari layer data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.stack import additive_from_over, snap
+
+from ._document import Document, Group, Layer, fingerprint, on_canvas
+
+LayerData = tuple[Any, dict[str, Any], str]
+KEY = "napari-softlayers"
+SPACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+BLENDING = {"normal": "translucent_no_depth", "plus": "additive"}
+
+
+def document_to_napari(document: Document) -> list[LayerData]:
+    """Turn a document into napari layer data, the bottom layer first."""
+    info = document.checked_info()
+    flat = _flat(document.items, 1.0, True)
+    layers = [layer for layer, _, _ in flat]
+    alphas = _additive_alphas(document, layers, info.get("sets", []))
+    notes = info.get("napari", [])
+    result: list[LayerData] = []
+    for index, (layer, opacity, visible) in enumerate(flat):
+        note = notes[index] if index < len(notes) else {}
+        data = layer.pixels
+        if index in alphas:
+            data = data.copy()
+            data[..., 3] = alphas[index]
+        meta = {
+            "name": layer.name,
+            "rgb": True,
+            "opacity": opacity,
+            "visible": visible,
+            "blending": note.get("blending", _blending(layer, index in alphas)),
+            "contrast_limits": (0, int(np.iinfo(data.dtype).max)),
+            "metadata": _metadata(document, info, note, index, data),
+        }
+        result.append((data, meta | _space(note, layer), "image"))
+    return result
+
+
+def _flat(
+    items: list[Layer | Group], opacity: float, visible: bool
+) -> list[tuple[Layer, float, bool]]:
+    """Layers with the opacity and visibility that their groups leave them."""
+    found: list[tuple[Layer, float, bool]] = []
+    for item in items:
+        own, shown = opacity * item.opacity, visible and item.visible
+        if isinstance(item, Group):
+            found += _flat(item.items, own, shown)
+        else:
+            found.append((item, own, shown))
+    return found
+
+
+def _blending(layer: Layer, in_set: bool) -> str:
+    if layer.mode == "multiply":
+        return "multiplicative"
+    return "additive" if in_set else BLENDING.get(layer.mode, BLENDING["normal"])
+
+
+def _additive_alphas(
+    document: Document, layers: list[Layer], sets: list[list[int]]
+) -> dict[int, NDArray[Any]]:
+    """Integer additive alphas of the layers that were written as a normal stack."""
+    found: dict[int, NDArray[Any]] = {}
+    for numbers in sets:
+        dtype = layers[numbers[0]].pixels.dtype
+        levels = int(np.iinfo(dtype).max)
+        stack = [on_canvas(layers[k], document)[..., 3] for k in numbers]
+        alphas = snap(additive_from_over(stack), levels)
+        for k, alpha in zip(numbers, alphas, strict=True):
+            part = layers[k]
+            height, width = part.pixels.shape[:2]
+            inside = alpha[part.y : part.y + height, part.x : part.x + width]
+            found[k] = np.rint(inside * levels).astype(dtype)
+    return found
+
+
+def _metadata(
+    document: Document,
+    info: dict[str, Any],
+    note: dict[str, Any],
+    index: int,
+    data: NDArray[Any],
+) -> dict[str, Any]:
+    """The record that result layers carry, so that the docks know them again."""
+    run = f"file-{fingerprint(document.layers()):08x}"
+    if note.get("record"):
+        return {KEY: note["record"] | {"run": run, "source_id": run}}
+    if not info.get("soft"):
+        return {}
+    top = np.iinfo(data.dtype).max
+    weight = data[..., 3].astype(np.float64)
+    mean = np.tensordot(weight, data[..., :3], 2) / max(weight.sum(), 1.0) / top
+    record = {
+        "version": info.get("version", ""),
+        "kind": info.get("kind", "layers"),
+        "run": run,
+        "index": index,
+        "name": document.layers()[index].name,
+        "source": "",
+        "source_id": run,
+        "params": info.get("parameters", {}),
+        "coverage": round(float(weight.mean()) / top, 5),
+        "color": [round(float(value), 4) for value in mean],
+        "stack": "additive",
+        "dtype": str(data.dtype),
+    }
+    return {KEY: record}
+
+
+def _space(note: dict[str, Any], layer: Layer) -> dict[str, Any]:
+    space = note.get("space")
+    if isinstance(space, dict):
+        return {key: space[key] for key in SPACE if key in space}
+    return {"translate": (layer.y, layer.x)} if (layer.x, layer.y) != (0, 0) else {}

@@ -1,0 +1,296 @@
+"""OpenRaster files (``.ora``), as Krita, GIMP and MyPaint read and write them."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+from xml.etree import ElementTree
+from xml.parsers import expat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._document import Document, Group, Layer
+from ._files import (
+    MAX_JSON_BYTES,
+    check_canvas,
+    decode_json,
+    encode_json,
+    memory_limit,
+    parsing,
+    replacing,
+)
+from ._png import png_size, read_png, write_png
+
+MIMETYPE = b"image/openraster"
+INFO = "softlayers.json"
+MODES = {"normal": "svg:src-over", "plus": "svg:plus", "multiply": "svg:multiply"}
+THUMBNAIL = 256
+MAX_ENTRIES = 10_000
+MAX_XML_BYTES = 1 << 22
+MAX_ELEMENTS = 10_000
+MAX_DEPTH = 64
+
+
+def write_openraster(document: Document, path: Path) -> None:
+    """Write a document; ``path`` is replaced only when everything is written.
+
+    Raises
+    ------
+    OSError
+    """
+    layers = document.layers()
+    with replacing(path) as part, zipfile.ZipFile(part, "x") as archive:
+        _add(archive, "mimetype", MIMETYPE)
+        _add(archive, "stack.xml", _stack_xml(document, layers), packed=True)
+        for number, layer in enumerate(layers):
+            _add(archive, _source(number), write_png(layer.pixels))
+        merged = document.flatten()
+        _add(archive, "mergedimage.png", write_png(merged))
+        _add(archive, "Thumbnails/thumbnail.png", _thumbnail(merged))
+        _add(archive, INFO, encode_json(document.info), packed=True)
+
+
+def _source(number: int) -> str:
+    return f"data/layer{number:03d}.png"
+
+
+def _add(
+    archive: zipfile.ZipFile, name: str, data: bytes, packed: bool = False
+) -> None:
+    """Add one entry with a fixed date, so that equal layers give equal files."""
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
+    method = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
+    archive.writestr(entry, data, compress_type=method)
+
+
+def _stack_xml(document: Document, layers: list[Layer]) -> bytes:
+    """The stack, top layer first."""
+    size = {"w": str(document.width), "h": str(document.height)}
+    image = ElementTree.Element("image", {"version": "0.0.3", **size})
+    image.attrib |= {"xres": "72", "yres": "72"}
+    stack = ElementTree.SubElement(image, "stack")
+    for number in range(len(layers) - 1, -1, -1):
+        layer = layers[number]
+        attributes = {
+            "name": _printable(layer.name),
+            "src": _source(number),
+            "x": str(layer.x),
+            "y": str(layer.y),
+            "opacity": f"{layer.opacity:.6g}",
+            "visibility": "visible" if layer.visible else "hidden",
+            "composite-op": MODES.get(layer.mode, "svg:src-over"),
+        }
+        ElementTree.SubElement(stack, "layer", attributes)
+    return ElementTree.tostring(image, encoding="utf-8", xml_declaration=True)
+
+
+def _printable(name: str) -> str:
+    """Without the characters that XML cannot hold."""
+    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", name)
+
+
+def _thumbnail(merged: NDArray[Any]) -> bytes:
+    """At most 256 pixels a side, 8 bits."""
+    from PIL import Image
+
+    if merged.dtype == np.uint16:
+        merged = (merged >> 8).astype(np.uint8)
+    image = Image.fromarray(merged)
+    image.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def read_openraster(path: Path) -> Document:
+    """Read a document; nothing is unpacked to disk.
+
+    Declared sizes are checked before anything is decoded and again while reading, so
+    that memory stays bounded whatever the file holds.
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged, hostile or too large.
+    OSError
+        When it cannot be read.
+    """
+    what = f"'{path.name}'"
+    with parsing(what), zipfile.ZipFile(path) as archive:
+        return _Reader(archive, what).document()
+
+
+class _Reader:
+    """Reads one archive and keeps account of what it has cost."""
+
+    def __init__(self, archive: zipfile.ZipFile, what: str) -> None:
+        self.archive = archive
+        self.what = what
+        self.budget = memory_limit()
+        self.width = self.height = 0
+        if len(archive.infolist()) > MAX_ENTRIES:
+            raise ValueError(
+                f"{what} has {len(archive.infolist())} parts; it is no picture."
+            )
+
+    def document(self) -> Document:
+        if self.part("mimetype", 100).strip() != MIMETYPE:
+            raise ValueError(f"{self.what} does not say that it is an OpenRaster file.")
+        root = parse_xml(self.part("stack.xml", MAX_XML_BYTES), self.what)
+        stack = root.find("stack")
+        if root.tag != "image" or stack is None:
+            raise ValueError(f"{self.what} has no layer stack in its stack.xml.")
+        self.width = self.number(root, "w", None)
+        self.height = self.number(root, "h", None)
+        layers = len(list(stack.iter("layer")))
+        check_canvas(self.width, self.height, layers, self.what)
+        items = self.items(stack, 0, 0)
+        return Document(self.width, self.height, items, self.info())
+
+    def part(self, name: str, limit: int) -> bytes:
+        """One entry's bytes; never more than ``limit`` of them."""
+        try:
+            entry = self.archive.getinfo(name)
+        except KeyError:
+            raise ValueError(
+                f"{self.what} lacks its part '{name}'; it is damaged."
+            ) from None
+        if entry.file_size > limit:
+            raise ValueError(
+                f"The part '{name}' of {self.what} has {entry.file_size} bytes; at "
+                f"most {limit} can be right."
+            )
+        with self.archive.open(entry) as stream:
+            data = stream.read(limit + 1)
+        if len(data) > limit:
+            raise ValueError(f"The part '{name}' of {self.what} is larger than it says")
+        return data
+
+    def info(self) -> dict[str, Any]:
+        if INFO not in self.archive.namelist():
+            return {}
+        return decode_json(self.part(INFO, MAX_JSON_BYTES), f"{INFO} in {self.what}")
+
+    def items(self, stack: ElementTree.Element, x: int, y: int) -> list[Layer | Group]:
+        """Layers and groups of a stack, bottom first."""
+        found: list[Layer | Group] = []
+        for element in reversed(list(stack)):
+            left = x + self.number(element, "x", 0)
+            top = y + self.number(element, "y", 0)
+            if element.tag == "stack":
+                inside = self.items(element, left, top)
+                name = element.get("name", "group")
+                group = Group(name, inside, self.opacity(element), _visible(element))
+                found.append(group)
+            elif element.tag == "layer":
+                found.append(self.layer(element, left, top))
+        return found
+
+    def layer(self, element: ElementTree.Element, x: int, y: int) -> Layer:
+        source = element.get("src", "")
+        where = PurePosixPath(source)
+        outside = where.is_absolute() or ".." in where.parts or "\\" in source
+        if not source or outside or ":" in source:
+            raise ValueError(
+                f"{self.what} names a layer's picture '{source}'; only files inside of "
+                "it are read."
+            )
+        label = f"'{source}' in {self.what}"
+        pixels = self.pixels(source, label)
+        operator = element.get("composite-op", "svg:src-over")
+        modes = {value: key for key, value in MODES.items()}
+        mode = modes.get(operator, operator)
+        name = element.get("name") or where.stem
+        return Layer(name, pixels, x, y, self.opacity(element), _visible(element), mode)
+
+    def pixels(self, source: str, label: str) -> NDArray[Any]:
+        limit = 9 * max(self.width * self.height, 1 << 16) * 4
+        data = self.part(source, min(limit, self.budget))
+        width, height = png_size(data, label)
+        self.budget -= 12 * width * height
+        if self.budget < 0 or width * height > 4 * max(
+            self.width * self.height, 1 << 16
+        ):
+            raise ValueError(
+                f"{label} is {width}x{height} pixels on a canvas of "
+                f"{self.width}x{self.height}; that is too large to be opened."
+            )
+        return read_png(data, label)
+
+    def number(
+        self, element: ElementTree.Element, key: str, default: int | None
+    ) -> int:
+        text = element.get(key)
+        if text is None and default is not None:
+            return default
+        try:
+            value = float(text or "")
+        except ValueError:
+            value = math.nan
+        if not abs(value) < 1 << 20:
+            raise ValueError(
+                f"{self.what} says {key}='{text}' for its {element.tag}; a whole "
+                "number of pixels is needed."
+            )
+        return round(value)
+
+    def opacity(self, element: ElementTree.Element) -> float:
+        try:
+            value = float(element.get("opacity", "1"))
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= 1:
+            raise ValueError(
+                f"{self.what} says opacity='{element.get('opacity')}'; a number from "
+                "0 to 1 is needed."
+            )
+        return value
+
+
+def _visible(element: ElementTree.Element) -> bool:
+    return element.get("visibility", "visible") == "visible"
+
+
+def parse_xml(data: bytes, what: str) -> ElementTree.Element:
+    """Parse XML that may come from anywhere: no document type, no entities, no depth.
+
+    Raises
+    ------
+    ValueError
+    """
+    builder = ElementTree.TreeBuilder()
+    seen = {"elements": 0, "depth": 0}
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        seen["elements"] += 1
+        seen["depth"] += 1
+        if seen["elements"] > MAX_ELEMENTS or seen["depth"] > MAX_DEPTH:
+            raise ValueError(f"{what} has too many or too deeply nested layers.")
+        builder.start(tag, attributes)
+
+    def end(tag: str) -> None:
+        seen["depth"] -= 1
+        builder.end(tag)
+
+    def refuse(*_: object) -> None:
+        raise ValueError(
+            f"{what} declares a document type or entities in its stack.xml; such files "
+            "are not opened."
+        )
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(data, True)
+        return builder.close()
+    except (expat.ExpatError, LookupError, AssertionError) as error:
+        raise ValueError(f"{what} has a damaged stack.xml: {error}") from error

@@ -1,0 +1,139 @@
+"""A folder of PNGs, one a layer, with a ``layers.json`` that says what they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from ._document import Document, Group, Layer, entry_of, layer_from_entry
+from ._files import (
+    MAX_JSON_BYTES,
+    MAX_LAYERS,
+    check_canvas,
+    decode_json,
+    encode_json,
+    memory_limit,
+    replacing,
+)
+from ._png import png_size, read_png, write_png
+
+INDEX = "layers.json"
+
+
+def write_png_folder(document: Document, folder: Path) -> None:
+    """Write ``00_name.png`` ... (the bottom layer first) and ``layers.json``.
+
+    A folder that is there already is replaced if it holds nothing but such files.
+
+    Raises
+    ------
+    ValueError
+        When the folder holds other files.
+    OSError
+    """
+    _check_replaceable(folder)
+    entries = []
+    with replacing(folder) as part:
+        part.mkdir()
+        for number, layer in enumerate(document.layers()):
+            file = f"{number:02d}_{_slug(layer.name)}.png"
+            (part / file).write_bytes(write_png(layer.pixels))
+            entries.append({"file": file} | entry_of(layer))
+        index = {"width": document.width, "height": document.height, "layers": entries}
+        (part / INDEX).write_bytes(encode_json(index | {"info": document.info}))
+
+
+def _slug(name: str) -> str:
+    """A file name of plain letters."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:40] or "layer"
+
+
+def _check_replaceable(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ValueError(f"'{folder}' is a file; give another name for the folder.")
+    files = {item.name for item in folder.iterdir()}
+    if not files:
+        return
+    if INDEX not in files:
+        raise ValueError(
+            f"The folder '{folder}' holds other files; choose a new or an empty one."
+        )
+    index = _read_index(folder)
+    ours = {INDEX} | {str(entry["file"]) for entry in index["layers"]}
+    if files - ours:
+        raise ValueError(
+            f"The folder '{folder}' also holds {sorted(files - ours)[0]!r}, which is "
+            "not one of its layers; choose another folder."
+        )
+
+
+def read_png_folder(folder: Path) -> Document:
+    """Read what `write_png_folder` wrote.
+
+    Raises
+    ------
+    ValueError
+        When the folder is damaged or names files outside of it.
+    """
+    index = _read_index(folder)
+    what = f"'{folder.name}'"
+    width, height = _size(index, "width", what), _size(index, "height", what)
+    check_canvas(width, height, len(index["layers"]), what)
+    budget = memory_limit()
+    items: list[Layer | Group] = []
+    for entry in index["layers"]:
+        layer, cost = _read_layer(folder, entry, budget)
+        budget -= cost
+        items.append(layer)
+    info = index.get("info")
+    return Document(width, height, items, info if isinstance(info, dict) else {})
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    path = folder / INDEX
+    if not path.is_file():
+        raise ValueError(
+            f"The folder '{folder.name}' has no {INDEX}; only folders written as soft "
+            "layers can be opened."
+        )
+    if path.stat().st_size > MAX_JSON_BYTES:
+        raise ValueError(f"{INDEX} in '{folder.name}' is too large to be right.")
+    label = f"{INDEX} in '{folder.name}'"
+    index = decode_json(path.read_bytes(), label)
+    layers = index.get("layers")
+    good = isinstance(layers, list) and 1 <= len(layers) <= MAX_LAYERS
+    if not good or not all(isinstance(x, dict) and "file" in x for x in layers or []):
+        raise ValueError(f"{label} lists no layers; it is damaged.")
+    return index
+
+
+def _size(index: dict[str, Any], key: str, what: str) -> int:
+    value = index.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{INDEX} in {what} says {key}={value!r}; it is damaged.")
+    return value
+
+
+def _read_layer(folder: Path, entry: dict[str, Any], budget: int) -> tuple[Layer, int]:
+    file = str(entry["file"])
+    path = folder / file
+    label = f"'{file}' in '{folder.name}'"
+    if Path(file).name != file or "\\" in file or ":" in file or path.is_symlink():
+        raise ValueError(
+            f"{INDEX} in '{folder.name}' names the file '{file}'; only files inside of "
+            "the folder are read."
+        )
+    if not path.is_file():
+        raise ValueError(f"{label} is missing.")
+    if path.stat().st_size > budget:
+        raise ValueError(f"{label} is too large to be opened.")
+    data = path.read_bytes()
+    width, height = png_size(data, label)
+    cost = 12 * width * height
+    if cost > budget:
+        raise ValueError(f"{label} is {width}x{height} pixels; that is too large.")
+    pixels = read_png(data, label)
+    return layer_from_entry(entry, pixels, label), cost

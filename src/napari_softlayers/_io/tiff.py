@@ -1,0 +1,215 @@
+"""Multi-page TIFF: one RGBA page a layer, with the layers' names as page names."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_softlayers._core.layers import SoftLayers
+
+from ._document import Document, Group, Layer, entry_of, layer_from_entry
+from ._files import (
+    MAX_LAYERS,
+    check_canvas,
+    decode_json,
+    encode_json,
+    memory_limit,
+    parsing,
+    replacing,
+)
+
+PAGE_NAME = 285
+MAX_RATIO = 1100
+DEFLATE = (8, 32946)
+
+
+def write_tiff(document: Document, path: Path) -> None:
+    """Write a document, the bottom layer first.
+
+    Raises
+    ------
+    OSError
+    """
+    layers = document.layers()
+    entries = [entry_of(layer) for layer in layers]
+    size = {"width": document.width, "height": document.height}
+    notes = size | {"layers": entries, "info": document.info}
+    _write_pages(path, [x.pixels for x in layers], [x.name for x in layers], notes)
+
+
+def write_float_tiff(layers: SoftLayers, path: Path) -> None:
+    """Write alphas and colours as 32-bit floats, without any loss.
+
+    Raises
+    ------
+    OSError
+    """
+    pages = list(layers.rgba(np.float32))
+    notes = {
+        "soft": {
+            "kind": layers.kind,
+            "parameters": layers.parameters,
+            "extras": layers.extras,
+        },
+        "checksum": _checksum(pages),
+    }
+    _write_pages(path, pages, layers.names, notes)
+
+
+def _write_pages(
+    path: Path, pages: list[NDArray[Any]], names: list[str], notes: dict[str, Any]
+) -> None:
+    notes = {"program": "napari-softlayers"} | notes
+    with replacing(path) as part, tifffile.TiffWriter(part) as writer:
+        for number, (pixels, name) in enumerate(zip(pages, names, strict=True)):
+            label = name.replace("\0", "").encode() or b"layer"
+            writer.write(
+                pixels,
+                photometric="rgb",
+                extrasamples=["unassalpha"],
+                compression="zlib",
+                description=encode_json(notes) if number == 0 else None,
+                metadata=None,
+                extratags=[(PAGE_NAME, 2, len(label) + 1, label + b"\0", True)],
+                software="napari-softlayers",
+            )
+
+
+def read_tiff(path: Path) -> Document:
+    """Read the pages of a TIFF as layers, bottom first.
+
+    Pages of other programs are taken as an ordinary stack.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged, too large, or its pages are no RGB pictures.
+    """
+    pages, names, notes = _read_pages(path)
+    pages = [
+        _as_rgba(page, name, path) for page, name in zip(pages, names, strict=True)
+    ]
+    entries = notes.get("layers", [])
+    if not isinstance(entries, list) or len(entries) != len(pages):
+        entries = [{}] * len(pages)
+    items: list[Layer | Group] = [
+        _layer(name, page, entry, path)
+        for name, page, entry in zip(names, pages, entries, strict=True)
+    ]
+    height, width = pages[0].shape[:2]
+    width, height = notes.get("width", width), notes.get("height", height)
+    if not (isinstance(width, int) and isinstance(height, int)):
+        raise ValueError(f"'{path.name}' says it is {width!r} wide; it is damaged.")
+    check_canvas(width, height, len(pages), f"'{path.name}'")
+    info = notes.get("info")
+    return Document(width, height, items, info if isinstance(info, dict) else {})
+
+
+def read_float_tiff(path: Path) -> SoftLayers | None:
+    """Layers written by `write_float_tiff`; None when the file is of another kind."""
+    with parsing(f"'{path.name}'"), tifffile.TiffFile(path) as file:
+        first = file.pages.first
+        if first.dtype != np.float32 or '"soft"' not in first.description:
+            return None
+    pages, names, notes = _read_pages(path)
+    soft = notes.get("soft")
+    if not isinstance(soft, dict) or any(page.shape[-1] != 4 for page in pages):
+        return None
+    if notes.get("checksum") != _checksum(pages):
+        soft = {}
+    if any(page.shape != pages[0].shape for page in pages):
+        raise ValueError(f"The pages of '{path.name}' have different sizes.")
+    stack = np.stack(pages)
+    if not np.isfinite(stack).all() or stack.min() < 0 or stack.max() > 1:
+        raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
+    return SoftLayers(
+        stack[..., 3],
+        stack[..., :3],
+        names,
+        str(soft.get("kind", "layers")),
+        dict(soft.get("parameters", {})),
+        dict(soft.get("extras", {})),
+    )
+
+
+def _checksum(pages: list[NDArray[Any]]) -> int:
+    check = 0
+    for page in pages:
+        check = zlib.crc32(np.ascontiguousarray(page).data, check)
+    return check
+
+
+def _read_pages(
+    path: Path,
+) -> tuple[list[NDArray[Any]], list[str], dict[str, Any]]:
+    """All pages, their names and the notes in the first one's description."""
+    what = f"'{path.name}'"
+    pages, names = [], []
+    budget = memory_limit()
+    with parsing(what), tifffile.TiffFile(path) as file:
+        description = file.pages.first.description
+        for number, page in enumerate(file.pages):
+            if number >= MAX_LAYERS:
+                raise ValueError(f"{what} has more than {MAX_LAYERS} pages.")
+            budget -= 3 * _check_page(page, path)
+            if budget < 0:
+                raise ValueError(f"{what} needs more memory than there is.")
+            tag = page.aspage().tags.get(PAGE_NAME)
+            names.append(str(tag.value) if tag else f"page {number + 1}")
+            pages.append(page.asarray())
+    if "napari-softlayers" not in description[:100_000]:
+        return pages, names, {}
+    return pages, names, decode_json(description.encode(), f"The notes in {what}")
+
+
+def _check_page(page: Any, path: Path) -> int:
+    """Refuse pages that are no RGB picture or cannot be what they say; their bytes."""
+    what = f"A page of '{path.name}'"
+    shape = tuple(page.shape)
+    if len(shape) != 3 or shape[-1] not in (3, 4) or page.dtype is None:
+        raise ValueError(f"{what} has shape {shape}; RGB or RGBA pages are needed.")
+    check_canvas(shape[1], shape[0], 1, what)
+    size = int(np.prod(shape)) * page.dtype.itemsize
+    if size > MAX_RATIO * max(path.stat().st_size, 1):
+        raise ValueError(f"{what} says it is {shape}; the file is too small for that.")
+    if page.compression in DEFLATE:
+        _check_strips(page, what)
+    return size
+
+
+def _check_strips(page: Any, what: str) -> None:
+    """Refuse packed strips that hold more than they may: they would fill the memory."""
+    limit = int(np.prod(page.chunks)) * page.dtype.itemsize
+    file = page.parent.filehandle
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(offset)
+        packed = file.read(min(count, 2 * limit + 1024))
+        if len(zlib.decompressobj().decompress(packed, limit + 1)) > limit:
+            raise ValueError(f"{what} holds more than its size says; it is damaged.")
+
+
+def _as_rgba(page: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
+    """uint8 or uint16 RGBA."""
+    if page.dtype.kind == "f":
+        if not np.isfinite(page).all() or page.min() < 0 or page.max() > 1:
+            raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
+        page = np.rint(page * 65535).astype(np.uint16)
+    if page.dtype not in (np.uint8, np.uint16):
+        raise ValueError(
+            f"Page '{name}' of '{path.name}' has dtype {page.dtype}; uint8, uint16 or "
+            "float is needed."
+        )
+    if page.shape[-1] == 4:
+        return page
+    opaque = np.full((*page.shape[:2], 1), np.iinfo(page.dtype).max, page.dtype)
+    return np.concatenate([page, opaque], axis=-1)
+
+
+def _layer(name: str, page: NDArray[Any], entry: Any, path: Path) -> Layer:
+    entry = entry if isinstance(entry, dict) else {}
+    return layer_from_entry(entry | {"name": name}, page, f"'{name}' in '{path.name}'")

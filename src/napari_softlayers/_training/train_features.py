@@ -1,0 +1,87 @@
+"""``napari-softlayers train features``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from .cli import schedule, train
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments beside the common ones."""
+    add = parser.add_argument
+    add("--data", type=Path, help="data set in COCO's panoptic format")
+    add("--split", default="train2017", help="its pictures to learn from")
+    add("--held-out", default="val2017", help="its pictures for the figures")
+    add("--photos", type=Path, nargs="*", default=[], help="photographs without labels")
+    add("--teachers", type=Path, help="folder of TFLite networks to distil from")
+    add("--cache", type=Path, help="where the teachers' answers are kept (out/cache)")
+    add(
+        "--views",
+        type=int,
+        default=2,
+        help="views of every photograph for the teachers",
+    )
+    add("--start", type=Path, help="weights to start from instead of random ones")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Build what is missing of the cache, then train."""
+    from .._core.networks.features import PRESETS
+    from .feature_data import load_labelled
+    from .features_task import PAPER_SCHEDULE, PAPER_TRAINING, FeatureTask
+    from .features_task import FeatureTraining as Training
+    from .teacher_cache import TeacherCache
+
+    if options.data is None and options.teachers is None:
+        raise ValueError("give --data, --teachers with --photos, or both")
+    labelled = load_labelled(options.data, options.split) if options.data else []
+    held_out = load_labelled(options.data, options.held_out) if options.data else []
+    config = PRESETS[options.preset]
+    cache = None
+    if options.teachers is not None:
+        cache = TeacherCache([_cache(options, config.dims)])
+    paper = options.preset == "paper" and cache is None
+    training = PAPER_TRAINING if paper else Training()
+    task = FeatureTask(config, training, cache, labelled, held_out, options.seed)
+    if options.start is not None:
+        from .._core.networks.weights import load_network
+
+        start = load_network(options.start, kind="features")
+        task.network.load_state_dict(start.state_dict())
+    values: dict[str, Any] = dict(PAPER_SCHEDULE) if paper else {"minutes": 60.0}
+    about = {
+        "pictures": len(cache) if cache else 0,
+        "labelled": len(labelled),
+        "teachers": _names(options.teachers),
+    }
+    train(task, options, schedule(options, **values), "features", about)
+
+
+def _names(folder: Path | None) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.tflite")) if folder else []
+
+
+def _cache(options: argparse.Namespace, dims: int) -> Path:
+    """The folder of the teachers' answers, made if it is not there."""
+    from .teacher_cache import CacheJob, build_cache, find_pictures
+
+    teachers = tuple(sorted(options.teachers.glob("*.tflite")))
+    if not teachers:
+        raise ValueError(f"no .tflite networks in {options.teachers}")
+    folders = [*options.photos]
+    if options.data is not None:
+        folders.append(options.data / "images" / options.split)
+    if not folders:
+        raise ValueError("teachers need pictures: give --photos, --data or both")
+    job = CacheJob(
+        tuple(find_pictures(folders)),
+        teachers,
+        options.cache or options.out / "cache",
+        views=tuple(range(options.views)),
+        dims=dims,
+        seed=options.seed,
+    )
+    return build_cache(job, workers=max(1, options.threads or 2))

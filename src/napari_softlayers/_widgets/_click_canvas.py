@@ -1,0 +1,108 @@
+"""Clicks, moves and the wheel in the canvas, while the click mode is on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+
+DRAG_PIXELS = 3
+"""A press that moves farther than this on the screen is a drag."""
+HOVER_MS = 40
+PAN_ZOOM = "pan_zoom"
+
+
+class ClickCanvas(QObject):
+    """Tells clicks from drags and calls back.
+
+    While a layer's own tool is in use (painting, adding points), clicks are left to it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    clicked : callable
+        ``clicked(position, remove)`` with the place in the world.
+    moved : callable
+        ``moved(position)``, at most once in `HOVER_MS`.
+    turned : callable
+        ``turned(steps)`` when the wheel turns with Shift held.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        clicked: Callable[[Any, bool], None],
+        moved: Callable[[Any], None],
+        turned: Callable[[int], None],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._clicked = clicked
+        self._moved = moved
+        self._turned = turned
+        self._position: Any = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(HOVER_MS)
+        self._timer.timeout.connect(self._hover)
+
+    def start(self) -> None:
+        """Listen."""
+        self.stop()
+        for callbacks, mine in self._lists():
+            callbacks.append(mine)
+
+    def stop(self) -> None:
+        """Listen no longer; works after Qt has deleted this object as well."""
+        for callbacks, mine in self._lists():
+            while mine in callbacks:
+                callbacks.remove(mine)
+        self._position = None
+
+    def forget(self) -> None:
+        """Drop a move that has not been told yet."""
+        self._position = None
+
+    def _lists(self) -> tuple[tuple[list[Any], Callable[..., Any]], ...]:
+        viewer = self._viewer
+        return (
+            (viewer.mouse_drag_callbacks, self._pressed),
+            (viewer.mouse_move_callbacks, self._move),
+            (viewer.mouse_wheel_callbacks, self._wheel),
+        )
+
+    def _pressed(self, _viewer: Any, event: Any) -> Generator[None]:
+        if event.button != 1 or self._tool_in_use():
+            return
+        place, position = np.array(event.pos, dtype=float), tuple(event.position)
+        remove = "Control" in event.modifiers
+        other = any(key in event.modifiers for key in ("Alt", "Meta", "Shift"))
+        yield
+        while event.type == "mouse_move":
+            if np.linalg.norm(np.array(event.pos, dtype=float) - place) > DRAG_PIXELS:
+                return
+            yield
+        if not other:
+            self._clicked(position, remove)
+
+    def _tool_in_use(self) -> bool:
+        active = self._viewer.layers.selection.active
+        return str(getattr(active, "mode", PAN_ZOOM)) != PAN_ZOOM
+
+    def _move(self, _viewer: Any, event: Any) -> None:
+        self._position = tuple(event.position)
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _hover(self) -> None:
+        if self._position is not None:
+            self._moved(self._position)
+
+    def _wheel(self, _viewer: Any, event: Any) -> None:
+        if len(event.modifiers) == 1 and "Shift" in event.modifiers:
+            delta = max(event.delta, key=abs)
+            if delta:
+                self._turned(1 if delta > 0 else -1)

@@ -1,0 +1,65 @@
+"""Picks one colour of a picture by a click in the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Eyedropper:
+    """Waits for one click in the canvas.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._callback: Callable[..., Any] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a click is waited for."""
+        return self._callback is not None
+
+    def start(self, picture: Any, done: Callable[[Any], None]) -> None:
+        """Call ``done`` with the colour ``(3,)`` under the next click.
+
+        Parameters
+        ----------
+        picture : Picture
+            Whose colours are picked; a click beside it gives None.
+        done : callable
+        """
+        self.stop()
+
+        def clicked(_viewer: Any, event: Any) -> None:
+            self.stop()
+            done(color_at(picture, event.position))
+
+        self._callback = clicked
+        self._viewer.mouse_drag_callbacks.append(clicked)
+
+    def stop(self) -> None:
+        """Wait no longer."""
+        callback, self._callback = self._callback, None
+        if callback is not None and callback in self._viewer.mouse_drag_callbacks:
+            self._viewer.mouse_drag_callbacks.remove(callback)
+
+
+def color_at(picture: Any, position: Any) -> Any:
+    """Colour ``(3,)`` of a picture at a position in the world; None beside it."""
+    place = np.asarray(
+        picture.layer.world_to_data(tuple(position)[-picture.layer.ndim :])
+    )
+    full = picture.layer.data
+    shape = full[0].shape if picture.layer.multiscale else full.shape
+    height, width = shape[-3:-1] if picture.layer.rgb else shape[-2:]
+    row = int(np.floor((place[-2] + 0.5) * picture.shape[0] / height))
+    column = int(np.floor((place[-1] + 0.5) * picture.shape[1] / width))
+    if not (0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]):
+        return None
+    return picture.data[row, column]

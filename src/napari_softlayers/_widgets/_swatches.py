@@ -1,0 +1,87 @@
+"""A row of colour swatches: choose, reorder by dragging, see what is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem
+
+SIDE = 36
+LOCKED = "locked"
+NUMBER = Qt.ItemDataRole.UserRole
+
+
+class Swatches(QListWidget):
+    """Colours in the order of the layers.
+
+    ``edited`` asks to change a colour (double click), ``reordered`` gives the new order
+    as numbers of the old one.
+    """
+
+    edited = Signal(int)
+    reordered = Signal(list)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._names: list[str] = []
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(True)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setMovement(QListView.Movement.Snap)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setIconSize(QSize(SIDE, SIDE))
+        self.setSpacing(2)
+        self.setFixedHeight(2 * (SIDE + 30))
+        self.setToolTip(
+            "Double click changes a colour; drag to reorder; the order is that of the "
+            "layers, bottom first"
+        )
+        self.itemDoubleClicked.connect(lambda item: self.edited.emit(self.row(item)))
+
+    def show_colors(
+        self, colors: Sequence[Any], locked: Sequence[bool], names: Sequence[str] = ()
+    ) -> None:
+        """Show colours ``(K, 3)`` in [0, 1]; locked ones say so, names are tooltips."""
+        self._names = list(names)
+        chosen = self.currentRow()
+        self.blockSignals(True)
+        self.clear()
+        for number, (color, lock) in enumerate(zip(colors, locked, strict=True)):
+            item = QListWidgetItem()
+            item.setData(NUMBER, number)
+            self.addItem(item)
+            self.paint(number, color, lock)
+        self.setCurrentRow(min(max(chosen, 0), self.count() - 1))
+        self.blockSignals(False)
+
+    def paint(self, row: int, color: Any, locked: bool) -> None:
+        """Give one swatch another colour."""
+        shade = QColor.fromRgbF(*(min(max(float(value), 0.0), 1.0) for value in color))
+        square = QPixmap(SIDE, SIDE)
+        square.fill(shade)
+        icon = QIcon(square)
+        icon.addPixmap(square, QIcon.Mode.Selected)  # not tinted when selected
+        item = self.item(row)
+        item.setIcon(icon)
+        item.setText(LOCKED if locked else shade.name())
+        name = self._names[row] if row < len(self._names) else shade.name()
+        item.setToolTip(name + (", locked" if locked else ""))
+
+    def dropEvent(self, event: Any) -> None:
+        """Tell the new order after a drag."""
+        super().dropEvent(event)
+        places = sorted(
+            range(self.count()),
+            key=lambda row: (
+                self.visualItemRect(self.item(row)).top() // (SIDE + 10),
+                self.visualItemRect(self.item(row)).left(),
+            ),
+        )
+        order = [int(self.item(row).data(NUMBER)) for row in places]
+        if order != list(range(self.count())):
+            self.reordered.emit(order)

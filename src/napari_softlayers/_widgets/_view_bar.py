@@ -1,0 +1,84 @@
+"""How to look at a result, and its removal: shared by the docks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from napari_softlayers._bridge.results import clear_results, results_for
+from napari_softlayers._bridge.views import VIEWS, remove_preview, set_view
+
+
+class ViewBar(QWidget):
+    """Choice of view and a Clear button for the results of one kind.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    kind : str
+        Kind of the results.
+    image : callable
+        Gives the image layer that is chosen now, or None.
+    views : sequence of str
+        Those of `VIEWS` that make sense for this kind.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        kind: str,
+        image: Callable[[], Any],
+        views: tuple[str, ...] = VIEWS,
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._kind = kind
+        self._image = image
+        self.combo = QComboBox()
+        self.combo.addItems(list(views))
+        self.combo.setToolTip(
+            "How to look at the result (key: H; W shows the original)"
+        )
+        self.combo.currentTextChanged.connect(self._apply)
+        self.clear_button = QPushButton("Clear")
+        self.clear_button.setToolTip("Remove the result and show the image again")
+        self.clear_button.clicked.connect(lambda *_: self.clear())
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(QLabel("View"))
+        line.addWidget(self.combo, 1)
+        line.addWidget(self.clear_button)
+
+    @property
+    def view(self) -> str:
+        """The chosen view."""
+        return str(self.combo.currentText())
+
+    def next_view(self) -> None:
+        """Key H: the next way to look at the result."""
+        self.combo.setCurrentIndex((self.combo.currentIndex() + 1) % self.combo.count())
+
+    def toggle_original(self) -> None:
+        """Key W: the original picture and back."""
+        self.combo.setCurrentText("result" if self.view == "original" else "original")
+
+    def after_show(self) -> None:
+        """Bring new results into the chosen view."""
+        if self.view != "result":
+            self._apply(self.view)
+
+    def clear(self) -> None:
+        """Remove the results of the chosen image and show it again."""
+        image = self._image()
+        if image is None:
+            return
+        remove_preview(self._viewer, image)
+        clear_results(self._viewer, results_for(self._viewer, image, self._kind))
+        self.combo.setCurrentText("result")
+
+    def _apply(self, view: str) -> None:
+        image = self._image()
+        if image is not None:
+            set_view(self._viewer, image, self._kind, view)

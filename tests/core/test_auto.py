@@ -1,0 +1,226 @@
+"""Forgiving matting: wrong labels, wide bands, and trimaps with nothing wrong."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_softlayers._core.compute import Cancelled, Run
+from napari_softlayers._core.matting import matte, solve_alphas
+from napari_softlayers._core.matting.auto import network_weights
+from napari_softlayers._core.matting.promote import is_wide, promotion
+from napari_softlayers._core.matting.relabel import guided, relabelled
+from napari_softlayers._core.matting.repair import (
+    Evidence,
+    contact_share,
+    opened,
+    touching_share,
+    wrong_labels,
+)
+from napari_softlayers._core.matting.working import (
+    enlarged,
+    shrunk,
+    shrunk_labels,
+    working_factor,
+)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A textured disc on a textured ground: picture, alpha and a careful trimap."""
+    rng = np.random.default_rng(2)
+    y, x = np.mgrid[:120, :160]
+    alpha = np.clip((40 - np.hypot(y - 60, x - 80)) / 5 + 0.5, 0, 1)
+    ground = np.array([0.2, 0.5, 0.3]) + 0.25 * _texture(rng)[..., None]
+    body = np.array([0.8, 0.35, 0.3]) + 0.25 * _texture(rng)[..., None]
+    mix = alpha[..., None]
+    picture = np.clip(mix * body + (1 - mix) * ground, 0, 1).astype(np.float32)
+    trimap = np.where(alpha == 0, 1, np.where(alpha == 1, 2, 0))
+    band = ndimage.binary_dilation(trimap == 0, iterations=4)
+    return picture, alpha.astype(np.float32), np.where(band, 0, trimap).astype(np.int32)
+
+
+def _texture(rng):
+    noise = ndimage.gaussian_filter(rng.standard_normal((120, 160)), 3)
+    return noise / np.abs(noise).max()
+
+
+@pytest.fixture(scope="module")
+def mistaken(scene):
+    """The trimap with two wrong discs, and where they are wrong."""
+    _, alpha, trimap = scene
+    y, x = np.mgrid[:120, :160]
+    wrong = trimap.copy()
+    wrong[(np.hypot(y - 45, x - 85) < 12) & (trimap == 2)] = 1
+    wrong[(np.hypot(y - 25, x - 30) < 14) & (trimap == 1)] = 2
+    return wrong, (wrong != trimap)
+
+
+def error(alphas, alpha):
+    return float(np.abs(alphas[1] - alpha).sum())
+
+
+@pytest.mark.parametrize("weights", ["none", "shipped"])
+def test_nothing_wrong_gives_the_solvers_result_bit_for_bit(scene, weights):
+    picture, _, trimap = scene
+    layers = matte(picture, trimap, "auto", weights=weights)
+    np.testing.assert_array_equal(layers.alphas, solve_alphas(picture, trimap))
+    np.testing.assert_array_equal(layers.extras["trimap"], trimap)
+
+
+@pytest.mark.parametrize("weights", ["none", "shipped"])
+def test_wrong_discs_are_found_and_repaired(scene, mistaken, weights):
+    picture, alpha, trimap = scene
+    wrong, where = mistaken
+    plain = error(solve_alphas(picture, wrong), alpha)
+    layers = matte(picture, wrong, "auto", weights=weights)
+    assert error(layers.alphas, alpha) < 0.2 * plain
+    repaired = layers.extras["trimap"]
+    assert (repaired[where] == 0).mean() > 0.95
+    kept = repaired != 0
+    np.testing.assert_array_equal(repaired[kept], wrong[kept])
+    assert (repaired[~where] == trimap[~where]).mean() > 0.8
+
+
+def test_wrong_discs_of_three_labels(scene, mistaken):
+    picture, alpha, _ = scene
+    wrong = mistaken[0].copy()
+    right_half = np.arange(160)[None] > 110
+    wrong[(wrong == 1) & right_half & (alpha == 0)] = 7
+    repaired = matte(picture, wrong, "auto", weights="none").extras["trimap"]
+    assert set(np.unique(repaired)) == {0, 1, 2, 7}
+    assert (repaired[mistaken[1]] == 0).mean() > 0.9
+
+
+def test_wide_band_is_narrowed(scene):
+    picture, alpha, trimap = scene
+    noise = np.random.default_rng(0).normal(0, 0.08, picture.shape)
+    picture = np.clip(picture + noise, 0, 1).astype(np.float32)  # makes mattes smear
+    wide = np.zeros_like(trimap)
+    wide[:6], wide[56:64, 76:84] = 1, 2
+    plain = solve_alphas(picture, wide)
+    layers = matte(picture, wide, "auto", weights="none")
+    assert is_wide(wide, plain) and not is_wide(trimap, plain)
+    assert error(layers.alphas, alpha) < 0.7 * error(plain, alpha)
+    shown = layers.extras["trimap"]
+    assert (shown != 0).mean() > 0.5
+    np.testing.assert_array_equal(shown[wide != 0], wide[wide != 0])
+    np.testing.assert_allclose(layers.alphas.sum(0), 1, atol=1e-5)
+    assert (layers.alphas[1][wide == 2] == 1).all()
+
+
+def test_promotion_leaves_known_and_near_pixels_alone(scene):
+    picture, _, trimap = scene
+    alphas = solve_alphas(picture, trimap)
+    promoted = promotion(trimap, alphas)
+    assert (promoted.weights[trimap != 0] == 0).all()
+    near = ndimage.distance_transform_edt(trimap == 0) <= 0.02 * 160
+    assert (promoted.weights[near] == 0).all()
+
+
+def test_tolerance_frees_a_displaced_outline(scene):
+    picture, alpha, trimap = scene
+    moved = np.roll(trimap, 7, axis=1)
+    plain = error(solve_alphas(picture, moved), alpha)
+    freed = solve_alphas(picture, moved, "auto", tolerance=8, weights="none")
+    assert error(freed, alpha) < 0.7 * plain
+
+
+def test_information_flow_as_the_solver(scene, mistaken):
+    picture, alpha, _ = scene
+    wrong = mistaken[0]
+    found = solve_alphas(
+        picture, wrong, "auto", solver="information_flow", weights="none"
+    )
+    assert error(found, alpha) < 0.3 * error(solve_alphas(picture, wrong), alpha)
+
+
+def test_bad_options_are_refused(scene):
+    picture, _, trimap = scene
+    with pytest.raises(ValueError, match="solver='magic'"):
+        matte(picture, trimap, "auto", solver="magic")
+    with pytest.raises(ValueError, match="no weights"):
+        matte(picture, trimap, "auto", weights="nowhere.safetensors")
+    with pytest.raises(ValueError, match="no label at all"):
+        matte(picture, np.zeros_like(trimap), "auto", weights="none")
+    assert network_weights("none") is None
+
+
+def test_cancel_stops_it(scene):
+    picture, _, trimap = scene
+    with pytest.raises(Cancelled):
+        solve_alphas(picture, trimap, "auto", run=Run(cancelled=lambda: True))
+
+
+def test_progress_only_rises(scene, mistaken):
+    seen = []
+    run = Run(progress=lambda fraction, _: seen.append(fraction))
+    solve_alphas(scene[0], mistaken[0], "auto", run=run, weights="none")
+    assert seen == sorted(seen) and seen[0] >= 0 and seen[-1] == 1
+
+
+def test_every_label_keeps_pixels(scene):
+    picture, alpha, trimap = scene
+    tiny = np.where(trimap == 2, 1, trimap)
+    tiny[10:22, 10:22] = 2  # the only foreground is on the ground
+    wrong = wrong_labels(picture, tiny)
+    assert ((tiny == 2) & ~wrong).any() and ((tiny == 1) & ~wrong).any()
+
+
+def test_relabelling_sees_through_wrong_labels(scene, mistaken):
+    picture = scene[0]
+    wrong, where = mistaken
+    votes = relabelled(picture, wrong)
+    np.testing.assert_allclose(votes.sum(0), 1, atol=1e-4)
+    agrees = votes.argmax(0) + 1 == wrong
+    assert agrees[where].mean() < 0.1
+    assert agrees[(wrong != 0) & ~where].mean() > 0.95
+
+
+def test_contact_and_touching():
+    labels = np.ones((9, 9), int)
+    labels[3:6, 3:6] = 2
+    assert contact_share(labels == 2, labels) == 1
+    assert touching_share(labels) == 1
+    labels[2:7, 2:7][labels[2:7, 2:7] == 1] = 0
+    assert contact_share(labels == 2, labels) == 0
+    assert touching_share(labels) == 0
+
+
+def test_evidence_adds_up():
+    none = Evidence(0.1, 0, 0.5, 0.5)
+    assert none.score > none._replace(contact=0).score
+    for stronger in (
+        none._replace(contact=0.5),
+        none._replace(colors=3.0),
+        none._replace(solver=1.0),
+        none._replace(network=0.1),
+    ):
+        assert stronger.score > none.score
+    assert none._replace(network=0.9).score < none.score
+
+
+def test_opening_drops_slivers_and_specks():
+    mask = np.zeros((40, 40), bool)
+    mask[5:7, :] = True
+    mask[20:23, 20:23] = True
+    assert not opened(mask).any()
+    mask[25:38, 25:38] = True
+    assert opened(mask)[31, 31]
+
+
+def test_guided_filter_reproduces_flat_values(rng):
+    guide = rng.random((30, 30))
+    np.testing.assert_allclose(guided(guide, np.full((30, 30), 0.3)), 0.3, atol=1e-9)
+
+
+def test_working_resolution_and_back(rng):
+    assert working_factor((300, 400)) == 1
+    assert working_factor((600, 800)) == 2
+    picture = rng.random((7, 9, 3)).astype(np.float32)
+    assert shrunk(picture, 2).shape == (4, 5, 3)
+    np.testing.assert_allclose(shrunk(picture, 2)[0, 0], picture[:2, :2].mean((0, 1)))
+    labels = np.array([[1, 1, 0, 0], [1, 0, 0, 2]])
+    np.testing.assert_array_equal(shrunk_labels(labels, 2), [[1, 0]])
+    mask = rng.random((4, 5)) < 0.5
+    wide = enlarged(mask, (7, 9), 2)
+    assert wide.shape == (7, 9) and (wide[::2, ::2] == mask).all()

@@ -1,0 +1,50 @@
+"""A result in the viewer can be made again, bit for bit."""
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+import napari_softlayers as nsl
+
+
+@pytest.fixture
+def viewer(astronaut):
+    viewer = ViewerModel()
+    viewer.add_image(np.stack([astronaut[::-1], astronaut]), rgb=True, name="photo")
+    trimap = np.zeros((128, 128), np.uint8)
+    trimap[:20] = 1
+    trimap[70:110, 40:90] = 2
+    viewer.add_labels(trimap, name="trimap")
+    return viewer
+
+
+CALLS = {
+    "matte": lambda v: nsl.matte(v.layers["photo"], v.layers["trimap"], "knn"),
+    "palette": lambda v: nsl.palette_layers(v.layers["photo"], 4, smoothing=0.5),
+    "segments": lambda v: nsl.soft_segments(v.layers["photo"], 3, None, seed=2),
+    "nodes": lambda v: nsl.cut(
+        nsl.soft_segments(v.layers["photo"], 3, None), nodes=[0, 1]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_same_layers_again(viewer, name):
+    first = CALLS[name](viewer)
+    shown = first.to_napari(viewer)
+    again = nsl.rerun(shown[-1], viewer)
+    np.testing.assert_array_equal(again.alphas, first.alphas)
+    np.testing.assert_array_equal(again.colors, first.colors)
+
+
+def test_what_is_gone_is_named(viewer):
+    shown = CALLS["matte"](viewer).to_napari(viewer)
+    viewer.layers.remove("trimap")
+    with pytest.raises(ValueError, match="trimap 'trimap' is not in the viewer"):
+        nsl.rerun(shown[0], viewer)
+    viewer.layers.remove("photo")
+    with pytest.raises(ValueError, match="no longer in the viewer"):
+        nsl.rerun(shown[0], viewer)
+    with pytest.raises(ValueError, match="does not say how it was made"):
+        nsl.rerun(Image(np.zeros((4, 4))), viewer)
