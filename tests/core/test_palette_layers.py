@@ -20,6 +20,7 @@ from napari_softlayers._core.palette.metrics import palette_metrics
 from napari_softlayers._core.palette.mixture import (
     SIGMA,
     LookupTable,
+    Mixture,
     best_supports,
     mix,
     palette_supports,
@@ -90,6 +91,15 @@ def test_a_ramp_between_two_colours_has_the_closed_form():
     alphas = palette_alphas(picture, PALETTE, device="cpu")
     np.testing.assert_allclose(alphas[1], np.repeat(t[None], 8, 0), atol=1e-4)
     np.testing.assert_allclose(alphas[2:], 0, atol=1e-4)
+
+
+def test_mixture_works_in_inference_mode(rng):
+    picture = torch.rand(3, 300, 400, generator=torch.Generator().manual_seed(0))
+    palette = rng.random((4, 3))
+    plain = Mixture(palette).alphas(picture)
+    with torch.inference_mode():  # it holds for one thread; bands are other threads
+        again = Mixture(palette).alphas(picture)
+    torch.testing.assert_close(again, plain, rtol=0, atol=0)
 
 
 def test_lookup_table_is_near_the_full_method(astronaut):

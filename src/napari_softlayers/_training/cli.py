@@ -66,6 +66,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     add("--preset", choices=("compact", "paper"), default="compact", help="sizes")
     add("--minutes", type=float, help="length of the schedule in minutes")
     add("--steps", type=int, help="length of the schedule in steps")
+    add("--start", type=Path, help="weights to start from instead of random ones")
     add("--resume", action="store_true", help="go on from the checkpoint in --out")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     add("--devices", type=int, default=1, help="of a machine (more: needs lightning)")
@@ -127,7 +128,7 @@ def train(
     import torch
 
     from .._core.compute import choose_device
-    from .._core.networks.weights import save_network
+    from .._core.networks.weights import load_network, save_network
     from .schedule import keep_freed_memory
     from .trainer import Trainer
 
@@ -135,6 +136,9 @@ def train(
         torch.set_num_threads(options.threads)
     keep_freed_memory()
     device = choose_device(options.device)
+    if options.start is not None:
+        start = load_network(options.start, kind=kind)
+        task.network.load_state_dict(start.state_dict())
     trainer = Trainer(task, config, options.out, device)
     path: Path = options.out / f"{kind}-{options.preset}.safetensors"
     if options.devices > 1 or options.nodes > 1:

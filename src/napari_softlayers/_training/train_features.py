@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=2,
         help="views of every photograph for the teachers",
     )
-    add("--start", type=Path, help="weights to start from instead of random ones")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -46,11 +45,6 @@ def run(options: argparse.Namespace) -> None:
     paper = options.preset == "paper" and cache is None
     training = PAPER_TRAINING if paper else Training()
     task = FeatureTask(config, training, cache, labelled, held_out, options.seed)
-    if options.start is not None:
-        from .._core.networks.weights import load_network
-
-        start = load_network(options.start, kind="features")
-        task.network.load_state_dict(start.state_dict())
     values: dict[str, Any] = dict(PAPER_SCHEDULE) if paper else {"minutes": 60.0}
     about = {
         "pictures": len(cache) if cache else 0,

@@ -88,6 +88,7 @@ class SegmentsPanel(QWidget):
                 "The image was removed meanwhile; nothing was added.", "warning"
             )
             return False
+        self._delay.stop()  # a level asked for before is not wanted any more
         self.model = model
         show(
             self.viewer,
@@ -129,6 +130,7 @@ class SegmentsPanel(QWidget):
             self._delay.start()
 
     def _recut(self) -> None:
+        self._delay.stop()
         model, count = self.model, int(self.level.value())
         if model is not None and (model.edited or count != len(model.layers)):
             self.dock.compute(

@@ -51,9 +51,15 @@ def for_bands(
             work(band)
             run.step(band.stop / height, message)
         return
+    inference = torch.is_inference_mode_enabled()  # PyTorch keeps it for each thread
+
+    def in_mode(band: slice) -> None:
+        with torch.inference_mode(inference):
+            work(band)
+
     with ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool:
         try:
-            for band, _ in zip(bands, pool.map(work, bands), strict=True):
+            for band, _ in zip(bands, pool.map(in_mode, bands), strict=True):
                 run.step(band.stop / height, message)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
-
-from ..cache import ContentCache, content_key
-from ..compute import Run, choose_device
-from ..image import FloatArray, as_image
+from ..compute import Run
 from ..layers import SoftLayers
-from .finishing import final_alphas
-from .grouping import kmeans_groups
+from .cutting import GROUPINGS, check_count, cut
 from .merge_tree import MergeTree
-from .pipeline import compute_state
+from .preparation import CACHE, prepare_segments
 from .state import SegmentOptions, SegmentsState
 
-__all__ = ["MergeTree", "SegmentsState", "cut", "prepare_segments", "soft_segments"]
-
-QUALITIES = ("fast", "exact")
-GROUPINGS = ("tree", "kmeans")
-FEWEST, MOST = 2, 15
-SMALLEST_SIDE = 3
-CACHE = ContentCache(limit=1 << 30)
-"""States of the pictures seen last."""
-KEPT_RESULTS = 4
-"""Sets of layers kept with each state."""
+__all__ = [
+    "CACHE",
+    "MergeTree",
+    "SegmentsState",
+    "cut",
+    "prepare_segments",
+    "soft_segments",
+]
 
 
 def soft_segments(
@@ -118,7 +108,7 @@ def soft_segments(
     >>> layers = soft_segments(picture, 5)
     >>> more = cut(layers, 8)  # the slow steps are not repeated
     """
-    _check_count(n_segments)
+    check_count(n_segments)
     if grouping not in GROUPINGS:
         raise ValueError(f"grouping={grouping!r} is not known; use one of {GROUPINGS}.")
     options = SegmentOptions(
@@ -140,249 +130,3 @@ def soft_segments(
     return cut(
         state, n_segments, grouping=grouping, device=device, run=run.part(0.6, 1)
     )
-
-
-def prepare_segments(
-    image: Any,
-    features: Any = "bundled",
-    options: SegmentOptions | None = None,
-    superpixels: Any = None,
-    device: Any = "auto",
-    run: Run | None = None,
-) -> SegmentsState:
-    """Run the slow steps up to the merge tree, or find them in the cache.
-
-    Parameters
-    ----------
-    image, features, superpixels, device
-        See `soft_segments`.
-    options : SegmentOptions, optional
-    run : Run, optional
-
-    Returns
-    -------
-    SegmentsState
-        For `cut`, and for looking at the steps.
-    """
-    picture = as_image(image)
-    options = options or SegmentOptions()
-    _check_picture(picture)
-    _check_options(options)
-    target = choose_device(device)
-    if target.type == "mps":
-        target = choose_device("cpu")
-    source = features if isinstance(features, str) else _array_or_none(features)
-    labels = None if superpixels is None else np.asarray(superpixels)
-    key = content_key(
-        picture, source, labels, asdict(options), target.type, _version(source)
-    )
-    return CACHE.get_or_compute(
-        key,
-        lambda: compute_state(picture, source, labels, options, target, run),
-        lambda state: state.nbytes,
-    )
-
-
-def cut(
-    source: SegmentsState | SoftLayers,
-    n_segments: int | str = "auto",
-    *,
-    nodes: Sequence[int] | None = None,
-    grouping: str = "tree",
-    device: Any = "auto",
-    run: Run | None = None,
-) -> SoftLayers:
-    """Make layers from a state without repeating its slow steps.
-
-    Parameters
-    ----------
-    source : SegmentsState or SoftLayers
-        The result of `prepare_segments` or of `soft_segments`.
-    n_segments : int or "auto"
-        Number of layers, 2 to 15.
-    nodes : sequence of int, optional
-        Nodes of the merge tree that become layers, instead of a number: none may lie
-        below another. Where they leave a part out, the rest is the bottom layer.
-    grouping : {"tree", "kmeans"}
-    device : str or torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    SoftLayers
-        As `soft_segments` gives.
-
-    Raises
-    ------
-    TypeError
-        When layers come that were not made by `soft_segments`.
-    ValueError
-        When the number or the nodes do not fit.
-    """
-    state = _state_of(source)
-    target = choose_device(device)
-    if target.type == "mps":
-        target = choose_device("cpu")
-    groups, kept = _groups(state, n_segments, nodes, grouping)
-    key = tuple(tuple(group) for group in groups)
-    if key not in state.results:
-        run = run or Run()
-        alphas = final_alphas(state, groups, target, run.part(0.0, 0.7))
-        order = np.argsort(-alphas.mean(axis=(1, 2)), kind="stable")
-        layers = SoftLayers.from_alphas(
-            state.picture,
-            alphas[order],
-            names=[f"segment {i + 1}" for i in range(len(order))],
-            kind="segments",
-            device=target,
-            run=run.part(0.7, 1.0),
-        )
-        while len(state.results) >= KEPT_RESULTS:
-            state.results.pop(next(iter(state.results)))
-        state.results[key] = (layers, [int(i) for i in order])
-    layers, order = state.results[key]
-    extras = {
-        "tree": state.tree,
-        "nodes": None if kept is None else [kept[i] for i in order],
-        "state": state,
-    }
-    parameters = _parameters(state, n_segments, nodes, grouping)
-    return replace(
-        layers, names=list(layers.names), parameters=parameters, extras=extras
-    )
-
-
-def _groups(
-    state: SegmentsState,
-    n_segments: int | str,
-    nodes: Sequence[int] | None,
-    grouping: str,
-) -> tuple[list[list[int]], list[int | None] | None]:
-    """Give the initial layers of each final layer, and its node in the tree."""
-    tree = state.tree
-    if nodes is not None:
-        return _groups_of_nodes(tree, nodes)
-    _check_count(n_segments)
-    if n_segments != "auto" and int(n_segments) > tree.leaf_count:
-        warnings.warn(
-            f"{n_segments} segments were asked for, but the picture has only "
-            f"{tree.leaf_count}.",
-            UserWarning,
-            stacklevel=3,
-        )
-    if grouping == "kmeans":
-        count = 5 if n_segments == "auto" else int(n_segments)
-        labels = kmeans_groups(state.layers, _mean_features(state), count)
-        return [list(np.nonzero(labels == k)[0]) for k in range(labels.max() + 1)], None
-    chosen = tree.cut(n_segments)
-    return [tree.leaves(node) for node in chosen], list(chosen)
-
-
-def _groups_of_nodes(
-    tree: MergeTree, nodes: Sequence[int]
-) -> tuple[list[list[int]], list[int | None]]:
-    groups = [tree.leaves(int(node)) for node in nodes]
-    taken = [leaf for group in groups for leaf in group]
-    if len(taken) != len(set(taken)) or not groups:
-        raise ValueError(
-            f"Nodes {list(nodes)} cannot be layers together: one lies below another, or "
-            "none was given."
-        )
-    kept: list[int | None] = [int(node) for node in nodes]
-    rest = [leaf for leaf in range(tree.leaf_count) if leaf not in taken]
-    if rest:
-        groups.append(rest)
-        kept.append(None)
-    return groups, kept
-
-
-def _mean_features(state: SegmentsState) -> FloatArray:
-    """Give the features that k-means compares layers by, at the working size."""
-    from ..graph.superpixels import block_means
-
-    if state.features is None:
-        return state.guide
-    half = round(len(state.base) / len(state.guide))
-    return block_means(state.features.affinity, max(half, 1))
-
-
-def _state_of(source: SegmentsState | SoftLayers) -> SegmentsState:
-    state = source.extras.get("state") if isinstance(source, SoftLayers) else source
-    if not isinstance(state, SegmentsState):
-        raise TypeError(
-            "These layers were not made by soft_segments; give its result or that of "
-            "prepare_segments."
-        )
-    return state
-
-
-def _parameters(
-    state: SegmentsState,
-    n_segments: int | str,
-    nodes: Sequence[int] | None,
-    grouping: str,
-) -> dict[str, Any]:
-    """Give what it takes to compute the layers again."""
-    features = "array" if state.features is not None else None
-    if state.features is not None:
-        features = state.features.source
-    return {
-        "n_segments": n_segments if nodes is None else None,
-        "nodes": None if nodes is None else [int(node) for node in nodes],
-        "features": features,
-        "grouping": grouping,
-        **asdict(state.options),
-    }
-
-
-def _check_count(n_segments: Any) -> None:
-    whole = isinstance(n_segments, (int, np.integer)) and not isinstance(
-        n_segments, bool
-    )
-    if n_segments == "auto" or (whole and FEWEST <= n_segments <= MOST):
-        return
-    raise ValueError(
-        f"n_segments={n_segments!r}; 'auto' or a whole number from {FEWEST} to {MOST} "
-        "is needed."
-    )
-
-
-def _check_picture(picture: FloatArray) -> None:
-    height, width = picture.shape[:2]
-    if min(height, width) < SMALLEST_SIDE:
-        raise ValueError(
-            f"The picture is {height}x{width}; soft segments need at least "
-            f"{SMALLEST_SIDE} pixels on each side. Give a larger part of it."
-        )
-
-
-def _check_options(options: SegmentOptions) -> None:
-    if options.quality not in QUALITIES:
-        raise ValueError(
-            f"quality={options.quality!r} is not known; use one of {QUALITIES}."
-        )
-    limits = {
-        "affinity_weight": (0.0, 0.1),
-        "color_radius": (0.0, 1.5),
-        "semantic_threshold": (0.0, 2.0),
-        "n_eigenvectors": (10, 200),
-        "n_clusters": (2, 100),
-    }
-    for name, (low, high) in limits.items():
-        value = getattr(options, name)
-        if not low <= value <= high:
-            raise ValueError(f"{name}={value!r}; a value in {low}..{high} is needed.")
-
-
-def _array_or_none(features: Any) -> Any:
-    return None if features is None else np.asarray(features)
-
-
-def _version(source: Any) -> Any:
-    """Give what tells an edited file of features from the one before."""
-    from pathlib import Path
-
-    if isinstance(source, str) and Path(source).is_file():
-        found = Path(source).stat()
-        return (found.st_mtime_ns, found.st_size)
-    return None
