@@ -6,7 +6,12 @@ import pytest
 from napari_softlayers._core import segments
 from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.graph.superpixels import block_means
-from napari_softlayers._core.segments import cut, prepare_segments, soft_segments
+from napari_softlayers._core.segments import (
+    cut,
+    preparation,
+    prepare_segments,
+    soft_segments,
+)
 from napari_softlayers._core.segments.finishing import final_alphas
 from napari_softlayers._core.segments.state import SegmentOptions
 
@@ -80,7 +85,7 @@ def test_a_cut_repeats_nothing(layers, monkeypatch):
     def fail(*_args, **_kwargs):
         raise AssertionError("the slow steps ran again")
 
-    monkeypatch.setattr(segments, "compute_state", fail)
+    monkeypatch.setattr(preparation, "compute_state", fail)
     three = cut(layers, 3)
     assert len(three) == 3
     assert three.recomposition_error < 1e-5
@@ -110,7 +115,7 @@ def test_same_seed_same_layers(scene):
 def test_second_run_comes_from_the_cache(scene, monkeypatch):
     picture, features, _ = scene
     one = soft_segments(picture, 4, features)
-    monkeypatch.setattr(segments, "compute_state", None)
+    monkeypatch.setattr(preparation, "compute_state", None)
     two = soft_segments(picture.copy(), 4, features.copy())
     np.testing.assert_array_equal(one.alphas, two.alphas)
     with pytest.raises(TypeError):

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..compute import Run, choose_device
+from ..compute import Run
 from ..graph.superpixels import block_means
 from ..image import FloatArray
 from ..layers import SoftLayers
 from .finishing import final_alphas
 from .grouping import kmeans_groups
 from .merge_tree import MergeTree
+from .preparation import sparse_device
 from .state import SegmentsState
 
 GROUPINGS = ("tree", "kmeans")
@@ -61,9 +62,7 @@ def cut(
         When the number or the nodes do not fit.
     """
     state = _state_of(source)
-    target = choose_device(device)
-    if target.type == "mps":
-        target = choose_device("cpu")
+    target = sparse_device(device)
     groups, kept = _groups(state, n_segments, nodes, grouping)
     key = tuple(tuple(group) for group in groups)
     if key not in state.results:

@@ -46,9 +46,7 @@ def prepare_segments(
     options = options or SegmentOptions()
     _check_picture(picture)
     _check_options(options)
-    target = choose_device(device)
-    if target.type == "mps":
-        target = choose_device("cpu")
+    target = sparse_device(device)
     source = features if isinstance(features, str) else _array_or_none(features)
     labels = None if superpixels is None else np.asarray(superpixels)
     key = content_key(
@@ -59,6 +57,12 @@ def prepare_segments(
         lambda: compute_state(picture, source, labels, options, target, run),
         lambda state: state.nbytes,
     )
+
+
+def sparse_device(device: Any) -> Any:
+    """Choose the device of the solvers: MPS has no sparse products, the CPU has."""
+    target = choose_device(device)
+    return choose_device("cpu") if target.type == "mps" else target
 
 
 def _check_picture(picture: FloatArray) -> None:
