@@ -5,11 +5,11 @@ import pytest
 from scipy import sparse
 
 from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.solvers.eigenvectors import (
+from napari_softlayers._core.solvers.chebyshev import (
     FilterOptions,
-    exact_eigenpairs,
     filtered_eigenpairs,
 )
+from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
 
 
 def grid_laplacian(side, rng):

@@ -23,7 +23,8 @@ from ..graph.superpixels import (
     user_superpixels,
 )
 from ..image import FloatArray
-from ..solvers.eigenvectors import Eigenpairs, exact_eigenpairs, filtered_eigenpairs
+from ..solvers.chebyshev import filtered_eigenpairs
+from ..solvers.eigenvectors import Eigenpairs, exact_eigenpairs
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
 from .grouping import kmeans

@@ -44,8 +44,8 @@ class SparseOperator:
         if device is None:
             self._forward, self._transposed = matrix, matrix.T
         else:
-            self._forward = _torch_csr(matrix, device)
-            self._transposed = _torch_csr(matrix.T.tocsr(), device)
+            self._forward = torch_csr(matrix, device)
+            self._transposed = torch_csr(matrix.T.tocsr(), device)
 
     def multiply(self, vectors: Vectors) -> Vectors:
         """Give ``A @ vectors``, (m, k) to (n, k)."""
@@ -116,7 +116,8 @@ class Throttle:
             self._run.step(fraction, message)
 
 
-def _torch_csr(matrix: sparse.csr_matrix, device: torch.device) -> Any:
+def torch_csr(matrix: sparse.csr_matrix, device: torch.device) -> torch.Tensor:
+    """Copy a matrix to a device as PyTorch's sparse tensor."""
     torch = import_torch()
     with warnings.catch_warnings():
         # PyTorch calls its sparse tensors a beta feature once a session.
