@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from coco_truth import Truth, pictures
-from segments import machine, table
+from report import machine, table
 
 COUNTS = (1, 2, 4, 8)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from report import processor
 from skimage.color import rgb2lab
 
 from napari_softlayers._core.networks.weights import describe_weights, find_weights
@@ -171,21 +172,6 @@ def report(figures: dict, times: tuple, options: argparse.Namespace) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def processor() -> str:
-    """Name of the processor and its number of cores."""
-    import os
-
-    name = platform.processor() or platform.machine()
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.split(":", 1)[1].strip()
-                break
-    except OSError:
-        pass
-    return f"{name}, {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

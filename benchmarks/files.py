@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
-import os
 import platform
 import statistics
 import tempfile
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from report import processor
 
 import napari_softlayers as nsl
 from napari_softlayers._io.openraster import read_openraster
@@ -224,17 +224,6 @@ def write(rows: list[dict], samples: list[nsl.SoftLayers]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-
-
-def processor() -> str:
-    """The processor's name and its number of cores."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def measure_plain_in_linear_light(layers: nsl.SoftLayers) -> float:

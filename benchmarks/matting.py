@@ -13,15 +13,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from matting_scenes import enlarged, pictures, scribbles
+from matting_tables import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "benchmarks" / "matting.json"
@@ -58,7 +60,7 @@ def main() -> None:
         results[key] = run_part(part, options)
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-        write_markdown(results)
+        RESULTS.with_suffix(".md").write_text(markdown(results))
 
 
 def run_part(part: str, options: argparse.Namespace) -> Any:
@@ -249,207 +251,10 @@ def live_painting(data: Path, repeats: int) -> dict[str, Any]:
     return result
 
 
-def pictures(data: Path, trimap: str) -> Iterator[tuple[str, Any, Any, Any]]:
-    """Names, pictures in [0, 1], classic trimaps and true mattes."""
-    import numpy as np
-    from PIL import Image
-
-    def grey(folder: str, name: str) -> Any:
-        return np.asarray(Image.open(data / folder / name).convert("L"))
-
-    for path in sorted((data / "image").glob("*.png")):
-        picture = np.asarray(Image.open(path).convert("RGB")) / np.float32(255)
-        guide = grey(trimap, path.name)
-        classic = np.where(guide < 25, 0, np.where(guide > 230, 255, 128))
-        truth = grey("alpha", path.name) / 255.0
-        yield path.stem, picture, classic.astype(np.uint8), truth
-
-
-def enlarged(data: Path, pixels: float, unknown: float) -> tuple[Any, Any]:
-    """The first picture, enlarged with some noise, its unknown band widened."""
-    import numpy as np
-    from PIL import Image
-    from scipy import ndimage
-
-    _, picture, classic, _ = next(pictures(data, "trimap2"))
-    scale = np.sqrt(pixels / classic.size)
-    size = tuple(int(round(side * scale)) for side in classic.shape[::-1])
-    large = Image.fromarray((picture * 255 + 0.5).astype(np.uint8)).resize(
-        size, Image.Resampling.BICUBIC
-    )
-    colors = np.asarray(large, np.float32) / 255
-    generator = np.random.default_rng(0)
-    colors += generator.normal(0, 0.7 / 255, colors.shape).astype(np.float32)
-    labels = np.asarray(Image.fromarray(classic).resize(size, Image.Resampling.NEAREST))
-    distance = ndimage.distance_transform_edt((labels == 0) | (labels == 255))
-    widest = np.quantile(distance, unknown)
-    trimap = np.where(labels == 255, 2, 1)
-    trimap[distance <= widest] = 0
-    return colors.clip(0, 1), trimap
-
-
-def scribbles(truth: Any, share: float) -> Any:
-    """Random strokes well inside of the background and the foreground."""
-    import numpy as np
-    from scipy import ndimage
-
-    generator = np.random.default_rng(0)
-    sure = {
-        1: ndimage.binary_erosion(truth < 0.02, iterations=6, border_value=1),
-        2: ndimage.binary_erosion(truth > 0.98, iterations=6),
-    }
-    trimap = np.zeros(truth.shape, int)
-    while (trimap > 0).mean() < share:
-        label = int(generator.integers(1, 3))
-        places = np.argwhere(sure[label])
-        y, x = places[generator.integers(len(places))]
-        angle, length = generator.random() * np.pi, generator.integers(20, 80)
-        for t in range(length):
-            cy, cx = int(y + t * np.sin(angle)), int(x + t * np.cos(angle))
-            window = np.s_[max(cy - 4, 0) : cy + 5, max(cx - 4, 0) : cx + 5]
-            trimap[window][sure[label][window]] = label
-    return trimap
-
-
 def errors_of(matte: Any, truth: Any, unknown: Any) -> dict[str, float]:
     from napari_softlayers._core.metrics import matte_errors
 
     return matte_errors(matte, truth, unknown)
-
-
-def write_markdown(results: dict[str, Any]) -> None:
-    """docs/benchmarks/matting.md from all results there are."""
-    lines = ["# Mattes", "", *machine(), ""]
-    for suffix in ("", " (all threads)"):
-        for trimap in ("trimap1", "trimap2"):
-            if trimap + suffix in results:
-                others = results.get(f"others{trimap[-1]}{suffix}", [])
-                lines += quality_table(
-                    trimap + suffix, results[trimap + suffix], others
-                )
-    lines += scaling_table(results)
-    lines += live_table(results)
-    (RESULTS.with_suffix(".md")).write_text("\n".join(lines) + "\n")
-
-
-def machine() -> list[str]:
-    import numpy
-    import pymatting
-    import scipy
-    import torch
-
-    model = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                model = line.split(":")[1].strip()
-    return [
-        f"Machine: {model}, {os.cpu_count()} cores. Python {platform.python_version()},"
-        f" NumPy {numpy.__version__}, SciPy {scipy.__version__}, PyTorch "
-        f"{torch.__version__}, pymatting {pymatting.__version__}.",
-        "",
-        "Photographs, trimaps and true mattes of alphamatting.com (those in the data "
-        "folder). Seconds are medians for the alphas: processor time with one thread, "
-        "wall-clock where all threads are said; errors are means over the unknown "
-        "region as that site defines them (SAD, Grad, Conn in thousands). "
-        "Made by `benchmarks/matting.py`.",
-    ]
-
-
-def quality_table(
-    title: str, rows: list[dict[str, Any]], others: list[dict[str, Any]]
-) -> list[str]:
-    """Means of every method, and closed form picture by picture."""
-    import numpy as np
-
-    lines = [f"## {title}, {len(rows)} photographs", ""]
-    lines += [
-        "| method | SAD | MSE | Grad | Conn | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    entries = [("closed_form", rows, "ours"), ("pymatting cf", rows, "pymatting")]
-    for label in ("knn", "pymatting knn", "information_flow"):
-        if others and label in others[0]:
-            entries.append((label, others, label))
-    for label, source, key in entries:
-        mean = {k: np.mean([row[key][k] for row in source]) for k in source[0][key]}
-        lines.append(
-            f"| {label} | {mean['SAD']:.3f} | {mean['MSE']:.4f} | {mean['Grad']:.2f} | "
-            f"{mean['Conn']:.3f} | {mean['seconds']:.3f} |"
-        )
-    ours = np.array([row["ours"]["seconds"] for row in rows])
-    theirs = np.array([row["pymatting"]["seconds"] for row in rows])
-    sad = [np.mean([row[k]["SAD"] for row in rows]) for k in ("ours", "pymatting")]
-    lines += [
-        "",
-        f"closed_form against pymatting cf: {theirs.mean() / ours.mean():.1f} times "
-        f"faster in the mean time ({np.mean(theirs / ours):.1f} in the mean of the "
-        f"ratios, {np.min(theirs / ours):.1f} to {np.max(theirs / ours):.1f}); SAD "
-        f"{100 * (sad[0] / sad[1] - 1):+.2f} %; mean difference of the mattes "
-        f"{np.mean([row['difference'] for row in rows]):.1e}.",
-    ]
-    if others:
-        flow = np.array([row["information_flow"]["SAD"] for row in others])
-        grad = [row["information_flow"]["Grad"] for row in others]
-        base = np.array([row["ours"]["SAD"] for row in rows])
-        base_grad = np.mean([row["ours"]["Grad"] for row in rows])
-        lines += [
-            "",
-            f"information_flow against closed_form: SAD {flow.mean() / base.mean():.3f}"
-            f", Grad {np.mean(grad) / base_grad:.3f}, worst picture "
-            f"{(flow / base).max():.2f} (SAD).",
-        ]
-    lines += ["", "| picture | unknown | closed_form s | pymatting s | SAD | SAD |"]
-    lines += ["|---|---|---|---|---|---|"]
-    for row in rows:
-        lines.append(
-            f"| {row['name']} | {100 * row['unknown']:.0f} % | "
-            f"{row['ours']['seconds']:.3f} | {row['pymatting']['seconds']:.3f} | "
-            f"{row['ours']['SAD']:.3f} | {row['pymatting']['SAD']:.3f} |"
-        )
-    return [*lines, ""]
-
-
-def scaling_table(results: dict[str, Any]) -> list[str]:
-    lines = ["## Large pictures and scribbles (closed_form)", ""]
-    lines += [
-        "| case | unknown | seconds | pymatting | peak |",
-        "|---|---|---|---|---|",
-    ]
-    for key, row in results.items():
-        if key.partition(" ")[0] not in ("scale2", "scale8", "wide"):
-            continue
-        theirs = "-"
-        if "pymatting" in row:
-            ratio = row["pymatting"] / row["ours"]
-            theirs = f"{row['pymatting']:.1f} s ({ratio:.1f} times)"
-        peak = f"{row['peak_gb']:.2f} GB" if "peak_gb" in row else "-"
-        case = f"{row['megapixels']:.2f} MP" + key.partition(" ")[1:][1]
-        lines.append(
-            f"| {case} | {100 * row['unknown']:.0f} % | {row['ours']:.2f} | {theirs} | "
-            f"{peak} |"
-        )
-    lines.append("")
-    lines.append("The peak is that of the whole process, with its libraries.")
-    return [*lines, ""]
-
-
-def live_table(results: dict[str, Any]) -> list[str]:
-    if "live" not in results:
-        return []
-    live = results["live"]
-    lines = [f"## Live painting ({live['megapixels']:.2f} MP)", ""]
-    lines += [f"Once for a picture: {live['prepare']:.2f} s. After a stroke:", ""]
-    lines += ["| trimap | preview ms (worst) | its error | final ms (worst) |"]
-    lines += ["|---|---|---|---|"]
-    for kind, row in live.items():
-        if isinstance(row, dict):
-            lines.append(
-                f"| {kind} | {1000 * row['preview']:.0f} "
-                f"({1000 * row['preview_max']:.0f}) | {row['preview_error']:.4f} | "
-                f"{1000 * row['final']:.0f} ({1000 * row['final_max']:.0f}) |"
-            )
-    return [*lines, ""]
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ DIR holds ``fscs_reference`` (the authors' checkpoints, apple.jpg and its layers
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +17,8 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+import report
+import torch
 from PIL import Image
 
 from napari_softlayers._core.layers import SoftLayers
@@ -69,28 +69,12 @@ def main() -> None:
             Path(folder) / "published.safetensors",
         )
         parts = [PARTS[name](options) for name in options.part or PARTS]
-    text = "\n\n".join([machine(), *parts]) + "\n"
+    about = f"{report.machine()}{torch.get_num_threads()} threads."
+    text = "\n\n".join([about, *parts]) + "\n"
     if options.out is None:
         print(text)
     else:
         options.out.write_text(text, encoding="utf-8")
-
-
-def machine() -> str:
-    """One line about where the figures come from."""
-    import scipy
-    import torch
-
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = [x for x in cpuinfo.read_text().splitlines() if "model name" in x]
-        model = lines[0].split(":")[1].strip() if lines else model
-    return (
-        f"{model}, {os.cpu_count()} cores, {torch.get_num_threads()} threads; Python "
-        f"{platform.python_version()}, torch {torch.__version__}, NumPy "
-        f"{np.__version__}, SciPy {scipy.__version__}."
-    )
 
 
 def four_pictures(data: Path) -> dict[str, np.ndarray]:
@@ -324,8 +308,7 @@ def table(head: list[str], rows: list[list[Any]]) -> str:
             return value
         return f"{value:.2f}" if abs(value) >= 10 else f"{value:.4f}"
 
-    lines = [head, ["---"] * len(head), *[[cell(v) for v in row] for row in rows]]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return report.table(head, [[cell(v) for v in row] for row in rows]).rstrip()
 
 
 PARTS = {

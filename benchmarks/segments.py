@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -21,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from coco_truth import Truth, blurred_ids, boundary_score, pictures, scores
+from report import machine, table
+from simple_segments import kmeans_labels, masks, pixel_descriptors, slic_merged
 
 PARTS = ("reference", "useful", "time")
 SIZES = ((240, 320), (480, 640), (960, 1280), (1632, 2448))
@@ -53,30 +53,6 @@ def main() -> None:
     parts = [options.parts / f"segments-{part}.md" for part in PARTS]
     text = "\n".join(path.read_text() for path in parts if path.exists())
     (options.output / "segments.md").write_text(f"# Semantic soft segments\n\n{text}")
-
-
-def machine() -> str:
-    """Describe processor and versions in a line."""
-    import scipy
-    import torch
-
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line for line in cpuinfo.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0].split(":")[1].strip() if names else model
-    return (
-        f"{model}, {os.cpu_count()} cores; Python {platform.python_version()}, "
-        f"NumPy {np.__version__}, SciPy {scipy.__version__}, "
-        f"PyTorch {torch.__version__}.\n"
-    )
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 # Agreement with the published code.
@@ -203,11 +179,11 @@ def _scores_of(truth: Truth, features: str) -> dict[str, list[float]]:
             alphas = final_alphas(state, groups, "cpu")
             add(f"{name}, 8, relaxed", alphas > 0.5, alphas.argmax(axis=0))
             add("its tree, best node up to 15 layers", _nodes(state.tree, large))
-            means = _pixel_descriptors(state)
-    labels = _kmeans(means, 5)
-    add("k-means on the same features, 5", _masks(labels), labels)
-    labels = _slic_merged(truth.picture, 5)
-    add("SLIC and merging (scikit-image), 5", _masks(labels), labels)
+            means = pixel_descriptors(state)
+    labels = kmeans_labels(means, 5)
+    add("k-means on the same features, 5", masks(labels), labels)
+    labels = slic_merged(truth.picture, 5)
+    add("SLIC and merging (scikit-image), 5", masks(labels), labels)
     return found
 
 
@@ -225,65 +201,6 @@ def _nodes(tree, layers: np.ndarray) -> np.ndarray:
     counts = range(1, min(15, tree.leaf_count) + 1)
     nodes = sorted({node for count in counts for node in tree.cut(count)})
     return np.stack([layers[tree.leaves(node)].sum(axis=0) > 0.5 for node in nodes])
-
-
-def _pixel_descriptors(state) -> np.ndarray:
-    from skimage.color import rgb2lab
-
-    return np.concatenate(
-        [state.features.grouping, rgb2lab(state.base) / 200], axis=-1
-    ).astype(np.float32)
-
-
-def _kmeans(descriptors: np.ndarray, count: int) -> np.ndarray:
-    from napari_softlayers._core.segments.grouping import kmeans
-
-    flat = descriptors.reshape(-1, descriptors.shape[-1])
-    return kmeans(flat, count, starts=3)[1].reshape(descriptors.shape[:2])
-
-
-def _slic_merged(picture: np.ndarray, count: int) -> np.ndarray:
-    """Merge superpixels by mean colour until at most ``count`` regions are left."""
-    from skimage import graph, segmentation
-
-    labels = segmentation.slic(picture, 200, start_label=0)
-    colors = (picture * 255).astype(np.uint8)
-    low, high = 0.0, 250.0
-    start = graph.rag_mean_color(colors, labels)
-    best = labels
-    for _ in range(6):
-        middle = (low + high) / 2
-        merged = graph.merge_hierarchical(
-            labels,
-            start,
-            thresh=middle,
-            rag_copy=True,
-            in_place_merge=True,
-            merge_func=_join_colors,
-            weight_func=_color_distance,
-        )
-        if merged.max() + 1 > count:
-            low = middle
-        else:
-            high, best = middle, merged
-    return best
-
-
-def _join_colors(graph, source, target) -> None:
-    for key in ("total color", "pixel count"):
-        both = graph.nodes[target][key] + graph.nodes[source][key]
-        graph.nodes[target][key] = both  # a new array: the graph may be a copy
-    node = graph.nodes[target]
-    node["mean color"] = node["total color"] / node["pixel count"]
-
-
-def _color_distance(graph, _source, target, neighbour) -> dict[str, float]:
-    gap = graph.nodes[target]["mean color"] - graph.nodes[neighbour]["mean color"]
-    return {"weight": float(np.linalg.norm(gap))}
-
-
-def _masks(labels: np.ndarray) -> np.ndarray:
-    return np.stack([labels == k for k in np.unique(labels)])
 
 
 # Time and memory.

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+from report import machine
 from sloppy_scenes import SCENES, load_pictures, make_scene
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,17 +115,22 @@ def mean_iou(labels, truth) -> float:
 
 
 def markdown(results) -> str:
-    """The tables."""
-    from importlib.metadata import version
+    """The page of all results there are."""
+    scenes = [s for s in SCENES if any(s in rows for rows in results.values())]
+    lines = [*introduction(len(results)), "", *ratio_table(results, scenes), ""]
+    lines += [*(f"- {name}: {about}." for name, about in SCENES.items()), ""]
+    lines += ["`moved` is solved with `tolerance=8` by auto.", ""]
+    lines += [*trimap_table(results, scenes), "", *seconds(results)]
+    return "\n".join(lines) + "\n"
 
-    lines = [
+
+def introduction(pictures) -> list[str]:
+    return [
         "# Sloppy trimaps",
         "",
-        f"Written by `benchmarks/sloppy_trimaps.py` ({processor()}, "
-        f"{os.cpu_count()} cores; Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "torch"))
-        + "). The training photographs of alphamatting.com at full size "
-        f"({len(results)} pictures), never trained on. Sum of absolute differences to "
+        f"Written by `benchmarks/sloppy_trimaps.py`. {machine()}",
+        f"The training photographs of alphamatting.com at full size ({pictures} pictures), "
+        "never trained on. Sum of absolute differences to "
         "the true alpha over the whole picture, divided by that of closed form **on the "
         "same trimap**: mean, and the worst picture in brackets.",
         "",
@@ -138,11 +142,12 @@ def markdown(results) -> str:
         "labels is the wrong one cannot always be told. Where a column names fewer "
         "pictures, the others were not run; all 14 at half size gave T1 and T2 1.00, U10 "
         ".22, S10 .18, B5 .27, D40 .63, scribbles .57.",
-        "",
     ]
+
+
+def ratio_table(results, scenes) -> list[str]:
     head = ["trimap", "unknown", "closed form", *METHODS, "goal of auto"]
-    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    scenes = [s for s in SCENES if any(s in rows for rows in results.values())]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for scene in scenes:
         rows = [rows[scene] for rows in results.values() if scene in rows]
         cells = [scene, mean_of(rows, "unknown", "{:.0%}")]
@@ -151,10 +156,11 @@ def markdown(results) -> str:
         goal = GOALS.get(scene)
         cells.append(f"{goal:.2f}" if goal else "")
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {name}: {about}." for name, about in SCENES.items()), ""]
-    lines += [
-        "`moved` is solved with `tolerance=8` by auto.",
-        "",
+    return lines
+
+
+def trimap_table(results, scenes) -> list[str]:
+    lines = [
         "## Adapted and repaired trimaps",
         "",
         "Mean IoU over background, unknown and foreground with the true trimap (alpha "
@@ -176,11 +182,19 @@ def markdown(results) -> str:
                 else ""
             )
         lines.append("| " + " | ".join(cells) + " |")
-    lines += ["", "## CPU seconds a picture, mean over all trimaps", ""]
+    return lines
+
+
+def seconds(results) -> list[str]:
     every = [row for rows in results.values() for row in rows.values()]
-    for name in METHODS:
-        lines.append(f"- {name}: {mean_of(every, f'{name} seconds', '{:.1f}')}")
-    return "\n".join(lines) + "\n"
+    return [
+        "## CPU seconds a picture, mean over all trimaps",
+        "",
+        *(
+            f"- {name}: {mean_of(every, f'{name} seconds', '{:.1f}')}"
+            for name in METHODS
+        ),
+    ]
 
 
 def mean_of(rows, key, form) -> str:
@@ -195,15 +209,6 @@ def ratio_of(rows, name, pictures) -> str:
         return ""
     part = f", {len(ratios)} pictures" if len(ratios) < pictures else ""
     return f"{np.mean(ratios):.3f} ({max(ratios):.2f}{part})"
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 if __name__ == "__main__":
