@@ -165,9 +165,9 @@ def test_method_keeps_known_pixels_and_adds_up(astronaut):
 
 
 def test_pictures_too_large_for_the_network_are_shrunk(astronaut, monkeypatch):
-    from napari_softlayers._core.matting import deep_propagation, solve_alphas
+    from napari_softlayers._core.matting import network_input, solve_alphas
 
-    monkeypatch.setattr(deep_propagation, "MOST_PIXELS", 5000)
+    monkeypatch.setattr(network_input, "MOST_PIXELS", 5000)
     trimap = np.zeros((127, 125), int)
     trimap[:, :30], trimap[:, 98:] = 1, 2
     alphas = solve_alphas(astronaut[:127, :125], trimap, "deep_propagation")

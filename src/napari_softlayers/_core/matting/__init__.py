@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -192,32 +193,16 @@ def _solve(
 
 
 def _method(name: str) -> Callable[..., Any]:
-    """The function of a method: gives alphas, or alphas and a dict of pictures."""
-    if name == "closed_form":
-        from .closed_form import closed_form
+    """The function of a method, in the module of its name.
 
-        return closed_form
-    if name == "knn":
-        from .knn import knn
-
-        return knn
-    if name == "information_flow":
-        from .information_flow import information_flow
-
-        return information_flow
-    if name == "auto":
-        from .auto import auto
-
-        return auto
-    if name == "adamatting":
-        from .adamatting import adamatting
-
-        return adamatting
-    if name == "deep_propagation":
-        from .deep_propagation import deep_propagation
-
-        return deep_propagation
-    raise ValueError(f"method={name!r} is not known; use one of {', '.join(METHODS)}.")
+    It gives alphas, or alphas and a dict of pictures.
+    """
+    if name not in METHODS:
+        raise ValueError(
+            f"method={name!r} is not known; use one of {', '.join(METHODS)}."
+        )
+    found: Callable[..., Any] = getattr(import_module(f".{name}", __package__), name)
+    return found
 
 
 def _filled_in(method: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ..compute import Run, choose_device, import_torch, with_cpu_fallback
+from .network_input import foreground_turns, shrinking_factor, three_classes
 from .system import Labels
 from .working import enlarged_layers, shrunk, shrunk_labels, working_factor
-
-#: The network never sees more pixels than this; larger pictures are shrunk for it.
-MOST_PIXELS = 3_000_000
 
 
 def adamatting(
@@ -59,14 +57,12 @@ def adamatting(
     run = run or Run()
     if not labels.any():
         warn_of_guess()
-    factor = 1
-    while labels.size / factor**2 > MOST_PIXELS:
-        factor += 1
+    factor = shrinking_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     coarse = working_factor(labels.shape)
     count = layer_count(labels)
     classes, mattes = [], []
-    turns = [2] if count == 2 else list(range(1, count + 1))
+    turns = foreground_turns(count)
     for index, label in enumerate(turns):
         part = run.part(index / len(turns), (index + 1) / len(turns))
         seen, alpha = network_output(
@@ -184,12 +180,6 @@ def network_output(
     )
     run.step(1.0, "Adapting the trimap")
     return result
-
-
-def three_classes(labels: Labels, foreground: int) -> NDArray[np.int64]:
-    """A trimap for the network: 0 other labels, 1 unknown, 2 the foreground label."""
-    classes = np.where(labels == foreground, 2, 0)
-    return np.where(labels == 0, 1, classes).astype(np.int64)
 
 
 def layer_count(labels: Labels) -> int:

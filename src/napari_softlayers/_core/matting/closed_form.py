@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,9 @@ from ..solvers.operators import SparseOperator, on_device, solver_device, to_num
 from ..solvers.pcg import pcg
 from ..solvers.two_level import TwoLevel
 from .system import Labels, System, laplacian_system, spread
+
+if TYPE_CHECKING:
+    import torch
 
 
 def closed_form(
@@ -57,30 +62,71 @@ def closed_form(
     run = run or Run()
     where = solver_device(choose_device(device))
     system = laplacian_system(picture, labels, eps=eps, run=run.part(0, 0.4))
-    preconditioner = two_level(picture, system, device=where, run=run.part(0.4, 0.6))
-    right = on_device(system.right, where)
+    solution = solve_local(
+        picture,
+        system,
+        where,
+        initial,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        run=run.part(0.4, 1.0),
+    )
+    return spread(solution, system.unknown, labels)
+
+
+def solve_local(
+    picture: NDArray[np.float32],
+    system: System,
+    device: torch.device | None,
+    initial: NDArray[np.float32] | None = None,
+    *,
+    tolerance: float = 1e-4,
+    max_iterations: int = 2000,
+    run: Run | None = None,
+) -> NDArray[np.floating[Any]]:
+    """Solve a system of local affinities by two-level conjugate gradients.
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+    system : System
+        Of the matting Laplacian, perhaps with a data term.
+    device : torch.device or None
+        See `solver_device`.
+    initial : float32 array (K, H, W), optional
+        A matte to start from instead of the coarse solution.
+    tolerance, max_iterations, run
+        See `closed_form`.
+
+    Returns
+    -------
+    array (n, K - 1)
+        Of the n unknown pixels, for all layers but the last.
+    """
+    run = run or Run()
+    preconditioner = two_level(picture, system, device=device, run=run.part(0, 1 / 3))
+    right = on_device(system.right, device)
     start = preconditioner.coarse_solve(right)
     if initial is not None:
         first = initial[:-1, system.unknown].T
-        start = on_device(first.astype(system.matrix.dtype), where)
-    operator = SparseOperator(system.matrix, where)
+        start = on_device(first.astype(system.matrix.dtype), device)
     found = pcg(
-        operator.multiply,
+        SparseOperator(system.matrix, device).multiply,
         right,
         preconditioner,
         start,
         tolerance=tolerance,
         max_iterations=max_iterations,
-        run=run.part(0.6, 1.0),
+        run=run.part(1 / 3, 1),
     )
-    return spread(to_numpy(found.solution), system.unknown, labels)
+    return to_numpy(found.solution)
 
 
 def two_level(
     picture: NDArray[np.float32],
     system: System,
     *,
-    device: object = None,
+    device: torch.device | None = None,
     run: Run | None = None,
 ) -> TwoLevel:
     """The preconditioner of a local system: colour-affine blocks of pixels."""
@@ -89,7 +135,7 @@ def two_level(
         system.matrix,
         pixels // block_size(len(pixels)),
         color_candidates(picture, system.unknown),
-        device=device,  # type: ignore[arg-type]
+        device=device,
         run=run,
     )
 

@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..compute import Run, choose_device, import_torch, with_cpu_fallback
-from .adamatting import three_classes
+from .network_input import foreground_turns, shrinking_factor, three_classes
 from .system import Labels, one_hot, spread
 from .working import shrunk, shrunk_labels
-
-#: The network never sees more pixels than this; larger pictures are shrunk for it.
-MOST_PIXELS = 3_000_000
 
 
 def deep_propagation(
@@ -54,9 +51,7 @@ def deep_propagation(
     from ..networks.propagation import PropagationSystem
 
     run = run or Run()
-    factor = 1
-    while labels.size / factor**2 > MOST_PIXELS:
-        factor += 1
+    factor = shrinking_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     across, down, known = affinities(small, marks, weights, device, run.part(0, 0.5))
     if factor > 1:
@@ -96,8 +91,7 @@ def affinities(
     from ..networks.weights import load_network
 
     run = run or Run()
-    count = int(labels.max())
-    turns = [2] if count == 2 else list(range(1, count + 1))
+    turns = foreground_turns(int(labels.max()))
 
     def compute(where: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
         network: Any = load_network(weights, where, "deep_propagation")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from ..compute import Run
+from ..solvers.operators import Vectors, on_device, to_numpy
+from ..solvers.pcg import pcg
 from .system import Labels
+
+if TYPE_CHECKING:
+    import torch
 
 
 def split_columns(
@@ -73,6 +80,52 @@ def pin_islands(
     right = right.copy()
     right[island] += np.float32(share)
     return pinned.tocsr(), right
+
+
+def solve_graph(
+    multiply: Callable[[Vectors], Vectors],
+    diagonal: NDArray[np.floating[Any]],
+    right: NDArray[np.floating[Any]],
+    start: NDArray[np.floating[Any]] | None,
+    device: torch.device | None,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    run: Run,
+) -> NDArray[np.floating[Any]]:
+    """Solve for the unknown pixels by conjugate gradients, scaled by the diagonal.
+
+    Edges between far pixels leave nothing local that a coarser system could hold.
+
+    Parameters
+    ----------
+    multiply : callable
+        The system of the n unknown pixels, on ``device``.
+    diagonal : array (n,)
+        Of that system; its precision is that of the solution.
+    right : array (n, K - 1)
+    start : array (n, K - 1) or None
+        First guess.
+    device : torch.device or None
+        See `solver_device`.
+    tolerance, max_iterations, run
+        See `pcg`.
+
+    Returns
+    -------
+    array (n, K - 1)
+    """
+    inverse = on_device((1 / diagonal)[:, None], device)
+    found = pcg(
+        multiply,
+        on_device(right, device),
+        lambda residual: inverse * residual,
+        None if start is None else on_device(start, device),
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        run=run,
+    )
+    return to_numpy(found.solution)
 
 
 def affinity_laplacian(

@@ -16,19 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ..compute import Run, choose_device
-from ..solvers.operators import (
-    SparseOperator,
-    Vectors,
-    interruptible,
-    on_device,
-    solver_device,
-    to_numpy,
-)
-from ..solvers.pcg import pcg
+from ..solvers.operators import SparseOperator, Vectors, interruptible, solver_device
 from .closed_form import two_level
-from .graph_system import affinity_laplacian, split_columns
+from .graph_system import affinity_laplacian, solve_graph, split_columns
 from .known_to_unknown import known_to_unknown, trimmed
-from .neighbours import color_position_features, mixture_weights, nearest
+from .neighbours import color_position_features, likeness, mixture_weights, nearest
 from .system import Labels, System, laplacian_system, one_hot, spread
 
 #: Every pixel is in nine windows: with it, the local term has the scale of the others.
@@ -105,18 +97,17 @@ def information_flow(
     mixture = mixture.astype(np.float64)
     if initial is not None:
         start = initial[:-1, local.unknown].T
-    jacobi = 1 / (nearby.diagonal() + np.asarray(mixture.power(2).sum(axis=0)).ravel())
-    inverse = on_device(jacobi[:, None], where)
-    solved = pcg(
+    solution = solve_graph(
         _sum_of(nearby, mixture, where),
-        on_device(np.ascontiguousarray(right, np.float64), where),
-        lambda residual: inverse * residual,
-        None if start is None else on_device(start.astype(np.float64), where),
+        nearby.diagonal() + np.asarray(mixture.power(2).sum(axis=0)).ravel(),
+        np.ascontiguousarray(right, np.float64),
+        None if start is None else start.astype(np.float64),
+        where,
         tolerance=tolerance,
         max_iterations=max_iterations,
         run=run.part(0.7, 1),
     )
-    return spread(to_numpy(solved.solution), local.unknown, labels)
+    return spread(solution, local.unknown, labels)
 
 
 def color_mixture(
@@ -171,10 +162,9 @@ def intra_unknown(
         _, found = nearest(features, features, neighbours + 1, part)
         found = _without_self(found, np.arange(count))
         for q in found.T:
-            distance = np.abs(features - features[q]).sum(axis=1)
             rows.append(np.arange(count))
             columns.append(q)
-            weights.append(np.maximum(1 - distance / 5, 0))
+            weights.append(likeness(features, features[q]))
     first, second, weight = map(np.concatenate, (rows, columns, weights))
     return interruptible(lambda: affinity_laplacian(first, second, weight, count), run)
 

@@ -15,16 +15,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..compute import Run, choose_device
-from ..solvers.operators import (
-    SparseOperator,
-    interruptible,
-    on_device,
-    solver_device,
-    to_numpy,
-)
-from ..solvers.pcg import pcg
-from .graph_system import affinity_laplacian, pin_islands, split_columns
-from .neighbours import color_position_features, nearest
+from ..solvers.operators import SparseOperator, interruptible, solver_device
+from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
+from .neighbours import color_position_features, likeness, nearest
 from .system import Labels, spread
 
 
@@ -87,8 +80,8 @@ def knn(
         features = color_position_features(picture, weight)
         _, found = nearest(features, features[unknown], count + 1, part)
         for q in found.T:
-            distance = np.abs(features[unknown] - features[q]).sum(axis=1)
-            weights.append(np.where(q == unknown, 0, np.maximum(1 - distance / 5, 0)))
+            alike = likeness(features[unknown], features[q])
+            weights.append(np.where(q == unknown, 0, alike))
             rows.append(unknown)
             columns.append(q)
     matrix, known = interruptible(
@@ -103,20 +96,17 @@ def knn(
     )
     tied = np.asarray(abs(matrix.sum(axis=1))).ravel() > 1e-3
     matrix, right = pin_islands(matrix, -known, tied)
-    inverse = on_device((1 / matrix.diagonal()).astype(np.float32)[:, None], where)
-    start = None
-    if initial is not None:
-        start = on_device(initial[:-1].reshape(-1, labels.size)[:, unknown].T, where)
-    solved = pcg(
+    solution = solve_graph(
         SparseOperator(matrix, where).multiply,
-        on_device(right, where),
-        lambda residual: inverse * residual,
-        start,
+        matrix.diagonal(),
+        right,
+        None if initial is None else initial[:-1, labels == 0].T,
+        where,
         tolerance=tolerance,
         max_iterations=max_iterations,
         run=run.part(0.7, 1),
     )
-    return spread(to_numpy(solved.solution), labels == 0, labels)
+    return spread(solution, labels == 0, labels)
 
 
 def _system(

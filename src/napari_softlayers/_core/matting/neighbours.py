@@ -57,6 +57,18 @@ def nearest(
     return distances, indices
 
 
+def likeness(
+    features: NDArray[np.float32], others: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Kernel ``1 - |f - g|_1 / 5`` of pairs of features (n, 5), not below zero.
+
+    Eq. 3 of Chen, Li, Tang 2013, which information flow takes over.
+    """
+    distance = np.abs(features - others).sum(axis=1)
+    alike: NDArray[np.float32] = np.maximum(1 - distance / 5, 0)
+    return alike
+
+
 def mixture_weights(
     colors: NDArray[np.floating[Any]],
     neighbours: NDArray[np.floating[Any]],

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ..compute import Run, choose_device
-from ..solvers.operators import SparseOperator, on_device, solver_device, to_numpy
-from ..solvers.pcg import pcg
-from .closed_form import two_level
+from ..solvers.operators import solver_device
+from .closed_form import solve_local
 from .system import Labels, laplacian_system, spread
 
 #: Largest weight of the data term; the Laplacian's diagonal is about ten.
@@ -149,21 +148,8 @@ def solve_promoted(
         matrix=matrix,
         right=system.right + weights[:, None] * target,
     )
-    preconditioner = two_level(picture, system, device=where, run=run.part(0.4, 0.6))
-    right = on_device(system.right, where)
-    start = preconditioner.coarse_solve(right)
-    if initial is not None:
-        start = on_device(initial[:-1, system.unknown].T.astype(precision), where)
-    found = pcg(
-        SparseOperator(system.matrix, where).multiply,
-        right,
-        preconditioner,
-        start,
-        tolerance=1e-4,
-        max_iterations=2000,
-        run=run.part(0.6, 1.0),
-    )
-    return spread(to_numpy(found.solution), system.unknown, labels)
+    solution = solve_local(picture, system, where, initial, run=run.part(0.4, 1.0))
+    return spread(solution, system.unknown, labels)
 
 
 def _distance(labels: Labels) -> NDArray[np.float64]:
