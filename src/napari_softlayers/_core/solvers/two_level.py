@@ -75,7 +75,7 @@ class TwoLevel:
         if precision is None:
             single = _FEW < matrix.shape[0] < _MANY
             precision = np.float32 if single else np.float64
-        matrix = matrix.astype(precision)
+        matrix = matrix.astype(precision, copy=False)
         self._precision = matrix.dtype
         run.step(0.0, "Building the preconditioner")
         grid, rank = _number_blocks(blocks)
