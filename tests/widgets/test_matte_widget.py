@@ -308,7 +308,8 @@ def test_cuda_asked_for_but_absent(dock, viewer, settle, monkeypatch):
         pytest.skip("there is a CUDA device here")
     settings = {"device": "cuda", "working_megapixels": 1.0}
     monkeypatch.setattr(
-        "napari_softlayers._widgets.matte.preference", lambda _, name: settings[name]
+        "napari_softlayers._widgets._picture_dock.preference",
+        lambda _, name: settings[name],
     )
     assert "no CUDA device" in refused(dock, viewer, settle)
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from napari_softlayers._bridge import Picture, is_layer, labels_of, picture_of
+from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.prompts import Prompts
 from napari_softlayers._core.compute import Run
 from napari_softlayers._core.image import FloatArray
 from napari_softlayers._core.layers import SoftLayers
 
-from ._segments_jobs import OPTIONS, SegmentsRequest, feature_array
+from ._segments_jobs import OPTIONS, SegmentsRequest
 
 
 @dataclass
@@ -46,38 +46,21 @@ class ClickEngine:
         from napari_softlayers._core.segments.segmenter import Segmenter
 
         segments.CACHE.limit = request.cache_bytes
-        picture = picture_of(
-            request.image,
-            channels=request.channels,
-            step=request.step,
-            megapixels=request.megapixels,
-        )
+        picture = request.picture()
         run.check()
-        source, regions = request.features, request.superpixels
         options = {k: v for k, v in request.options.items() if k != "grouping"}
         segmenter = Segmenter(
-            picture.data,
-            feature_array(source) if is_layer(source) else source,
-            device=request.device,
-            superpixels=None
-            if regions is None
-            else labels_of(regions, shape=picture.shape),
-            run=run,
-            **options,
+            picture.data, run=run, **request.inputs(picture), **options
         )
-        inputs = {}
-        if is_layer(source):
-            inputs["features"] = str(source.name)
-        if regions is not None:
-            inputs["superpixels"] = str(regions.name)
+        inputs = request.layer_names()
         settings = {
             option.name: options[option.name]
             for option in OPTIONS
             if option.name in options and options[option.name] != option.default
         }
         settings["device"] = request.device
-        if not is_layer(source):
-            settings = {"features": source} | settings
+        if "features" not in inputs:
+            settings = {"features": request.features} | settings
         if request.channels is not None:
             settings["channels"] = request.channels
         return cls(picture, request.step, segmenter, inputs, settings)

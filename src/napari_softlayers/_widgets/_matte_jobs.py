@@ -9,36 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._bridge import Picture, labels_of, picture_of
+from napari_softlayers._bridge import Picture, labels_of
 from napari_softlayers._core.compute import Run
 from napari_softlayers._core.layers import SoftLayers
+
+from ._picture_request import PictureRequest
 
 Result = tuple[SoftLayers, Picture]
 
 
 @dataclass(frozen=True)
-class MatteRequest:
+class MatteRequest(PictureRequest):
     """Settings of the dock at one moment; ``trimap`` is a copy."""
 
-    image: Any
     trimap: NDArray[Any]
     trimap_name: str
-    step: tuple[int, ...]
-    channels: tuple[int, ...] | None
     method: str
-    device: str
     names: tuple[str, ...] | None
-    megapixels: float | None = None
     options: dict[str, Any] = field(default_factory=dict)
-
-    def picture(self) -> Picture:
-        """Read the picture."""
-        return picture_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )
 
     def labels(self, picture: Picture) -> NDArray[Any]:
         """The trimap at the picture's level."""

@@ -9,38 +9,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._bridge import Picture, picture_of
+from napari_softlayers._bridge import Picture
 from napari_softlayers._core.compute import Run
 from napari_softlayers._core.layers import SoftLayers
+
+from ._picture_request import PictureRequest
 
 Color = tuple[float, float, float]
 FEWEST, MOST = 2, 12
 
 
 @dataclass(frozen=True)
-class PaletteRequest:
+class PaletteRequest(PictureRequest):
     """Settings of the dock at one moment; ``palette`` is a count, "auto" or colours."""
 
-    image: Any
-    step: tuple[int, ...]
-    channels: tuple[int, ...] | None
-    megapixels: float
     palette: Any
     locked: list[Color] | None
     method: str
     selection: str
     smoothing: float
     seed: int
-    device: str
 
     def solve(self, run: Run, _post: Callable[[Any], None]) -> PaletteModel:
         """Read the picture and take it apart."""
-        picture = picture_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )
+        picture = self.picture()
         run.check()
         return self.model_of(picture, run)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from napari_softlayers._bridge import is_layer, labels_of, picture_of
+from napari_softlayers._bridge import Picture, is_layer, labels_of
 from napari_softlayers._core.compute import Run
 
 from ._options import Option
+from ._picture_request import PictureRequest
 from ._segments_model import SegmentsModel
 
 BUNDLED, COLORS, LAYER, HUB = (
@@ -59,20 +60,15 @@ OPTIONS = (
 
 
 @dataclass(frozen=True)
-class SegmentsRequest:
+class SegmentsRequest(PictureRequest):
     """Settings of the dock at one moment.
 
     ``features`` is a name, an image layer or None.
     """
 
-    image: Any
-    step: tuple[int, ...]
-    channels: tuple[int, ...] | None
-    megapixels: float
     count: int | str
     features: Any
     superpixels: Any
-    device: str
     cache_bytes: int
     options: dict[str, Any]
 
@@ -81,33 +77,36 @@ class SegmentsRequest:
         from napari_softlayers._core import segments
 
         segments.CACHE.limit = self.cache_bytes
-        picture = picture_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )
+        picture = self.picture()
         run.check()
-        source, regions = self.features, self.superpixels
         layers = segments.soft_segments(
-            picture.data,
-            self.count,
-            feature_array(source) if is_layer(source) else source,
-            device=self.device,
-            superpixels=None
-            if regions is None
-            else labels_of(regions, shape=picture.shape),
-            run=run,
-            **self.options,
+            picture.data, self.count, run=run, **self.inputs(picture), **self.options
         )
-        if is_layer(source):
-            layers.parameters["features"] = source.name
-        if regions is not None:
-            layers.parameters["superpixels"] = regions.name
+        layers.parameters |= self.layer_names()
         return SegmentsModel.from_layers(layers, picture, self.device)
 
+    def inputs(self, picture: Picture) -> dict[str, Any]:
+        """What the core computes the picture's segments from, and where."""
+        source, regions = self.features, self.superpixels
+        if regions is not None:
+            regions = labels_of(regions, shape=picture.shape)
+        return {
+            "features": _feature_array(source) if is_layer(source) else source,
+            "superpixels": regions,
+            "device": self.device,
+        }
 
-def feature_array(layer: Any) -> Any:
+    def layer_names(self) -> dict[str, str]:
+        """Names of the layers that features and superpixels come from."""
+        sources = {"features": self.features, "superpixels": self.superpixels}
+        return {
+            name: str(source.name)
+            for name, source in sources.items()
+            if is_layer(source)
+        }
+
+
+def _feature_array(layer: Any) -> Any:
     """Features ``(H, W, D)`` of an image layer."""
     values = np.asarray(layer.data)
     if layer.rgb or values.ndim == 2:

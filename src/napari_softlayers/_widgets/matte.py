@@ -10,19 +10,18 @@ from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox
 from napari_softlayers._bridge import labels_of, show, step_of
 from napari_softlayers._bridge.space import frame_shape
 
-from ._base import LayersWidget, row
-from ._channels import ChannelsEdit
-from ._combos import is_picture, is_trimap
+from ._base import row
+from ._combos import is_trimap
 from ._label_table import LabelTable
 from ._live_matte import TrimapWatch
 from ._matte_jobs import LiveSolver, MatteRequest, Result
 from ._method_picker import MethodPicker
-from ._view_bar import ViewBar
+from ._picture_dock import NO_IMAGE, PictureWidget
 from .commands import add_trimap, show_repaired_trimap, trimap_from_layer
 from .settings import preference, result_dtype
 
 
-class MatteWidget(LayersWidget):
+class MatteWidget(PictureWidget):
     """Alpha and clean colours of an object from a painted trimap.
 
     Parameters
@@ -38,18 +37,13 @@ class MatteWidget(LayersWidget):
         self._watch = TrimapWatch(self, self._on_trimap_changed)
         self._fill_form()
         self.shortcuts |= {
-            "h": self.view.next_view,
             "n": self.new_or_next_label,
             "u": self.toggle_unknown,
-            "w": self.view.toggle_original,
             "q": self.live.toggle,
         }
         self.attach()
 
     def _fill_form(self) -> None:
-        self.image = self.combo("Image", is_picture, tip="The picture to take apart")
-        self.channels = ChannelsEdit()
-        self.form.addRow(self.channels.label, self.channels)
         self.trimap = self.combo(
             "Trimap",
             is_trimap,
@@ -88,7 +82,6 @@ class MatteWidget(LayersWidget):
             checkable=True,
         )
         self.body.addLayout(row(self.live, self.unknown_button))
-        self.view = ViewBar(self.viewer, self.kind, lambda: self.image.layer)
         self.show_trimap = QCheckBox("Show trimap")
         self.show_trimap.setChecked(True)
         self.show_trimap.toggled.connect(self._on_show_trimap)
@@ -169,7 +162,7 @@ class MatteWidget(LayersWidget):
         """Why nothing can be solved now; empty when all is there."""
         image, trimap = self._layers()
         if image is None:
-            return "There is no image: open one, or choose it above."
+            return NO_IMAGE
         if trimap is None:
             return (
                 "There is no trimap: press 'New trimap' and paint, or choose one above."
@@ -190,20 +183,16 @@ class MatteWidget(LayersWidget):
         if problem:
             self.say(problem, "error")
             return None
-        image, trimap = self._layers()
+        trimap = self.trimap.layer
         names = self.table.names()
         try:
             return MatteRequest(
-                image=image,
+                **self.picture_settings(),
                 trimap=np.array(labels_of(trimap, step=step_of(self.viewer, trimap))),
                 trimap_name=trimap.name,
-                step=step_of(self.viewer, image),
-                channels=self.channels.value(),
                 method=self.method.method,
-                device=str(preference("compute", "device")),
                 names=tuple(names) if names else None,
                 options=self.method.options(),
-                megapixels=float(preference("compute", "working_megapixels")),
             )
         except ValueError as error:
             self.say(str(error), "error")

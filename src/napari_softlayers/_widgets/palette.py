@@ -9,19 +9,17 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
-from napari_softlayers._bridge import layers_from_napari, show, step_of
+from napari_softlayers._bridge import layers_from_napari, show
 from napari_softlayers._bridge.results import results_for
 from napari_softlayers._bridge.space import set_visible
 from napari_softlayers._bridge.views import remove_preview, show_preview
 from napari_softlayers._core.compute import Run
 
-from ._base import LayersWidget, row
-from ._channels import ChannelsEdit
-from ._combos import is_picture
+from ._base import row
 from ._options import Option, OptionsDrawer
 from ._palette_model import MOST, Color, PaletteModel, PaletteRequest
 from ._palette_panel import PalettePanel
-from ._view_bar import ViewBar
+from ._picture_dock import PictureWidget
 from .settings import preference, result_dtype
 
 METHODS = ("mixture", "network")
@@ -39,7 +37,7 @@ USUAL_COUNT = 6
 SAME = 0.5 / 255
 
 
-class PaletteWidget(LayersWidget):
+class PaletteWidget(PictureWidget):
     """One soft layer a colour, and recolouring that follows the mouse.
 
     Parameters
@@ -50,11 +48,8 @@ class PaletteWidget(LayersWidget):
     kind = "palette"
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer, "Extract")
+        super().__init__(napari_viewer, "Extract", ("result", "original"))
         self._fill_form()
-        self.view = ViewBar(
-            self.viewer, self.kind, lambda: self.image.layer, ("result", "original")
-        )
         self.panel = PalettePanel(self)
         self.split_button = self.button(
             "Split by segments",
@@ -65,17 +60,12 @@ class PaletteWidget(LayersWidget):
         self.after.addLayout(row(self.split_button))
         self.after.addWidget(self.view)
         self.shortcuts |= {
-            "h": self.view.next_view,
-            "w": self.view.toggle_original,
             "j": lambda: self._step(-1),
             "k": lambda: self._step(1),
         }
         self.attach()
 
     def _fill_form(self) -> None:
-        self.image = self.combo("Image", is_picture, tip="The picture to take apart")
-        self.channels = ChannelsEdit()
-        self.form.addRow(self.channels.label, self.channels)
         self.count = QSpinBox()
         self.count.setRange(1, MOST)
         self.count.setSpecialValueText("auto")
@@ -157,28 +147,20 @@ class PaletteWidget(LayersWidget):
         self.compute(solve, done, sources=(request.image,))
 
     def _request(self, palette: Any, locked: list[Color]) -> PaletteRequest | None:
-        image = self.image.layer
-        if image is None:
-            self.say("There is no image: open one, or choose it above.", "error")
-            return None
         try:
-            channels = self.channels.value()
+            settings = self.picture_settings()
         except ValueError as error:
             self.say(str(error), "error")
             return None
         options = self.options.values()
         return PaletteRequest(
-            image=image,
-            step=step_of(self.viewer, image),
-            channels=channels,
-            megapixels=float(preference("compute", "working_megapixels")),
+            **settings,
             palette=palette,
             locked=locked or None,
             method=self.method.currentText(),
             selection=str(options["selection"]),
             smoothing=float(self.smoothing.value()),
             seed=int(options["seed"]),
-            device=str(preference("compute", "device")),
         )
 
     def _locked(self) -> list[Color]:

@@ -6,23 +6,21 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox
 
-from napari_softlayers._bridge import is_layer, step_of
+from napari_softlayers._bridge import is_layer
 
-from ._base import LayersWidget
-from ._channels import ChannelsEdit
 from ._click_panel import ClickPanel
 from ._combos import is_picture
 from ._options import OptionsDrawer
+from ._picture_dock import PictureWidget
 from ._segments_jobs import BUNDLED, COLORS, HUB, LAYER, OPTIONS, SegmentsRequest
 from ._segments_model import MOST_LAYERS, SegmentsModel
 from ._segments_panel import SegmentsPanel
-from ._view_bar import ViewBar
 from .settings import preference
 
 MEGABYTE = 1 << 20
 
 
-class SegmentsWidget(LayersWidget):
+class SegmentsWidget(PictureWidget):
     """The picture falls apart into its objects by itself.
 
     Parameters
@@ -33,19 +31,14 @@ class SegmentsWidget(LayersWidget):
     kind = "segments"
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer, "Compute")
+        super().__init__(napari_viewer, "Compute", ("result", "original"))
         self._fill_form()
-        self.view = ViewBar(
-            self.viewer, self.kind, lambda: self.image.layer, ("result", "original")
-        )
         self.clicks = ClickPanel(self)
         self.after.addWidget(self.clicks)
         self.panel = SegmentsPanel(self)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
         self.shortcuts |= {
-            "h": self.view.next_view,
-            "w": self.view.toggle_original,
             "j": lambda: self.panel.table.step(-1),
             "k": lambda: self.panel.table.step(1),
             "q": self.clicks.switch,
@@ -53,9 +46,6 @@ class SegmentsWidget(LayersWidget):
         self.attach()
 
     def _fill_form(self) -> None:
-        self.image = self.combo("Image", is_picture, tip="The picture to take apart")
-        self.channels = ChannelsEdit()
-        self.form.addRow(self.channels.label, self.channels)
         self.count = QSpinBox()
         self.count.setRange(1, MOST_LAYERS)
         self.count.setSpecialValueText("auto")
@@ -100,20 +90,12 @@ class SegmentsWidget(LayersWidget):
 
     def _request(self) -> SegmentsRequest | None:
         """The settings as they are now; None, and a message, when they do not fit."""
-        image = self.image.layer
-        if image is None:
-            self.say("There is no image: open one, or choose it above.", "error")
-            return None
         try:
             return SegmentsRequest(
-                image=image,
-                step=step_of(self.viewer, image),
-                channels=self.channels.value(),
-                megapixels=float(preference("compute", "working_megapixels")),
+                **self.picture_settings(),
                 count=self._count(),
                 features=self._feature_source(),
                 superpixels=self.superpixels.layer,
-                device=str(preference("compute", "device")),
                 cache_bytes=int(preference("compute", "cache_mb")) * MEGABYTE,
                 options=self.options.values(),
             )

@@ -1,0 +1,28 @@
+"""What every computation of the docks starts from: one picture, read in its thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from napari_softlayers._bridge import Picture, picture_of
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """An image layer, the frame of it, and where to compute, at one moment."""
+
+    image: Any
+    step: tuple[int, ...]
+    channels: tuple[int, ...] | None
+    megapixels: float
+    device: str
+
+    def picture(self) -> Picture:
+        """Read the picture."""
+        return picture_of(
+            self.image,
+            channels=self.channels,
+            step=self.step,
+            megapixels=self.megapixels,
+        )
