@@ -23,11 +23,11 @@ def strokes(astronaut):
 
 
 def test_every_stroke_gives_the_matte_from_scratch(astronaut, strokes):
-    live = LiveMatte(astronaut, tolerance=1e-5)
+    live = LiveMatte(astronaut, solver_tolerance=1e-5)
     for trimap in strokes:
         preview = live.preview(trimap)
         final = live.solve(trimap)
-        expected = solve_alphas(astronaut, trimap, tolerance=1e-5)
+        expected = solve_alphas(astronaut, trimap, solver_tolerance=1e-5)
         for alphas in (preview, final):
             assert alphas.shape == (2, 128, 128)
             np.testing.assert_allclose(alphas.sum(axis=0), 1, atol=1e-6)

@@ -63,16 +63,16 @@ def test_layers_add_up(three_parts, method):
     assert layers.kind == "matte"
     assert layers.names == ["layer 1", "layer 2", "layer 3"]
     assert layers.parameters["method"] == method
-    assert layers.parameters["tolerance"] > 0
+    assert layers.parameters["solver_tolerance"] > 0
     assert layers.parameters["device"] == "auto"
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_numbers_of_the_labels_do_not_matter(three_parts, method):
     picture, trimap = three_parts
-    alphas = solve_alphas(picture, trimap, method, tolerance=1e-6)
+    alphas = solve_alphas(picture, trimap, method, solver_tolerance=1e-6)
     swapped = np.array([0, 3, 1, 2])[trimap]
-    again = solve_alphas(picture, swapped, method, tolerance=1e-6)
+    again = solve_alphas(picture, swapped, method, solver_tolerance=1e-6)
     np.testing.assert_allclose(again[[2, 0, 1]], alphas, atol=5e-3)
 
 
@@ -95,7 +95,7 @@ def test_closed_form_equals_a_dense_solve(astronaut):
     )
     exact = exact.clip(0, 1)
     exact = (exact / exact.sum(axis=1, keepdims=True)).T.reshape(3, 30, 35)
-    found = solve_alphas(picture, trimap, tolerance=1e-6)
+    found = solve_alphas(picture, trimap, solver_tolerance=1e-6)
     np.testing.assert_allclose(found, exact, atol=5e-3)
     assert np.abs(found - exact).mean() < 5e-4
 
@@ -123,8 +123,8 @@ def test_two_layers_of_three_are_two_of_two(soft_disk):
     # Splitting the background's label does not change the foreground.
     picture, trimap, _ = soft_disk
     split = np.where((trimap == 1) & (np.arange(56) < 28), 3, trimap)
-    two = solve_alphas(picture, trimap, tolerance=1e-6)
-    three = solve_alphas(picture, split, tolerance=1e-6)
+    two = solve_alphas(picture, trimap, solver_tolerance=1e-6)
+    three = solve_alphas(picture, split, solver_tolerance=1e-6)
     np.testing.assert_allclose(three[1], two[1], atol=5e-3)
 
 
@@ -160,8 +160,8 @@ def test_cuda_agrees(soft_disk, method):
 def test_a_start_saves_work_and_changes_nothing(astronaut):
     trimap = np.zeros((128, 128), int)
     trimap[:10], trimap[60:100, 30:80] = 1, 2
-    cold = solve_alphas(astronaut, trimap, tolerance=1e-5)
-    warm = solve_alphas(astronaut, trimap, tolerance=1e-5, initial=cold)
+    cold = solve_alphas(astronaut, trimap, solver_tolerance=1e-5)
+    warm = solve_alphas(astronaut, trimap, solver_tolerance=1e-5, initial=cold)
     assert np.abs(warm - cold).mean() < 1e-3
     with pytest.raises(ValueError, match="initial has shape"):
         solve_alphas(astronaut, trimap, initial=cold[:, :5])

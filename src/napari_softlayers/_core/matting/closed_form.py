@@ -23,7 +23,7 @@ def closed_form(
     labels: Labels,
     *,
     eps: float = EPSILON,
-    tolerance: float = 1e-4,
+    solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
     device: str = "auto",
     run: Run | None = None,
@@ -42,7 +42,7 @@ def closed_form(
         0 unknown, 1..K known, K at least 2.
     eps : float
         Regularisation of the window covariances.
-    tolerance : float
+    solver_tolerance : float
         Relative residual at which the solver stops; 1e-4 leaves a mean error of the
         mattes of about 2e-4.
     max_iterations : int
@@ -67,7 +67,7 @@ def closed_form(
         system,
         where,
         initial,
-        tolerance=tolerance,
+        solver_tolerance=solver_tolerance,
         max_iterations=max_iterations,
         run=run.part(0.4, 1.0),
     )
@@ -80,7 +80,7 @@ def solve_local(
     device: torch.device | None,
     initial: NDArray[np.float32] | None = None,
     *,
-    tolerance: float = 1e-4,
+    solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
     run: Run | None = None,
 ) -> NDArray[np.floating[Any]]:
@@ -95,7 +95,7 @@ def solve_local(
         See `solver_device`.
     initial : float32 array (K, H, W), optional
         A matte to start from instead of the coarse solution.
-    tolerance, max_iterations, run
+    solver_tolerance, max_iterations, run
         See `closed_form`.
 
     Returns
@@ -115,7 +115,7 @@ def solve_local(
         right,
         preconditioner,
         start,
-        tolerance=tolerance,
+        tolerance=solver_tolerance,
         max_iterations=max_iterations,
         run=run.part(1 / 3, 1),
     )

@@ -89,7 +89,7 @@ def solve_graph(
     start: NDArray[np.floating[Any]] | None,
     device: torch.device | None,
     *,
-    tolerance: float,
+    solver_tolerance: float,
     max_iterations: int,
     run: Run,
 ) -> NDArray[np.floating[Any]]:
@@ -108,7 +108,7 @@ def solve_graph(
         First guess.
     device : torch.device or None
         See `solver_device`.
-    tolerance, max_iterations, run
+    solver_tolerance, max_iterations, run
         See `pcg`.
 
     Returns
@@ -121,7 +121,7 @@ def solve_graph(
         on_device(right, device),
         lambda residual: inverse * residual,
         None if start is None else on_device(start, device),
-        tolerance=tolerance,
+        tolerance=solver_tolerance,
         max_iterations=max_iterations,
         run=run,
     )

@@ -37,7 +37,7 @@ def information_flow(
     labels: Labels,
     *,
     transparent: bool | str = "auto",
-    tolerance: float = 1e-4,
+    solver_tolerance: float = 1e-4,
     max_iterations: int = 3000,
     device: str = "auto",
     run: Run | None = None,
@@ -59,7 +59,7 @@ def information_flow(
     transparent : bool or "auto"
         True for highly transparent layers (glass, smoke, veils): known colours are not
         trusted then. "auto" looks at a first guess of the matte.
-    tolerance : float
+    solver_tolerance : float
         Relative residual at which the solver stops.
     max_iterations : int
         The solver stops then, with a warning.
@@ -103,7 +103,7 @@ def information_flow(
         np.ascontiguousarray(right, np.float64),
         None if start is None else start.astype(np.float64),
         where,
-        tolerance=tolerance,
+        solver_tolerance=solver_tolerance,
         max_iterations=max_iterations,
         run=run.part(0.7, 1),
     )

@@ -27,7 +27,7 @@ def knn(
     *,
     neighbours: tuple[int, ...] = (20, 10),
     position_weights: tuple[float, ...] = (2.0, 0.1),
-    tolerance: float = 1e-5,
+    solver_tolerance: float = 1e-5,
     max_iterations: int = 2000,
     device: str = "auto",
     run: Run | None = None,
@@ -50,7 +50,7 @@ def knn(
         How many nearest pixels, for every weight of the position.
     position_weights : tuple of float
         How much the position counts, the longer side of the picture being 1.
-    tolerance : float
+    solver_tolerance : float
         Relative residual at which the solver stops.
     max_iterations : int
         The solver stops then, with a warning.
@@ -102,7 +102,7 @@ def knn(
         right,
         None if initial is None else initial[:-1, labels == 0].T,
         where,
-        tolerance=tolerance,
+        solver_tolerance=solver_tolerance,
         max_iterations=max_iterations,
         run=run.part(0.7, 1),
     )

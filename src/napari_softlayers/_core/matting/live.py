@@ -36,7 +36,7 @@ class LiveMatte:
         The picture; see `as_image`.
     eps : float
         Regularisation of the window covariances.
-    tolerance : float
+    solver_tolerance : float
         Relative residual of `solve`; see `closed_form`.
     run : Run, optional
         Progress and cancel.
@@ -53,7 +53,7 @@ class LiveMatte:
         image: ArrayLike,
         *,
         eps: float = EPSILON,
-        tolerance: float = 1e-4,
+        solver_tolerance: float = 1e-4,
         run: Run | None = None,
     ) -> None:
         run = run or Run()
@@ -63,7 +63,7 @@ class LiveMatte:
         picture = np.pad(picture, [*self._margin, (0, 0)], mode="edge")
         self._picture = picture
         size = picture.shape[:2]
-        self._tolerance = tolerance
+        self._solver_tolerance = solver_tolerance
         everywhere = np.ones(size, bool)
         stencil = laplacian_stencil(picture, everywhere, eps, run=run.part(0, 0.5))
         self._matrix = _whole_matrix(stencil, size)
@@ -133,7 +133,7 @@ class LiveMatte:
             -(self._matrix @ np.where(free, 0, alphas)) * free,
             self._preconditioner,
             alphas * free,
-            tolerance=self._tolerance,
+            tolerance=self._solver_tolerance,
             run=run,
         )
         return found.solution[free[:, 0]]
@@ -152,7 +152,7 @@ class LiveMatte:
             system.right,
             two_level(self._picture, system, run=run.part(0, 0.5)),
             alphas[free],
-            tolerance=self._tolerance,
+            tolerance=self._solver_tolerance,
             run=run.part(0.5, 1),
         )
         return found.solution

@@ -113,7 +113,7 @@ def pcg(
         warnings.warn(
             f"The solver stopped after {iteration} iterations with a relative residual "
             f"of {error:.1e} instead of {tolerance:.1e}; the best result so far "
-            "is used. A larger tolerance or wider known areas help.",
+            "is used. A larger solver tolerance or wider known areas help.",
             RuntimeWarning,
             stacklevel=2,
         )
