@@ -158,5 +158,6 @@ def _litert(module: str) -> Any:
         return importlib.import_module(f"ai_edge_litert.{module}")
     except ImportError as error:
         raise ImportError(
-            "teachers are TFLite networks; to run them: pip install ai-edge-litert"
+            "teachers are TFLite networks; to run them: "
+            "pip install 'napari-softlayers[train]'"
         ) from error
