@@ -125,6 +125,30 @@ def test_segments_grow_and_shrink_along_the_tree(segmenter):
         assert grown > plain
 
 
+def test_a_removal_at_a_border_speaks_less_against_a_node(segmenter):
+    """What is wrong near a border can only be thin."""
+    model = segmenter._model
+    pixel = 30 * 100 + 25
+    members = model.tree.leaves(model.path(pixel)[-1])
+    assert 1 < len(members) < len(model.leaves)
+    own = np.array([True, False])
+    shares = []
+    for distance in (1.0, 90.0):  # of a removal in the largest node from its border
+        distances = np.full((2, len(model.leaves)), distance)
+        distances[:, members] = 0
+        shares.append(model._leaf_shares(pixel, 0, own, distances)[members].mean())
+    assert shares[0] > shares[1] + 0.02
+
+
+def test_a_removal_far_away_leaves_the_object(segmenter, scene):
+    """Things of one kind are told apart by what lies between them."""
+    wanted = scene[2][::2, ::2] == 1
+    for clicks in ([(60, 150)], [(60, 150), (60, 140)]):
+        points = [(60, 50), *clicks]
+        answer = segmenter.click(points, [1] + [0] * len(clicks)).alphas[1]
+        assert iou(answer, wanted) > 0.85
+
+
 def test_same_clicks_same_answer(segmenter):
     clicks = [(60, 50), (60, 150)], [1, 0]
     one, two = segmenter.click(*clicks), segmenter.click(*clicks)
@@ -164,5 +188,5 @@ def test_more_clicks_than_are_remembered(segmenter, monkeypatch):
     expected = segmenter.click(points, labels).alphas
     monkeypatch.setattr("napari_softlayers._core.segments.clicks.KEPT_COLUMNS", 2)
     for _ in range(2):  # the first call forgets, the second computes again
-        again = segmenter.click(points[::-1], labels[::-1]).alphas
+        again = segmenter.click(points, labels).alphas
         np.testing.assert_allclose(again, expected, atol=1e-4)

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph.superpixels import block_means
+from ..graph.superpixels import Superpixels, block_means, user_superpixels
 from ..image import FloatArray
+from .geodesics import Geodesics
 from .merge_tree import MergeTree
 from .state import SegmentsState
 
-SPECTRAL_WIDTH, FEATURE_WIDTH, COLOR_WIDTH, PLACE_WIDTH = 1.0, 0.5, 0.5, 0.5
+FEATURE_WIDTH, COLOR_WIDTH, PLACE_WIDTH = 0.5, 0.5, 0.5
 """How far a click's correction reaches, in each kind of distance."""
-RIDGE = 0.02
+RIDGE = 0.1
 """Regularisation of the correction; 0 would follow every click exactly."""
-DOUBT = 0.5
+TRUST = 0.5
 """How far a choice in the tree is trusted once there is more than one click."""
+MEMORY = 0.5
+"""Share of the answer before the last click in what that click corrects."""
+LEVEL_ODDS, CHOSEN_ODDS = 0.7, 0.1
+"""Odds of one level more or less in the tree, unless and where the user chose it."""
+WRONG_ODDS = 0.3
+"""Odds of a node that has a click deep on its wrong side."""
+SHALLOW = 0.1
+"""The least part of a click that counts against a node, for one at its very edge."""
 KEPT_COLUMNS = 64
 """Clicks whose likeness with all pixels is kept."""
-SHARPNESS = 3.0
-"""Exponent that pushes alphas of the first answer towards 0 and 1."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Prompts:
     Parameters
     ----------
     pixels : ndarray of int, ``(n,)``
-        Flat index of each click's pixel.
+        Flat index of each click's pixel, the first click first.
     labels : ndarray of int, ``(n,)``
         Position of the object of each click in ``objects``, from 1; 0 removes.
     steps : tuple of int
@@ -43,6 +49,10 @@ class Prompts:
     pixels: NDArray[np.int64]
     labels: NDArray[np.int64]
     steps: tuple[int, ...]
+
+    def before_last(self) -> Prompts:
+        """Give all clicks but the last."""
+        return Prompts(self.pixels[:-1], self.labels[:-1], self.steps)
 
 
 class ClickModel:
@@ -54,16 +64,19 @@ class ClickModel:
 
     Notes
     -----
-    The first answer is made of whole leaves of the merge tree: around the first click of
-    an object, the node of the automatic cut; a removal takes the largest node out that
-    holds no click of the object, another click adds one that holds no other click. What
-    is still wrong at a click's pixel is then spread by kernel ridge regression with
+    A single click answers with the node of the automatic cut. More clicks
+    weigh all nodes on the way from the first click's leaf to the root: by how many levels
+    they are away from that one, and by the clicks on their wrong side. A click that is
+    wrong close to a node's border counts little, for what it points out can only be thin.
+    Every click is an answer to what the user saw, so half of the answer before it stays.
 
-    .. math:: k(p, q) = \\exp(s_p \\cdot s_q - 1 - |f_p - f_q|^2 / 2)
+    What is still wrong at the clicks is spread by kernel ridge regression with
+
+    .. math:: k(p, q) = (\\exp(s_p \\cdot s_q - 1 - |f_p - f_q|^2 / 2) + \\exp(-d_{pq})) / 2
 
     on row-normalised eigenvectors :math:`s`, scaled by
-    :math:`(\\lambda + \\lambda_5)^{-1/2}`, and on features, colours and places :math:`f`,
-    each over its width.
+    :math:`(\\lambda + \\lambda_5)^{-1/2}`, on features, colours and places :math:`f`,
+    each over its width, and on the geodesic distance :math:`d` through superpixels.
     """
 
     def __init__(self, state: SegmentsState) -> None:
@@ -74,11 +87,17 @@ class ClickModel:
         leaves = np.clip(state.layers, 0, 1).reshape(len(state.layers), -1)
         self.leaves = leaves / np.maximum(leaves.sum(axis=0), 1e-3)
         self.leaf_of = self.leaves.argmax(axis=0)
+        self._areas = np.bincount(self.leaf_of, minlength=len(self.leaves))
         self._default = set(self.tree.cut("auto"))
-        self._columns: dict[int, FloatArray] = {}
+        self._columns: dict[int, tuple[FloatArray, NDArray[np.float64]]] = {}
+        self._by_leaf = np.argsort(self.leaf_of, kind="stable")
+        self._spectral = self._scaled_eigenvectors()
+        appearance = _appearance(state)
+        self._appearance = appearance.reshape(height * width, -1)
+        self._lengths = np.einsum("nd,nd->n", self._appearance, self._appearance) / 2
+        self._geodesics = Geodesics(_working_superpixels(state), appearance)
 
-    @cached_property
-    def spectral(self) -> FloatArray:
+    def _scaled_eigenvectors(self) -> FloatArray:
         """Row-normalised, scaled eigenvectors, ``(N, K)``."""
         pairs = self.state.eigenpairs
         fifth = max(float(pairs.values[min(4, len(pairs.values) - 1)]), 1e-9)
@@ -86,24 +105,6 @@ class ClickModel:
         rows = pairs.vectors * scale.astype(np.float32)
         length = np.linalg.norm(rows, axis=1, keepdims=True)
         return np.asarray(rows / np.maximum(length, 1e-9), dtype=np.float32)
-
-    @cached_property
-    def appearance(self) -> FloatArray:
-        """Features, colour and place of each pixel over their widths, ``(N, D)``."""
-        from skimage.color import rgb2lab
-
-        height, width = self.shape
-        places = np.indices(self.shape).transpose(1, 2, 0) / max(height, width)
-        parts = [
-            rgb2lab(self.state.guide) / (100 * COLOR_WIDTH),
-            places / PLACE_WIDTH,
-        ]
-        if self.state.features is not None:
-            half = max(round(len(self.state.base) / height), 1)
-            features = block_means(self.state.features.grouping, half)
-            parts.append(features / FEATURE_WIDTH)
-        joined = np.concatenate(parts, axis=-1).astype(np.float32)
-        return joined.reshape(height * width, -1)
 
     def path(self, pixel: int) -> list[int]:
         """Give the nodes at a pixel, from its leaf to just below the root."""
@@ -124,82 +125,134 @@ class ClickModel:
 
     def alphas(self, prompts: Prompts) -> FloatArray:
         """Give the rest and the objects, ``(K + 1, h, w)``, in [0, 1], summing to 1."""
-        count = len(prompts.steps) + 1
         first = self._from_tree(prompts)
         if len(prompts.pixels) > 1:
-            first = DOUBT * first + (1 - DOUBT) / count
-        wanted = np.eye(count)[prompts.labels]
-        missing = wanted - first[:, prompts.pixels].T
+            before = prompts.before_last()
+            seen = self._corrected(self._from_tree(before), before)
+            first = (1 - MEMORY) * first + MEMORY * seen
+        return self._corrected(first, prompts).reshape(-1, *self.shape)
+
+    def _corrected(self, first: FloatArray, prompts: Prompts) -> FloatArray:
+        """Spread what is wrong at the clicks, ``(K + 1, N)``."""
+        count = len(first)
+        first = first.astype(np.float32)
+        if len(prompts.pixels) > 1:
+            first = TRUST * first + (1 - TRUST) / count
+        missing = np.eye(count)[prompts.labels] - first[:, prompts.pixels].T
         kernel = self._kernel(prompts.pixels)
-        system = kernel[prompts.pixels] + RIDGE * np.eye(len(missing))
-        weights = np.linalg.solve(system, missing)
-        answer = first + (kernel @ weights.astype(np.float32)).T
-        sharp = np.clip(answer, 0, 1) ** SHARPNESS
-        sharp = np.maximum(sharp, 1e-6)
-        result = sharp / sharp.sum(axis=0)
-        return result.astype(np.float32).reshape(count, *self.shape)
+        # exp(-d) need not be positive definite
+        values, vectors = np.linalg.eigh(_symmetric(kernel[:, prompts.pixels]))
+        values = np.maximum(values, 0) + RIDGE
+        weights = vectors @ ((vectors.T @ missing) / values[:, None])
+        answer = first + weights.astype(np.float32).T @ kernel
+        np.clip(answer, 0, 1, out=answer)
+        sharp = np.maximum(answer * answer * answer, 1e-6)  # towards 0 and 1
+        return np.asarray(sharp / sharp.sum(axis=0), dtype=np.float32)
 
     def _kernel(self, pixels: NDArray[np.int64]) -> FloatArray:
-        """Give the likeness of every pixel with some of them, ``(N, n)``."""
-        columns = []
-        for pixel in pixels.tolist():
-            column = self._columns.pop(pixel, None)
-            column = self._likeness(pixel) if column is None else column
-            self._columns[pixel] = column  # the one used last is the last
-            columns.append(column)
+        """Give the likeness of some pixels with every one, ``(n, N)``."""
+        return np.stack([self._column(pixel)[0] for pixel in pixels.tolist()])
+
+    def _column(self, pixel: int) -> tuple[FloatArray, NDArray[np.float64]]:
+        """Give likeness and distances of a pixel, as kept for the clicks used last."""
+        column = self._columns.pop(pixel, None)
+        if column is None:
+            column = self._likeness(pixel), self._distances(pixel)
+        self._columns[pixel] = column  # the one used last is the last
         while len(self._columns) > KEPT_COLUMNS:
             self._columns.pop(next(iter(self._columns)))
-        return np.stack(columns, axis=1)
+        return column
 
     def _likeness(self, pixel: int) -> FloatArray:
         """Give the likeness of every pixel with one of them, ``(N,)``."""
-        near = (self.spectral @ self.spectral[pixel] - 1) / SPECTRAL_WIDTH
-        near += self.appearance @ self.appearance[pixel]
+        near = self._spectral @ self._spectral[pixel] - 1
+        near += self._appearance @ self._appearance[pixel]
         near -= self._lengths
         near -= self._lengths[pixel]
-        return np.exp(near, out=near)
-
-    @cached_property
-    def _lengths(self) -> FloatArray:
-        """Half the squared lengths of the appearance vectors, ``(N,)``."""
-        values = self.appearance
-        return np.asarray(np.einsum("nd,nd->n", values, values) / 2, dtype=np.float32)
+        np.exp(near, out=near)
+        near += self._geodesics.likeness(pixel)
+        near *= 0.5
+        return near
 
     def _from_tree(self, prompts: Prompts) -> FloatArray:
         """Give the rest and the objects as sums of leaves, ``(K + 1, N)``."""
-        chosen = [self._leaves_of(prompts, k + 1) for k in range(len(prompts.steps))]
-        objects = np.stack(
-            [self.leaves[sorted(leaves)].sum(axis=0) for leaves in chosen]
-        )
-        total = objects.sum(axis=0)
-        objects /= np.maximum(total, 1)
+        shares = np.zeros((len(prompts.steps), len(self.leaves)), dtype=np.float32)
+        reach = [self._column(pixel)[1] for pixel in prompts.pixels.tolist()]
+        for k, step in enumerate(prompts.steps):
+            own = prompts.labels == k + 1
+            if own.any():
+                first = int(prompts.pixels[own][0])
+                shares[k] = self._leaf_shares(first, step, own, np.array(reach))
+        objects = shares @ self.leaves
+        objects /= np.maximum(objects.sum(axis=0), 1)
         rest = np.clip(1 - objects.sum(axis=0), 0, 1)
         return np.concatenate([rest[None], objects])
 
-    def _leaves_of(self, prompts: Prompts, label: int) -> set[int]:
-        """Choose the leaves of an object."""
-        leaf = self.leaf_of[prompts.pixels]
-        own = prompts.labels == label
-        ours = {int(k) for k in leaf[own]}
-        others = {int(k) for k in leaf[~own]} - ours
-        chosen: set[int] = set()
-        for i, pixel in enumerate(prompts.pixels[own]):
-            if int(self.leaf_of[pixel]) not in chosen:
-                step = prompts.steps[label - 1] if i == 0 else 0
-                chosen |= self._largest(pixel, self.node_at(pixel, step), others)
-        for pixel in prompts.pixels[~own]:
-            if int(self.leaf_of[pixel]) in others & chosen:
-                chosen -= self._largest(pixel, self.tree.root, ours)
-        return chosen | ours
+    def _leaf_shares(
+        self,
+        pixel: int,
+        step: int,
+        own: NDArray[np.bool_],
+        distances: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Give how likely each leaf belongs to an object, ``(L,)``.
 
-    def _largest(self, pixel: int, last: int, without: set[int]) -> set[int]:
-        """Give the leaves of the largest node at a pixel, up to ``last``, ``without``."""
-        found = {int(self.leaf_of[pixel])}
-        for node in self.path(pixel):
-            leaves = set(self.tree.leaves(node))
-            if leaves & without:
-                break
-            found = leaves
-            if node == last:
-                break
+        ``distances`` ``(n, L)`` are those from each click to each leaf.
+        """
+        nodes = self.path(pixel)
+        place = min(max(self.default_place(nodes) + step, 0), len(nodes) - 1)
+        inside = np.zeros((len(nodes), len(self.leaves)), dtype=bool)
+        for i, node in enumerate(nodes):
+            inside[i, self.tree.leaves(node)] = True
+        if len(own) == 1:
+            return inside[place].astype(float)
+        odds = (CHOSEN_ODDS if step else LEVEL_ODDS) ** np.abs(
+            np.arange(len(nodes)) - place
+        )
+        for i, members in enumerate(inside):
+            radius = np.sqrt(self._areas[members].sum() / np.pi)
+            to_right = np.where(members == own[:, None], distances, np.inf).min(axis=1)
+            depth = np.clip(to_right / max(radius, 1), SHALLOW, 1)
+            odds[i] *= WRONG_ODDS ** depth[to_right > 0].sum()
+        return np.asarray((odds / odds.sum()) @ inside)
+
+    def _distances(self, pixel: int) -> NDArray[np.float64]:
+        """Give the distances from a pixel to each leaf, ``(L,)``, 0 to its own."""
+        rows, columns = np.divmod(self._by_leaf, self.shape[1])
+        row, column = divmod(pixel, self.shape[1])
+        squares = (rows - row) ** 2 + (columns - column) ** 2
+        present = np.flatnonzero(self._areas)
+        starts = np.cumsum(self._areas)[present] - self._areas[present]
+        found = np.full(len(self.leaves), np.inf)
+        found[present] = np.sqrt(np.minimum.reduceat(squares, starts))
         return found
+
+
+def _appearance(state: SegmentsState) -> FloatArray:
+    """Give features, colour and place of each pixel over their widths, ``(h, w, D)``."""
+    from skimage.color import rgb2lab
+
+    height, width = state.guide.shape[:2]
+    places = np.indices((height, width)).transpose(1, 2, 0) / max(height, width)
+    parts = [rgb2lab(state.guide) / (100 * COLOR_WIDTH), places / PLACE_WIDTH]
+    if state.features is not None:
+        step = max(round(len(state.base) / height), 1)
+        parts.append(block_means(state.features.grouping, step) / FEATURE_WIDTH)
+    return np.concatenate(parts, axis=-1).astype(np.float32)
+
+
+def _working_superpixels(state: SegmentsState) -> Superpixels:
+    """Give the superpixels at the working size; those that get lost there are left out."""
+    step = max(round(len(state.base) / len(state.guide)), 1)
+    labels = state.superpixels.labels
+    rows, columns = (
+        np.minimum(np.arange(0, side, step) + step // 2, side - 1)
+        for side in labels.shape
+    )
+    small = labels[np.ix_(rows, columns)]
+    return user_superpixels(small, (small.shape[0], small.shape[1]))
+
+
+def _symmetric(matrix: FloatArray) -> NDArray[np.float64]:
+    """Make a matrix symmetric to the last bit."""
+    return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)
