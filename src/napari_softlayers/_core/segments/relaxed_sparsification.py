@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -98,15 +98,35 @@ def relaxed_sparsification(
     Where the surroundings belong wholly to one layer, the Laplacian has no say, and the
     result of the reweighted iterations is known for every pixel by itself. With
     ``options.reach`` they run without such pixels; the last solve takes all of them.
+
+    Two layers that sum to one keep doing so: their equations are each other's opposite,
+    and one of them, without the sum-to-one term, gives both.
     """
     run = run or Run()
     options = options or RelaxedOptions()
+    if len(alphas) == 2 and np.abs(alphas.sum(axis=0) - 1).max() < 1e-5:
+        alone = replace(options, sum_weight=0.0)
+        upper = _relaxed(alphas[1:], alphas, laplacian, exponents, alone, device, run)
+        return np.concatenate([1 - upper, upper])
+    return _relaxed(alphas, alphas, laplacian, exponents, options, device, run)
+
+
+def _relaxed(
+    alphas: FloatArray,
+    all_alphas: FloatArray,
+    laplacian: sparse.csr_array,
+    exponents: FloatArray,
+    options: RelaxedOptions,
+    device: Any,
+    run: Run,
+) -> FloatArray:
+    """Refine some of all layers; see `relaxed_sparsification`."""
     count = len(alphas)
     start = np.ascontiguousarray(alphas.reshape(count, -1).T, dtype=np.float32)
     powers = exponents.ravel()
     share = options.iterations / (options.iterations + options.last_steps / 2)
     solution = start.copy()
-    active = _near_transitions(alphas, options.reach).ravel()
+    active = _near_transitions(all_alphas, options.reach).ravel()
     if options.iterations and active.mean() > MOST_ACTIVE:
         system = _System(start, laplacian, powers, None, options, device)
         system.reweight(run.part(0.0, share))
@@ -215,11 +235,11 @@ class _System:
         torch = self.torch = import_torch()
         self.device = torch.device(device)
         self.options = options
+        values = np.ascontiguousarray(start, dtype=np.float32)
+        self.fidelity = torch.from_numpy(values).to(self.device)
         self.multiply = self._laplacian_product(laplacian)
         self.base = self.to_column(laplacian.diagonal()) + 1
         self.power = self.to_column(exponents) - 2
-        values = np.ascontiguousarray(start, dtype=np.float32)
-        self.fidelity = torch.from_numpy(values).to(self.device)
         self.ones = torch.ones(values.shape[1], 1, device=self.device)
         self.solution = self.fidelity.clone()
         self.smooth = self.multiply(self.solution)
@@ -301,6 +321,10 @@ class _System:
         torch = self.torch
         matrix = sparse.csr_matrix(laplacian, dtype=np.float32)
         if self.device.type == "cpu":
+            if self.fidelity.shape[1] == 1:  # faster as a vector
+                return lambda block: torch.from_numpy(matrix @ block.numpy()[:, 0])[
+                    :, None
+                ]
             return lambda block: torch.from_numpy(matrix @ block.numpy())
         tensor = torch.sparse_csr_tensor(
             torch.from_numpy(matrix.indptr.astype(np.int64)),
