@@ -14,6 +14,7 @@ from napari_softlayers._core.palette import (
     palette_layers,
     recolor,
 )
+from napari_softlayers._core.palette.names import harmony
 from napari_softlayers._core.palette.stack import PaletteStack
 
 
@@ -123,6 +124,19 @@ def test_only_one_side_is_recoloured(layers, segments):
     changed = np.abs(recolor(found, palette) - layers.image).max(axis=2)
     assert changed[:, :42].max() < 1e-5
     assert changed[:, -42:].mean() > 0.05
+
+
+def test_many_pieces_can_be_recoloured(layers):
+    quarters = np.zeros((4, *layers.shape), np.float32)
+    for number in range(4):
+        quarters[number, :, number::4] = 1
+    found = intersect(SoftLayers.from_alphas(layers.image, quarters), layers)
+    assert len(found) > 12
+    palette = 1 - found.extras["palette"]
+    for wanted in (palette, harmony(palette, "triad")):
+        changed = found.recolor(wanted)
+        assert changed.recomposition_error < 1e-5
+        assert changed.extras["palette"].shape == (len(found), 3)
 
 
 def test_empty_pairs_are_dropped(layers, segments):

@@ -108,7 +108,7 @@ def harmony(palette: ArrayLike, kind: str) -> FloatArray:
     ValueError
         When the palette or the kind does not fit.
     """
-    colors = check_colors(palette)
+    colors = check_colors(palette, most=None)
     if kind not in HARMONIES:
         raise ValueError(f"harmony {kind!r} is not known; use one of {HARMONIES}.")
     turns = {"complementary": 1 / 2, "triad": 1 / 3, "analogous": 1 / 12}

@@ -77,7 +77,7 @@ def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
     SoftLayers
         The same alphas; ``image`` is what `recolor` gives.
     """
-    colors = check_colors(palette)
+    colors = check_colors(palette, most=None)
     picture = recolor(layers, colors)
     shift = (colors - layer_palette(layers)).astype(np.float32)
     moved = np.clip(layers.colors + shift[:, None, None], 0, 1)
@@ -131,7 +131,7 @@ class Recolorer:
 
     def __call__(self, palette: ArrayLike) -> NDArray[Any]:
         """Give the picture ``(H, W, 3)`` for a new palette ``(K, 3)``."""
-        colors = check_colors(palette)
+        colors = check_colors(palette, most=None)
         if colors.shape != self.palette.shape:
             raise ValueError(
                 f"The new palette has shape {colors.shape}; the layers have "

@@ -92,13 +92,20 @@ def select_palette(
     return colors
 
 
-def check_colors(colors: ArrayLike, name: str = "palette") -> NDArray[np.float64]:
-    """Give colours as float64 ``(K, 3)``, K from 1 to 12, or say what is wrong."""
+def check_colors(
+    colors: ArrayLike, name: str = "palette", most: int | None = MOST
+) -> NDArray[np.float64]:
+    """Give colours as float64 ``(K, 3)``, K from 1 to ``most``, or say what is wrong."""
     array: NDArray[Any] = np.asarray(colors)
-    if array.ndim != 2 or array.shape[1] != 3 or not 1 <= len(array) <= MOST:
+    if (
+        array.ndim != 2
+        or array.shape[1] != 3
+        or not 1 <= len(array) <= (most or np.inf)
+    ):
+        number = f"1 to {most}" if most else "one or more"
         raise ValueError(
-            f"{name} has shape {array.shape}; (K, 3) with 1 to {MOST} colours (red, "
-            "green, blue) is needed."
+            f"{name} has shape {array.shape}; (K, 3) with {number} colours (red, green, "
+            "blue) is needed."
         )
     if array.dtype.kind not in "uif":
         raise ValueError(f"{name} has dtype {array.dtype}; numbers are needed.")
