@@ -108,6 +108,16 @@ def test_undo_goes_back(segmenter):
         segmenter.refine()
 
 
+def test_only_the_last_answers_can_be_undone(scene, monkeypatch):
+    monkeypatch.setattr("napari_softlayers._core.segments.segmenter.KEPT_STEPS", 3)
+    options = {"n_eigenvectors": 40, "n_clusters": 16}
+    one = Segmenter(scene[0], scene[1], device="cpu", **options)
+    answers = [one.click([(60, 50 + k)], [1]).alphas for k in range(5)]
+    for expected in (answers[3], answers[2]):
+        np.testing.assert_array_equal(one.undo().alphas, expected)
+    assert one.undo() is None
+
+
 def test_segments_grow_and_shrink_along_the_tree(segmenter):
     point = (60, 50)
     low, high = segmenter.levels_at(point)

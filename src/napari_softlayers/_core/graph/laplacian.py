@@ -53,7 +53,15 @@ def graph_laplacian(
         diagonal = sparse.diags_array(scale)
         laplacian = sparse.csr_array(diagonal @ laplacian @ diagonal)
     laplacian.sort_indices()
-    return laplacian
+    return _narrow(laplacian)
+
+
+def _narrow(matrix: sparse.csr_array) -> sparse.csr_array:
+    """Use 32-bit indices where they suffice: products are bound by memory."""
+    if max(matrix.nnz, *matrix.shape) > np.iinfo(np.int32).max:
+        return matrix
+    indices, pointers = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return sparse.csr_array((matrix.data, indices, pointers), shape=matrix.shape)
 
 
 def edge_laplacian(

@@ -10,7 +10,6 @@ import numpy as np
 from ..compute import Run, with_cpu_fallback
 from ..image import FloatArray
 from . import relaxed_sparsification as relaxed
-from .gradients import sparsity_exponents
 from .state import SegmentsState
 from .upsampling import guided_upsampling
 
@@ -56,13 +55,24 @@ def final_alphas(
     return relaxed.unit_sum(alphas)
 
 
+def prepare(state: SegmentsState) -> None:
+    """Compute what the refinement needs of a picture and keeps, before it is asked for."""
+    if _bands(state) == 1:
+        state.laplacian()
+        state.exponents()
+
+
+def _bands(state: SegmentsState) -> int:
+    return int(np.ceil(state.picture[..., 0].size / BAND_PIXELS))
+
+
 def refined(
     state: SegmentsState, start: FloatArray, device: Any, run: Run
 ) -> FloatArray:
     """Run the relaxed sparsification, in bands where the picture is large."""
     options = relaxed.EXACT if state.options.quality == "exact" else None
     height, width = state.picture.shape[:2]
-    bands = int(np.ceil(height * width / BAND_PIXELS))
+    bands = _bands(state)
     result = np.empty_like(start)
     borders = np.linspace(0, height, bands + 1).astype(int)
     for i, (first, last) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
@@ -72,7 +82,7 @@ def refined(
         band = relaxed.relaxed_sparsification(
             start[:, rows],
             state.laplacian(None if bands == 1 else rows),
-            sparsity_exponents(state.picture[rows]),
+            state.exponents(None if bands == 1 else rows),
             options,
             device,
             part.part(0.1, 1.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,13 +16,15 @@ from ..layers import SoftLayers
 from . import prepare_segments
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
-from .finishing import refined
+from .finishing import prepare, refined
 from .gradients import sparsity_exponents
 from .state import SegmentOptions, SegmentsState
 from .upsampling import guided_upsampling
 
 PREVIEW = relaxed.RelaxedOptions(iterations=4, last_steps=2)
 """The refinement of the preview, at the working size."""
+KEPT_STEPS = 200
+"""So many answers can be undone; only the clicks of each are kept."""
 
 
 class Segmenter:
@@ -60,9 +63,11 @@ class Segmenter:
         self.state: SegmentsState = prepare_segments(
             image, features, SegmentOptions(**options), superpixels, device, run
         )
+        prepare(self.state)
         self._model = ClickModel(self.state)
         self._exponents = sparsity_exponents(self.state.guide)
-        self._history: list[_Answer] = []
+        self._history: deque[_Clicks] = deque(maxlen=KEPT_STEPS)
+        self._alphas: FloatArray | None = None  # of the last clicks
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -108,16 +113,23 @@ class Segmenter:
         pixels = small @ np.array([self._model.shape[1], 1])
         positions = np.searchsorted(objects, numbers) + 1
         prompts = Prompts(pixels, np.where(numbers > 0, positions, 0), steps)
-        alphas = self._preview(prompts)
-        answer = _Answer(places, numbers, objects, prompts, alphas)
-        self._history.append(answer)
-        return self._preview_layers(answer)
+        clicks = _Clicks(places, numbers, objects, prompts)
+        self._alphas = self._preview(prompts)
+        self._history.append(clicks)
+        return self._preview_layers(clicks, self._alphas)
 
     def undo(self) -> SoftLayers | None:
-        """Go back to the answer before the last one; None when there was none."""
+        """Go back to the answer before the last one; None when there was none.
+
+        The last 200 answers can be undone.
+        """
         if self._history:
             self._history.pop()
-        return self._preview_layers(self._history[-1]) if self._history else None
+        if not self._history:
+            self._alphas = None
+            return None
+        self._alphas = self._preview(self._history[-1].prompts)
+        return self._preview_layers(self._history[-1], self._alphas)
 
     def refine(self, run: Run | None = None) -> SoftLayers:
         """Give the last answer at the picture's size, sparsified there and coloured.
@@ -127,25 +139,23 @@ class Segmenter:
         RuntimeError
             Before the first click.
         """
-        if not self._history:
+        if self._alphas is None:
             raise RuntimeError("There is nothing to refine yet; call click() first.")
         run = run or Run()
-        answer = self._history[-1]
-        alphas = answer.alphas
+        clicks, alphas = self._history[-1], self._alphas
         if self.state.scale > 1:
             alphas = guided_upsampling(
                 alphas, self.state.guide, self.state.picture, self.state.scale
             )
         start = relaxed.rounded_layers(alphas)
         fine = relaxed.unit_sum(refined(self.state, start, "cpu", run.part(0.0, 0.6)))
-        positions = np.where(answer.prompts.labels > 0, answer.prompts.labels, 0)
-        _pin(fine, answer.places, positions)
+        _pin(fine, clicks.places, clicks.prompts.labels)
         return SoftLayers.from_alphas(
             self.state.picture,
             fine,
-            names=answer.names,
+            names=clicks.names,
             kind="clicks",
-            parameters=self._parameters(answer),
+            parameters=self._parameters(clicks),
             extras={"tree": self.state.tree, "state": self.state},
             run=run.part(0.6, 1.0),
         )
@@ -183,24 +193,24 @@ class Segmenter:
         _pin(alphas, np.stack([rows, columns], axis=1), prompts.labels)
         return alphas
 
-    def _preview_layers(self, answer: _Answer) -> SoftLayers:
-        alphas, guide = answer.alphas, self.state.guide
+    def _preview_layers(self, clicks: _Clicks, alphas: FloatArray) -> SoftLayers:
+        guide = self.state.guide
         return SoftLayers(
             alphas,
             np.broadcast_to(guide, (len(alphas), *guide.shape)),
-            answer.names,
+            clicks.names,
             "clicks",
-            self._parameters(answer),
+            self._parameters(clicks),
             {"tree": self.state.tree, "state": self.state},
             guide,
         )
 
-    def _parameters(self, answer: _Answer) -> dict[str, Any]:
+    def _parameters(self, clicks: _Clicks) -> dict[str, Any]:
         semantic = self.state.features
         return {
-            "points": answer.places.tolist(),
-            "labels": answer.numbers.tolist(),
-            "levels": list(answer.prompts.steps),
+            "points": clicks.places.tolist(),
+            "labels": clicks.numbers.tolist(),
+            "levels": list(clicks.prompts.steps),
             "features": None if semantic is None else semantic.source,
             **asdict(self.state.options),
         }
@@ -263,8 +273,8 @@ class Segmenter:
         return steps
 
 
-class _Answer:
-    """Clicks and what they led to."""
+class _Clicks:
+    """Clicks of one answer."""
 
     def __init__(
         self,
@@ -272,12 +282,10 @@ class _Answer:
         numbers: NDArray[np.int64],
         objects: list[int],
         prompts: Prompts,
-        alphas: FloatArray,
     ) -> None:
         self.places = places
         self.numbers = numbers
         self.prompts = prompts
-        self.alphas = alphas
         self.names = ["rest", *(f"object {k}" for k in objects)]
 
 

@@ -13,6 +13,7 @@ from ..graph.matting_laplacian import matting_laplacian
 from ..graph.superpixels import Superpixels
 from ..image import FloatArray
 from ..solvers.eigenvectors import Eigenpairs
+from .gradients import sparsity_exponents
 from .merge_tree import MergeTree
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class SegmentsState:
     options: SegmentOptions
     results: dict[Any, Any] = field(default_factory=dict, repr=False)
     _laplacian: sparse.csr_array | None = field(default=None, repr=False)
+    _exponents: FloatArray | None = field(default=None, repr=False)
 
     @property
     def nbytes(self) -> int:
@@ -90,7 +92,7 @@ class SegmentsState:
         if self.features is not None:
             arrays += [self.features.affinity, self.features.grouping]
         arrays += [self.working_laplacian.data, self.working_laplacian.indices]
-        full = 25 * 8 * self.picture[..., 0].size
+        full = 26 * 8 * self.picture[..., 0].size
         return sum(array.nbytes for array in arrays) + full
 
     def laplacian(self, rows: slice | None = None) -> sparse.csr_array:
@@ -103,6 +105,14 @@ class SegmentsState:
         if self._laplacian is None:
             self._laplacian = self._build(self.picture, 0)
         return self._laplacian
+
+    def exponents(self, rows: slice | None = None) -> FloatArray:
+        """Give the sparsity exponents of all or of some rows; the former are kept."""
+        if rows is not None:
+            return sparsity_exponents(self.picture[rows])
+        if self._exponents is None:
+            self._exponents = sparsity_exponents(self.picture)
+        return self._exponents
 
     def _build(self, part: FloatArray, first_row: int) -> sparse.csr_array:
         full = (self.picture.shape[0], self.picture.shape[1])
