@@ -39,10 +39,10 @@ class SemanticFeatures:
     ----------
     affinity : (H, W, 3) float32
         First three principal components, each scaled to [0, 1]: for the semantic
-        affinity (Eq. 5) and for the k-means that starts the sparsification.
+        affinity (Eq. 5).
     grouping : (H, W, D) float32, D <= 10
-        More components on one common scale, the range of the first: for comparing
-        layers with each other.
+        More components on one common scale, the range of the first: for the k-means
+        that starts the sparsification and for comparing layers with each other.
     source : str
         What the features were asked from.
     """

@@ -231,7 +231,7 @@ def _first_guess(
     if semantic is None:
         points = _spectral_points(pairs)
     else:
-        points = block_means(semantic.affinity, half).reshape(len(pairs.vectors), -1)
+        points = block_means(semantic.grouping, half).reshape(len(pairs.vectors), -1)
     return kmeans(points, options.n_clusters, options.seed)[1]
 
 
