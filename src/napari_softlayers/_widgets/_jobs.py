@@ -13,6 +13,8 @@ from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
 
 from napari_softlayers._core.compute import Cancelled, Run
 
+from ._activity import Activity
+
 POLL_MS = 15
 REPORT_MS = 100
 Compute = Callable[[Run, Callable[[Any], None]], Any]
@@ -69,7 +71,7 @@ class Jobs(QObject):
 
     A job submitted while another runs stops that one and waits for its thread; of
     several waiting jobs only the latest is kept. `cancel` answers at once, however long
-    the thread takes to notice.
+    the thread takes to notice. What takes longer is in napari's activity bar as well.
     """
 
     started = Signal()
@@ -88,6 +90,7 @@ class Jobs(QObject):
         self._told: tuple[float, str] | None = None
         self._since = QElapsedTimer()
         self._since.start()
+        self._activity = Activity(self, self.cancel)
 
     @property
     def busy(self) -> bool:
@@ -107,6 +110,7 @@ class Jobs(QObject):
             self._waiting = job
         else:
             self._start(job)
+        self._activity.start()
         self.started.emit()
 
     def cancel(self) -> None:
@@ -115,6 +119,7 @@ class Jobs(QObject):
         self._waiting = None
         if self._running is not None:
             self._running.stopped = True
+        self._activity.stop()
         if was_busy:
             self.stopped.emit()
 
@@ -124,6 +129,7 @@ class Jobs(QObject):
         if self._running is not None:
             self._running.stopped = True
             self._running.done = self._running.partial = _drop
+        self._activity.stop()
 
     def _start(self, job: Job) -> None:
         from napari.qt.threading import create_worker
@@ -159,6 +165,7 @@ class Jobs(QObject):
         if news != self._told and self._since.elapsed() >= REPORT_MS:
             self._told = news
             self._since.restart()
+            self._activity.tell(*news)
             self.progressed.emit(*news)
 
     def _finish(self, job: Job) -> None:
@@ -168,6 +175,7 @@ class Jobs(QObject):
             self._start(following)
             return
         self._timer.stop()
+        self._activity.stop()
         if job.stopped:
             return
         if job.error is not None:
