@@ -10,6 +10,7 @@ from napari.layers import Image, Labels, Points, Shapes
 
 from napari_softlayers._bridge import (
     clear_results,
+    features_of,
     is_result,
     labels_of,
     layers_from_napari,
@@ -324,3 +325,14 @@ def test_views_composite_the_object(rgb):
     assert (
         np.ptp(preview_rgba(np.zeros((40, 40)), "on checkerboard")[0, [0, 16], 0]) > 0
     )
+
+
+def test_features_of_layers_have_their_axis_last(rng):
+    values = rng.random((5, 8, 9))
+    np.testing.assert_array_equal(features_of(Image(values)), values.transpose(1, 2, 0))
+    rgb = rng.random((8, 9, 3))
+    np.testing.assert_array_equal(features_of(Image(rgb, rgb=True)), rgb)
+    np.testing.assert_array_equal(features_of(Image(rgb[..., 0])), rgb[..., 0])
+    assert features_of(values) is values
+    assert features_of("bundled") == "bundled"
+    assert features_of(None) is None

@@ -16,6 +16,8 @@ def viewer(astronaut):
     trimap[:20] = 1
     trimap[70:110, 40:90] = 2
     viewer.add_labels(trimap, name="trimap")
+    codes = np.moveaxis(astronaut[..., [0, 1, 2, 0]] / 255, -1, 0)
+    viewer.add_image(codes, name="codes")
     return viewer
 
 
@@ -23,6 +25,9 @@ CALLS = {
     "matte": lambda v: nsl.matte(v.layers["photo"], v.layers["trimap"], "knn"),
     "palette": lambda v: nsl.palette_layers(v.layers["photo"], 4, smoothing=0.5),
     "segments": lambda v: nsl.soft_segments(v.layers["photo"], 3, None, seed=2),
+    "features": lambda v: nsl.soft_segments(
+        v.layers["photo"], 3, v.layers["codes"], seed=2
+    ),
     "nodes": lambda v: nsl.cut(
         nsl.soft_segments(v.layers["photo"], 3, None), nodes=[0, 1]
     ),
@@ -36,6 +41,19 @@ def test_same_layers_again(viewer, name):
     again = nsl.rerun(shown[-1], viewer)
     np.testing.assert_array_equal(again.alphas, first.alphas)
     np.testing.assert_array_equal(again.colors, first.colors)
+
+
+def test_a_layer_of_features_has_its_axis_third_last(viewer):
+    codes = viewer.layers["codes"]
+    options = {"device": "cpu", "n_eigenvectors": 20, "n_clusters": 8}
+    segmenter = nsl.Segmenter(viewer.layers["photo"], codes, **options)
+    same = nsl.Segmenter(
+        viewer.layers["photo"], np.moveaxis(codes.data, 0, -1), **options
+    )
+    clicks = [(60, 64), (10, 10)], [1, 0]
+    np.testing.assert_array_equal(
+        segmenter.click(*clicks).alphas, same.click(*clicks).alphas
+    )
 
 
 def test_what_is_gone_is_named(viewer):

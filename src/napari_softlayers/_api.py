@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._bridge import Picture, is_layer, labels_of, picture_of
+from ._bridge import Picture, features_of, is_layer, labels_of, picture_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,7 +112,7 @@ def soft_segments(
     layers = core_soft_segments(
         picture.data,
         n_segments,
-        features.data if is_layer(features) else features,
+        features_of(features),
         superpixels=None if superpixels is None else labels_of(superpixels),
         device=device,
         run=run,
@@ -181,7 +181,7 @@ class Segmenter:
         self.picture = picture_of(image, channels=channels)
         self.core = CoreSegmenter(
             self.picture.data,
-            features.data if is_layer(features) else features,
+            features_of(features),
             superpixels=None if superpixels is None else labels_of(superpixels),
             device=device,
             run=run,

@@ -420,3 +420,19 @@ def test_clicks_as_code_and_again_from_the_layers(clicking, viewer, answer):
     exec(code, {"viewer": viewer})
     again = results_for(viewer, viewer.layers["photo"], "clicks")
     np.testing.assert_array_equal([layer.data for layer in again], expected)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_the_view_bars_clear_removes_the_objects_as_well(clicking, viewer, answer, on):
+    photo = viewer.layers["photo"]
+    press(viewer, 6, 8)
+    answer(clicking)
+    clicking.clicks.accept_button.click()
+    answer(clicking)
+    assert results_for(viewer, photo, "clicks") and not photo.visible
+    if not on:
+        clicking.clicks.turn_off()
+    clicking.view.clear_button.click()
+    answer(clicking)
+    assert not results_for(viewer, photo, "clicks") and photo.visible
+    assert not on or prompts(viewer) == []

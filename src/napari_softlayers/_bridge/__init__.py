@@ -4,6 +4,7 @@ Nothing here needs Qt, and napari itself is only imported where a layer is made;
 are known by what they offer, not by their class.
 """
 
+from .features import features_of
 from .read import Picture, labels_of, mask_of, picture_of, step_of
 from .results import (
     clear_results,
@@ -19,6 +20,7 @@ from .space import is_layer, place_in_space
 __all__ = [
     "Picture",
     "clear_results",
+    "features_of",
     "is_layer",
     "is_result",
     "labels_of",

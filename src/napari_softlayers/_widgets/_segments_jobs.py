@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from napari_softlayers._bridge import Picture, is_layer, labels_of
+from napari_softlayers._bridge import Picture, features_of, is_layer, labels_of
 from napari_softlayers._core.compute import Run
 
 from ._options import Option
@@ -91,7 +89,7 @@ class SegmentsRequest(PictureRequest):
         if regions is not None:
             regions = labels_of(regions, shape=picture.shape)
         return {
-            "features": _feature_array(source) if is_layer(source) else source,
+            "features": features_of(source),
             "superpixels": regions,
             "device": self.device,
         }
@@ -104,11 +102,3 @@ class SegmentsRequest(PictureRequest):
             for name, source in sources.items()
             if is_layer(source)
         }
-
-
-def _feature_array(layer: Any) -> Any:
-    """Features ``(H, W, D)`` of an image layer."""
-    values = np.asarray(layer.data)
-    if layer.rgb or values.ndim == 2:
-        return values
-    return np.moveaxis(values, -3, -1)

@@ -35,6 +35,8 @@ class ViewBar(QWidget):
         super().__init__()
         self._viewer = viewer
         self._kind = kind
+        self.cleared = [kind]
+        """Kinds of the results that Clear removes."""
         self._image = image
         self.combo = QComboBox()
         self.combo.addItems(list(views))
@@ -75,7 +77,8 @@ class ViewBar(QWidget):
         if image is None:
             return
         remove_preview(self._viewer, image)
-        clear_results(self._viewer, results_for(self._viewer, image, self._kind))
+        for kind in self.cleared:
+            clear_results(self._viewer, results_for(self._viewer, image, kind))
         self.combo.setCurrentText("result")
 
     def _apply(self, view: str) -> None:

@@ -38,6 +38,8 @@ class SegmentsWidget(PictureWidget):
         self.panel = SegmentsPanel(self)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
+        self.view.cleared.append("clicks")
+        self.view.clear_button.clicked.connect(lambda *_: self.clicks.mode.clear())
         self.shortcuts |= {
             "j": lambda: self.panel.table.step(-1),
             "k": lambda: self.panel.table.step(1),
