@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SCREEN := $(if $(DISPLAY)$(WAYLAND_DISPLAY),,xvfb-run -a -s "-screen 0 1400x1000x24")
 
-.PHONY: demo test check docs-images docs-mattes clean
+.PHONY: demo test check docs-images docs-gallery docs-mattes clean
 
 demo: $(VENV)/.ready
 	$(PY) -m napari_softlayers._cli demo --output demo
@@ -21,6 +21,9 @@ check: $(VENV)/.ready
 docs-images: $(VENV)/.ready
 	sh tools/system_libraries.sh
 	$(SCREEN) $(PY) tools/docs_images.py
+
+docs-gallery: $(VENV)/.ready
+	$(PY) tools/gallery.py
 
 docs-mattes: $(VENV)/.ready
 	$(PY) tools/mattes_picture.py
