@@ -7,6 +7,8 @@ from typing import Any
 
 from ._api import Segmenter, cut, matte, palette_layers, soft_segments
 from ._bridge import Picture, picture_of, record_of, source_of
+from ._bridge.stored import as_stored
+from ._core.edit import reordered
 from ._core.layers import SoftLayers
 
 _FRAME = ("step", "channels", "level", "limits")
@@ -33,7 +35,8 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
     Raises
     ------
     ValueError
-        When the layer is no result, or something that it was made from is gone.
+        When the layer is no result, or something that it was made from is gone or was
+        changed, or it came from the live mode, which builds on all strokes before.
     """
     record = record_of(layer)
     if record is None or record["kind"] not in _RECIPES:
@@ -82,6 +85,12 @@ def _layer_named(viewer: Any, name: Any, what: str) -> Any:
 
 
 def _matte(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
+    if parameters.get("live"):
+        raise ValueError(
+            "This matte came from the live mode: it was improved stroke by stroke, and "
+            "the strokes are not kept, so it cannot be made again to the last bit. Press "
+            "Solve (or call nsl.matte) for a matte that can be."
+        )
     trimap = _layer_named(viewer, parameters.pop("trimap", None), "trimap")
     return matte(picture, trimap, **parameters)
 
@@ -135,13 +144,25 @@ def _inputs(parameters: dict[str, Any], viewer: Any) -> tuple[Any, Any]:
 def _palette(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
     colors = parameters.pop("recolored", None)
     if "segments" in parameters:
-        segments = _segments(picture, dict(parameters["segments"]), viewer)
-        layers = segments.intersect(
-            _palette(picture, dict(parameters["palette"]), viewer)
-        )
+        layers = _split(picture, parameters, viewer)
     else:
         layers = palette_layers(picture, **parameters)
     return layers if colors is None else layers.recolor(colors)
+
+
+def _split(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
+    """Palette layers cut up along segments."""
+    inner = [
+        {k: v for k, v in parameters[kind].items() if k not in _FRAME}
+        for kind in ("segments", "palette")
+    ]
+    note = inner[0].pop("stored", None)
+    segments = _segments(picture, inner[0], viewer)
+    if note is not None:
+        segments = as_stored(segments, note)
+    layers = segments.intersect(_palette(picture, inner[1], viewer))
+    order = parameters.get("order")
+    return layers if order is None else reordered(layers, order)
 
 
 _RECIPES = {

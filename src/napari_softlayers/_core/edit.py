@@ -227,3 +227,35 @@ def from_linear(light: FloatArray) -> FloatArray:
     """The sRGB curve."""
     high = np.float32(1.055) * light ** np.float32(1 / 2.4) - np.float32(0.055)
     return np.where(light <= 0.0031308, light * np.float32(12.92), high)
+
+
+def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
+    """Give the same layers in another order, the bottom one first.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+    order : sequence of int
+        Each layer's index once.
+
+    Raises
+    ------
+    ValueError
+        When a layer is missing or named twice.
+    """
+    chosen = [int(index) for index in order]
+    if sorted(chosen) != list(range(len(layers))):
+        raise ValueError(
+            f"The order {chosen} does not name each of the {len(layers)} layers once."
+        )
+    extras = dict(layers.extras)
+    for name in ("palette", "pairs"):  # what belongs to the single layers
+        if name in extras:
+            extras[name] = np.asarray(extras[name])[chosen]
+    return replace(
+        layers,
+        alphas=layers.alphas[chosen],
+        colors=layers.colors[chosen],
+        names=[layers.names[index] for index in chosen],
+        extras=extras,
+    )

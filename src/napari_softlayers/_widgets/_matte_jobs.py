@@ -73,7 +73,7 @@ class MatteRequest(PictureRequest):
         from napari_softlayers._core.matting import layer_names
 
         names = layer_names([int(label) for label in np.unique(labels) if label])
-        parameters = {"method": "closed_form", "device": self.device}
+        parameters = {"method": "closed_form", "device": self.device, "live": True}
         if clean:
             layers = SoftLayers.from_alphas(
                 picture.data,

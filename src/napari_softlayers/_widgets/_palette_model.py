@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_softlayers._bridge import Picture
 from napari_softlayers._core.compute import Run
+from napari_softlayers._core.edit import reordered
 from napari_softlayers._core.layers import SoftLayers
 
 from ._picture_request import PictureRequest
@@ -120,21 +121,18 @@ class PaletteModel:
     def reordered(self, order: Sequence[int]) -> PaletteModel:
         """The same layers in another order, bottom first."""
         chosen = [int(index) for index in order]
-        layers = replace(
-            self.layers,
-            alphas=self.layers.alphas[chosen],
-            colors=self.layers.colors[chosen],
-            names=[self.layers.names[index] for index in chosen],
-            extras={
-                **self.layers.extras,
-                "palette": np.asarray(self.layers.extras["palette"])[chosen],
-            },
-        )
+        layers = reordered(self.layers, chosen)
         palette = self.layers.parameters.get("palette")
         if isinstance(palette, list) and len(palette) == len(chosen):
             layers.parameters = {
                 **self.layers.parameters,
                 "palette": [palette[index] for index in chosen],
+            }
+        elif "segments" in self.layers.parameters:
+            order = self.layers.parameters.get("order", range(len(chosen)))
+            layers.parameters = {
+                **self.layers.parameters,
+                "order": [order[index] for index in chosen],
             }
         return PaletteModel(
             layers,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
-from napari_softlayers._bridge import layers_from_napari, show
+from napari_softlayers._bridge import show
 from napari_softlayers._bridge.results import results_for
 from napari_softlayers._bridge.space import set_visible
+from napari_softlayers._bridge.stored import stored_layers
 from napari_softlayers._bridge.views import remove_preview, show_preview
 from napari_softlayers._core.compute import Run
 
@@ -188,7 +189,7 @@ class PaletteWidget(PictureWidget):
             )
             return
         try:
-            found = layers_from_napari(segments)
+            found = stored_layers(segments)
         except (TypeError, ValueError) as error:
             self.say(str(error), "error")
             return
