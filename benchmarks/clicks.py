@@ -1,15 +1,17 @@
 """Objects by clicks: a robot user against scikit-image's random walker.
 
     python benchmarks/clicks.py --data DIR
+    python benchmarks/clicks.py --data DIR --shard 0/2   # half of it
 
 The robot clicks at the deepest point of what is wrong, on true objects of the COCO
 validation pictures. The random walker gets the same clicks. Writes
-``docs/benchmarks/clicks.md``.
+``docs/benchmarks/clicks.md``; the scores of each picture are kept in ``.benchmarks``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import warnings
@@ -27,27 +29,25 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--features", default="bundled")
     parser.add_argument("--pictures", type=int, default=50)
-    parser.add_argument("--walker-every", type=int, default=1, help="objects to skip")
     parser.add_argument("--output", type=Path, default=Path("docs/benchmarks"))
+    parser.add_argument("--parts", type=Path, default=Path(".benchmarks"))
+    parser.add_argument(
+        "--shard",
+        default="0/1",
+        help="i/n: of the pictures that have no scores yet, only every n-th from i",
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    ours, walker = [], []
-    number = 0
-    for truth in pictures(options.data / "coco_panoptic", most=options.pictures):
-        found = robot(truth, options.features)
-        for target, clicks, ious in found:
-            if number % options.walker_every == 0:
-                ours.append(ious)
-                walker.append(walk(truth, target, clicks))
-            number += 1
-        print(truth.name, np.mean(ours, 0), np.mean(walker, 0), file=sys.stderr)
+    found = scored(options)
+    ours = [ious for entry in found for ious in entry["ours"]]
+    walker = [ious for entry in found for ious in entry["walker"]]
     rows = [
         ["soft segments", *(f"{value:.3f}" for value in np.mean(ours, axis=0))],
         ["random walker", *(f"{value:.3f}" for value in np.mean(walker, axis=0))],
     ]
     head = ["mean IoU after", *(f"{n} clicks" for n in COUNTS)]
     text = (
-        f"# Clicks\n\n{len(ours)} objects of {options.pictures} COCO validation pictures "
+        f"# Clicks\n\n{len(ours)} objects of {len(found)} COCO validation pictures "
         "(above 2 % of the picture, long side 320). Each next click is at the deepest "
         "point of what is wrong after the one before, on our own answers; the random "
         "walker gets the same clicks, and without a click on the rest it can only "
@@ -57,6 +57,31 @@ def main() -> None:
         + table(["answer", "median ms", "CPU ms"], timings(options.features))
     )
     (options.output / "clicks.md").write_text(text)
+
+
+def scored(options: argparse.Namespace) -> list[dict[str, list]]:
+    """Score the pictures of the shard; give all that have scores, of earlier runs too.
+
+    Those of each picture are kept in a file, so that a run can be continued; remove the
+    folder ``.benchmarks/clicks`` after the method has changed.
+    """
+    folder = options.parts / "clicks"
+    folder.mkdir(parents=True, exist_ok=True)
+    number, shards = (int(n) for n in options.shard.split("/"))
+    truths = pictures(options.data / "coco_panoptic", most=options.pictures)
+    found = []
+    for i, truth in enumerate(truths):
+        file = folder / f"{truth.name}.json"
+        if not file.exists() and i % shards == number:
+            scores: dict[str, list] = {"ours": [], "walker": []}
+            for target, clicks, ious in robot(truth, options.features):
+                scores["ours"].append(ious)
+                scores["walker"].append(walk(truth, target, clicks))
+            file.write_text(json.dumps(scores))
+            print(truth.name, np.mean(scores["ours"] or 0, axis=0), file=sys.stderr)
+        if file.exists():
+            found.append(json.loads(file.read_text()))
+    return found
 
 
 def robot(truth: Truth, features: str) -> list[tuple[int, list, list[float]]]:
