@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from ..image import FloatArray
 from .grouping import layer_means
 
-AUTO_COST = 0.003
+AUTO_COST = 0.0035
 """Merges that cost more than this are not made by the automatic cut."""
 FEWEST, MOST = 3, 12
 """Bounds of the automatic number of layers."""
-COLOR_WEIGHT, POSITION_WEIGHT = 0.5, 0.3
-BASE_CONTRAST = 0.05
+COLOR_WEIGHT, POSITION_WEIGHT = 0.5, 0.15
+BASE_CONTRAST = 0.1
 REACH = 3
 """Distance in pixels across which the contrast of a boundary is measured."""
 
@@ -162,10 +162,10 @@ def merge_tree(
     -----
     The cost of joining i and j is
 
-    .. math:: |m_i - m_j|^2 \sqrt{a_i a_j / (a_i + a_j)} \; (c_{ij} + 0.05)
+    .. math:: |m_i - m_j|^2 \sqrt{a_i a_j / (a_i + a_j)} \; (c_{ij} + 0.1)
 
     with the share :math:`a` of the picture, the mean :math:`m` of the features, half the
-    colour and a third of the position, and the mean colour contrast :math:`c` across the
+    colour and a seventh of the position, and the mean colour contrast :math:`c` across the
     soft boundary that both share.
     """
     weights = np.clip(small, 0, 1)
