@@ -231,7 +231,10 @@ def _first_guess(
     if semantic is None:
         points = _spectral_points(pairs)
     else:
-        points = block_means(semantic.grouping, half).reshape(len(pairs.vectors), -1)
+        # Up to three channels of the user's own count as the paper has them.
+        own = semantic.grouping.shape[-1] <= 3
+        values = semantic.affinity if own else semantic.grouping
+        points = block_means(values, half).reshape(len(pairs.vectors), -1)
     return kmeans(points, options.n_clusters, options.seed)[1]
 
 
