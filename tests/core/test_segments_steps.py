@@ -283,11 +283,11 @@ def test_cost_is_the_documented_formula():
     lab = np.zeros((6, 20, 3), np.float32)
     lab[:, 5:, 0] = 50
     found = merge_tree(alphas, alphas, features, lab)
-    columns = np.arange(20) / 20 * 0.3
+    columns = np.arange(20) / 20 * 0.15
     apart = columns[5:].mean() - columns[:5].mean()
     distance = 0.4**2 + (0.5 * 0.5) ** 2 + apart**2
     assert found.costs[0] == pytest.approx(
-        distance * np.sqrt(0.25 * 0.75) * (0.5 + 0.05), rel=1e-3
+        distance * np.sqrt(0.25 * 0.75) * (0.5 + 0.1), rel=1e-3
     )
 
 
