@@ -24,6 +24,7 @@ CLICKS = (
     ((40, 235), False),
     ((400, 130), False),
     ((60, 60), True),
+    ((230, 40), True),
 )
 """Rows and columns on the portrait; True takes away."""
 

@@ -72,7 +72,7 @@ def palette() -> None:
 def recolour() -> None:
     """The orange of the suit becomes blue; skin and rocket keep theirs."""
     picture = small(portrait()[0])
-    segments = nsl.soft_segments(picture, 5)
+    segments = nsl.soft_segments(picture, 12)
     pieces, chosen = orange_pieces(segments, nsl.palette_layers(picture, 6))
     orange = pieces.subset(chosen)
     panels = [
@@ -92,7 +92,8 @@ def tour() -> None:
     for gone in range(1, len(order)):
         frames.append(on_checkerboard(*light(segments.subset(order[gone:]))))
     frames = [*frames, *frames[-2::-1]]
-    pieces, chosen = orange_pieces(segments, nsl.palette_layers(picture, 6))
+    finer = nsl.cut(segments, 12)  # where face and suit are apart
+    pieces, chosen = orange_pieces(finer, nsl.palette_layers(picture, 6))
     still = len(frames)
     frames += [turned(pieces, chosen, step / 8) for step in range(1, 9)]
     pages = [
