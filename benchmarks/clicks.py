@@ -45,7 +45,7 @@ def main() -> None:
         ["soft segments", *(f"{value:.3f}" for value in np.mean(ours, axis=0))],
         ["random walker", *(f"{value:.3f}" for value in np.mean(walker, axis=0))],
     ]
-    head = ["mean IoU after", *(f"{n} clicks" for n in COUNTS)]
+    head = ["mean IoU after", *(f"{n} click" + "s" * (n > 1) for n in COUNTS)]
     text = (
         f"# Clicks\n\n{len(ours)} objects of {len(found)} COCO validation pictures "
         "(above 2 % of the picture, long side 320). Each next click is at the deepest "
