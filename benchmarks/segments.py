@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def reference(options: argparse.Namespace) -> str:
     """Compare every stage with the published code's results on its own sample."""
     from napari_softlayers._core.compute import Run
     from napari_softlayers._core.graph.superpixels import block_means
-    from napari_softlayers._core.segments import pipeline, prepare_segments
+    from napari_softlayers._core.segments import graphs, pipeline, prepare_segments
     from napari_softlayers._core.segments import relaxed_sparsification as relaxed
     from napari_softlayers._core.segments.finishing import final_alphas
     from napari_softlayers._core.segments.gradients import sparsity_exponents
@@ -75,8 +76,10 @@ def reference(options: argparse.Namespace) -> str:
     exact = SegmentOptions(quality="exact")
     regions = pipeline.user_superpixels(given["superpixels"], picture.shape[:2])
     semantic = pipeline.SemanticFeatures(given["features"], given["features"])
-    edges = pipeline._edges(picture, regions, semantic, exact)
-    (matrix,) = pipeline._laplacians(picture, regions, edges, exact, Run())
+    edges = graphs.affinity_edges(picture, regions, semantic, exact)
+    with ThreadPoolExecutor(1) as beside:
+        working = graphs.WorkingGraphs(picture, exact, beside, Run())
+        (matrix,) = working.laplacians(regions, edges, Run())
     values = np.sort(given["eigenvalues"].ravel())
     error = np.abs(exact_eigenpairs(matrix, 100).values - values)
     real = np.abs(values) > 1e-12

@@ -1,5 +1,7 @@
 """Progress spans, cancelling, devices."""
 
+import time
+
 import pytest
 import torch
 
@@ -7,6 +9,7 @@ from napari_softlayers._core.compute import (
     Cancelled,
     Run,
     choose_device,
+    in_threads,
     with_cpu_fallback,
 )
 
@@ -46,3 +49,19 @@ def test_gpu_memory_falls_back_to_the_cpu():
         with_cpu_fallback(
             lambda device: compute(torch.device("cuda")), torch.device("cpu")
         )
+
+
+def test_threads_give_results_in_order_and_stop_when_the_caller_does():
+    begun = []
+
+    def work(item):
+        begun.append(item)
+        time.sleep(0.02 if item else 0.05)
+        return item * item
+
+    assert list(in_threads(work, range(6))) == [0, 1, 4, 9, 16, 25]
+    begun.clear()
+    with pytest.raises(Cancelled):
+        for _ in in_threads(work, range(200)):
+            raise Cancelled
+    assert len(begun) < 100

@@ -1,5 +1,7 @@
 """Semantic soft segments from picture to layers."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.graph.superpixels import block_means
 from napari_softlayers._core.segments import (
     cut,
+    graphs,
     preparation,
     prepare_segments,
     soft_segments,
@@ -188,7 +191,7 @@ def test_large_pictures_are_reduced_for_the_slow_steps(scene, monkeypatch):
     picture, features, labels = scene
     monkeypatch.setattr("napari_softlayers._core.segments.pipeline.BASE_PIXELS", 2000)
     monkeypatch.setattr(
-        "napari_softlayers._core.segments.finishing.BAND_PIXELS", 72 * 96 // 2
+        "napari_softlayers._core.segments.graphs.BAND_PIXELS", 72 * 96 // 2
     )
     monkeypatch.setattr("napari_softlayers._core.segments.finishing.OVERLAP", 8)
     found = soft_segments(picture, 4, features, superpixels=labels, **FEW)
@@ -369,8 +372,10 @@ def test_exact_eigenvalues_agree_with_the_published_ones(reference):
     regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
     semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
     options = SegmentOptions(quality="exact")
-    edges = pipeline._edges(picture, regions, semantic, options)
-    (matrix,) = pipeline._laplacians(picture, regions, edges, options, Run())
+    edges = graphs.affinity_edges(picture, regions, semantic, options)
+    with ThreadPoolExecutor(1) as beside:
+        working = graphs.WorkingGraphs(picture, options, beside, Run())
+        (matrix,) = working.laplacians(regions, edges, Run())
     lowest = np.sort(reference["eigenvalues"].ravel())[:5]
     found = exact_eigenpairs(matrix, 5).values
     np.testing.assert_allclose(found, lowest, rtol=0.01, atol=1e-9)
@@ -401,8 +406,10 @@ def test_relaxed_stage_agrees_with_the_published_one(reference):
     regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
     semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
     options = SegmentOptions(quality="exact")
-    edges = pipeline._edges(picture, regions, semantic, options)
-    (matrix,) = pipeline._laplacians(picture, regions, edges, options, Run())
+    edges = graphs.affinity_edges(picture, regions, semantic, options)
+    with ThreadPoolExecutor(1) as beside:
+        working = graphs.WorkingGraphs(picture, options, beside, Run())
+        (matrix,) = working.laplacians(regions, edges, Run())
     start = relaxed.rounded_layers(reference["grouped"].astype(np.float32))
     found = relaxed.relaxed_sparsification(start, matrix, sparsity_exponents(picture))
     assert np.abs(found - reference["final"]).mean() < 0.0005

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.graph.matting_laplacian import matting_laplacian
+from napari_softlayers._core.solvers import operators
 from napari_softlayers._core.solvers.live_two_level import LiveTwoLevel
 from napari_softlayers._core.solvers.operators import (
     SparseOperator,
@@ -236,3 +237,18 @@ def test_progress_rises(problem):
     TwoLevel(matrix, blocks, candidates, run=run)
     assert seen == sorted(seen)
     assert len(seen) > 1
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_block_products_in_pieces_are_the_plain_product(rng, monkeypatch, columns):
+    monkeypatch.setattr(operators, "PIECE", 7)
+    dense = rng.standard_normal((50, 50)) * (rng.random((50, 50)) < 0.2)
+    dense[10:20] = 0  # pieces without any value
+    matrix = sparse.csr_matrix(dense.astype(np.float32))
+    block = rng.standard_normal((50, columns)).astype(np.float32)
+    before = rng.standard_normal((50, columns)).astype(np.float32)
+    product = operators.BlockProduct(matrix, torch.device("cpu"))
+    expected = matrix.toarray() @ block
+    np.testing.assert_allclose(product(torch.from_numpy(block)), expected, atol=1e-5)
+    less = product.minus(torch.from_numpy(block), torch.from_numpy(before.copy()))
+    np.testing.assert_allclose(less, expected - before, atol=1e-5)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
+from .bands import for_bands
 from .compute import Run, choose_device
 
 FloatArray = NDArray[np.float32]
@@ -21,6 +22,8 @@ FloatArray = NDArray[np.float32]
 REGULARIZATION = 1e-5
 GRADIENT_WEIGHT = 0.1
 SWEEPS = 10
+SWEEP_VALUES = 12
+"""Values that a sweep touches for each pixel of each layer."""
 CHUNK = 1 << 17
 NEWTON_STEPS = 8
 
@@ -110,13 +113,21 @@ def _sweeps(
     gain = alpha / degree
     gain = gain / (1 + (alpha * gain).sum(0))
     down, right, inverse = down[:, None], right[:, None], (1 / degree)[:, None]
-    scratch = torch.empty_like(colors)
+    other = torch.empty_like(colors)
+    quiet = Run(cancelled=run.cancelled)
+    count, height, width = alpha.shape
     for _ in range(SWEEPS):
-        run.check()
-        mean = _neighbour_sums(colors, down, right, scratch).mul_(inverse)
-        error = picture - (alpha[:, None] * mean).sum(0)
-        scratch = colors
-        colors = mean.addcmul_(gain[:, None], error[None]).clamp_(0, 1)
+
+        def sweep(
+            rows: slice, colors: torch.Tensor = colors, out: torch.Tensor = other
+        ) -> None:
+            mean = _neighbour_sums(colors, down, right, rows, out[:, :, rows])
+            mean.mul_(inverse[:, :, rows])
+            error = picture[:, rows] - (alpha[:, None, rows] * mean).sum(0)
+            mean.addcmul_(gain[:, None, rows], error[None]).clamp_(0, 1)
+
+        for_bands(sweep, height, SWEEP_VALUES * count * width, colors.device, quiet)
+        colors, other = other, colors
     return colors
 
 
@@ -143,14 +154,24 @@ def _edge_weights(alpha: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _neighbour_sums(
-    colors: torch.Tensor, down: torch.Tensor, right: torch.Tensor, out: torch.Tensor
+    colors: torch.Tensor,
+    down: torch.Tensor,
+    right: torch.Tensor,
+    rows: slice,
+    out: torch.Tensor,
 ) -> torch.Tensor:
-    """Weighted sum of the four neighbours' colours, written to ``out``."""
+    """Weighted sum of the four neighbours' colours at some rows, written to ``out``."""
+    first, last = max(rows.start, 1), min(rows.stop, colors.shape[2] - 1)
+    here, beside = colors[:, :, rows], right[:, :, rows]
     out.zero_()
-    out[:, :, 1:].addcmul_(down, colors[:, :, :-1])
-    out[:, :, :-1].addcmul_(down, colors[:, :, 1:])
-    out[:, :, :, 1:].addcmul_(right, colors[:, :, :, :-1])
-    out[:, :, :, :-1].addcmul_(right, colors[:, :, :, 1:])
+    out[:, :, first - rows.start :].addcmul_(
+        down[:, :, first - 1 : rows.stop - 1], colors[:, :, first - 1 : rows.stop - 1]
+    )
+    out[:, :, : last - rows.start].addcmul_(
+        down[:, :, rows.start : last], colors[:, :, rows.start + 1 : last + 1]
+    )
+    out[:, :, :, 1:].addcmul_(beside, here[:, :, :, :-1])
+    out[:, :, :, :-1].addcmul_(beside, here[:, :, :, 1:])
     return out
 
 

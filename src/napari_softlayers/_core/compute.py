@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     import torch
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -135,6 +139,25 @@ def with_cpu_fallback(
         )
         torch.cuda.empty_cache()
         return compute(torch.device("cpu"))
+
+
+def in_threads(
+    work: Callable[[Item], Result], items: Sequence[Item]
+) -> Iterator[Result]:
+    """Give ``work(item)`` for every item in order, computed by as many threads as cores.
+
+    For work that releases the interpreter lock, as NumPy does on large arrays. When the
+    caller stops early, what has not begun is left out.
+    """
+    workers = min(import_torch().get_num_threads(), len(items))
+    if workers < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield from pool.map(work, items)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:

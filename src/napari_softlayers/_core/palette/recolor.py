@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from napari_softlayers._core.bands import for_bands
 from napari_softlayers._core.colors import project_exact
 from napari_softlayers._core.compute import Run
 from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.palette.bands import for_bands
 from napari_softlayers._core.palette.names import hex_name
 from napari_softlayers._core.palette.selection import check_colors
 

@@ -17,6 +17,7 @@ from ..compute import (
     Run,
     choose_device,
     import_torch,
+    in_threads,
     one_blas_thread,
     with_cpu_fallback,
 )
@@ -121,9 +122,10 @@ def semantic_features(
     components = _enlarge(components, (picture.shape[0], picture.shape[1]))
     radius = radius or max(2, round(max(picture.shape[:2]) / 80))
     follow = GuidedFilter(picture, radius, eps)
-    for index in range(components.shape[2]):
+    channels = [components[..., index] for index in range(components.shape[2])]
+    for index, channel in enumerate(in_threads(follow, channels)):
+        components[..., index] = channel
         run.step(0.65 + 0.3 * index / dims, "Aligning features with the picture")
-        components[..., index] = follow(components[..., index])
     with one_blas_thread():
         components = _project(components, dims)
     return SemanticFeatures(

@@ -10,11 +10,10 @@ import numpy as np
 from ..compute import Run, with_cpu_fallback
 from ..image import FloatArray
 from . import relaxed_sparsification as relaxed
+from .graphs import Surroundings, band_count, pixel_graph
 from .state import SegmentsState
 from .upsampling import guided_upsampling
 
-BAND_PIXELS = 1_500_000
-"""Larger pictures are refined in bands of rows, so that memory stays bounded."""
 OVERLAP = 48
 """Rows that neighbouring bands share; the refinement does not reach further."""
 
@@ -55,24 +54,20 @@ def final_alphas(
     return relaxed.unit_sum(alphas)
 
 
-def prepare(state: SegmentsState) -> None:
-    """Compute what the refinement needs of a picture and keeps, before it is asked for."""
-    if _bands(state) == 1:
-        state.laplacian()
-        state.exponents()
-
-
-def _bands(state: SegmentsState) -> int:
-    return int(np.ceil(state.picture[..., 0].size / BAND_PIXELS))
-
-
 def refined(
     state: SegmentsState, start: FloatArray, device: Any, run: Run
 ) -> FloatArray:
     """Run the relaxed sparsification, in bands where the picture is large."""
     options = relaxed.EXACT if state.options.quality == "exact" else None
     height, width = state.picture.shape[:2]
-    bands = _bands(state)
+    if state.pixel_graph is not None:
+        return relaxed.relaxed_sparsification(
+            start, *state.pixel_graph, options, device, run
+        )
+    around = Surroundings(
+        (height, width), state.superpixels, state.edges, state.options.normalised
+    )
+    bands = band_count((height, width))
     result = np.empty_like(start)
     borders = np.linspace(0, height, bands + 1).astype(int)
     for i, (first, last) in enumerate(zip(borders[:-1], borders[1:], strict=True)):
@@ -81,8 +76,7 @@ def refined(
         rows = slice(max(first - OVERLAP, 0), min(last + OVERLAP, height))
         band = relaxed.relaxed_sparsification(
             start[:, rows],
-            state.laplacian(None if bands == 1 else rows),
-            state.exponents(None if bands == 1 else rows),
+            *pixel_graph(state.picture[rows], rows.start, around, part),
             options,
             device,
             part.part(0.1, 1.0),

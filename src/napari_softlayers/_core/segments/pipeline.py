@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -12,10 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..compute import Run, with_cpu_fallback
-from ..graph.color_affinity import color_affinity
-from ..graph.laplacian import graph_laplacian, region_pixels, weighted_edges
-from ..graph.matting_laplacian import matting_laplacian
-from ..graph.semantic_affinity import semantic_affinity
 from ..graph.superpixels import (
     Superpixels,
     block_means,
@@ -27,6 +24,7 @@ from ..solvers.chebyshev import filtered_eigenpairs
 from ..solvers.eigenvectors import Eigenpairs, exact_eigenpairs
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
+from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph
 from .grouping import kmeans
 from .merge_tree import MergeTree, merge_tree
 from .state import SegmentOptions, SegmentsState
@@ -36,8 +34,6 @@ BASE_PIXELS = 640 * 480
 """Largest picture that features and superpixels are computed on."""
 FULL_PIXELS = 160 * 160
 """Pictures up to this size keep their eigenvectors at full size, others at half."""
-COARSE_PIXELS = 1500
-"""Least size of the level on which the eigenvectors are started."""
 TREE_SIDE = 160
 """Long side of the grid on which the merge tree compares layers."""
 
@@ -73,42 +69,51 @@ def compute_state(
     base = block_means(picture, step)
     half = 1 if exact or base[..., 0].size <= FULL_PIXELS else 2
     guide = block_means(base, half)
+    shape = (picture.shape[0], picture.shape[1])
 
-    run.step(0.0, "Superpixels")
-    regions = _regions(base, superpixels, picture.shape[:2], step)
-    semantic = _features(base, features, step, device, run.part(0.05, 0.25))
-    edges = _edges(base, regions, semantic, options)
-    matrices = _laplacians(guide, regions, edges, options, run.part(0.25, 0.3))
+    with ThreadPoolExecutor(1) as beside:
+        graphs = WorkingGraphs(guide, options, beside, run)
+        run.step(0.0, "Superpixels")
+        regions = _regions(base, superpixels, shape, step)
+        semantic = _features(base, features, step, device, run.part(0.05, 0.25))
+        edges = affinity_edges(base, regions, semantic, options)
+        around = Surroundings(shape, regions, edges, options.normalised)
+        own = None
+        if band_count(shape) == 1:
+            own = beside.submit(pixel_graph, picture, 0, around, run)
+        matrices = graphs.laplacians(regions, edges, run.part(0.25, 0.3))
 
-    def in_subspace(target: Any) -> tuple[Eigenpairs, FloatArray]:
-        pairs = _eigenpairs(matrices, guide, options, target, run.part(0.3, 0.75))
-        run.step(0.75, "First guess")
-        labels = _first_guess(pairs, semantic, guide, half, options)
-        settings = constrained.EXACT if exact else None
-        part = run.part(0.77, 0.97)
-        layers = constrained.constrained_sparsification(
-            pairs, labels, settings, options.seed, target, part
+        def in_subspace(target: Any) -> tuple[Eigenpairs, FloatArray]:
+            pairs = _eigenpairs(
+                matrices, graphs.shapes, options, target, run.part(0.3, 0.75)
+            )
+            run.step(0.75, "First guess")
+            labels = _first_guess(pairs, semantic, guide, half, options)
+            settings = constrained.EXACT if exact else None
+            part = run.part(0.77, 0.97)
+            layers = constrained.constrained_sparsification(
+                pairs, labels, settings, options.seed, target, part
+            )
+            return pairs, layers.reshape(-1, *guide.shape[:2])
+
+        pairs, layers = with_cpu_fallback(in_subspace, device)
+        run.step(0.97, "Merge tree")
+        tree = _tree(layers, semantic, guide, half)
+        return SegmentsState(
+            picture=picture,
+            base=base,
+            guide=guide,
+            scale=step * half,
+            features=semantic,
+            superpixels=regions,
+            edges=edges,
+            working_laplacian=sparse.csr_array(matrices[-1], dtype=np.float32),
+            eigenpairs=pairs,
+            layers=layers,
+            tree=tree,
+            options=options,
+            pixel_graph=None if own is None else own.result(),
         )
-        return pairs, layers.reshape(-1, *guide.shape[:2])
-
-    pairs, layers = with_cpu_fallback(in_subspace, device)
-    run.step(0.97, "Merge tree")
-    tree = _tree(layers, semantic, guide, half)
-    run.step(1.0, "Merge tree")
-    return SegmentsState(
-        picture=picture,
-        base=base,
-        guide=guide,
-        scale=step * half,
-        features=semantic,
-        superpixels=regions,
-        edges=edges,
-        working_laplacian=sparse.csr_array(matrices[-1], dtype=np.float32),
-        eigenpairs=pairs,
-        layers=layers,
-        tree=tree,
-        options=options,
-    )
 
 
 def _step_to(picture: FloatArray, pixels: int) -> int:
@@ -152,51 +157,9 @@ def _features(
     return found
 
 
-def _edges(
-    base: FloatArray,
-    regions: Superpixels,
-    semantic: SemanticFeatures | None,
-    options: SegmentOptions,
-) -> sparse.csr_array | None:
-    """Compute the affinities between superpixels that are switched on."""
-    affinities = []
-    if options.color_affinity:
-        affinities.append(color_affinity(base, regions, radius=options.color_radius))
-    if options.semantic_affinity and semantic is not None:
-        affinities.append(
-            semantic_affinity(
-                semantic.affinity, regions, threshold=options.semantic_threshold
-            )
-        )
-    return weighted_edges(affinities, options.affinity_weight)
-
-
-def _laplacians(
-    guide: FloatArray,
-    regions: Superpixels,
-    edges: sparse.csr_array | None,
-    options: SegmentOptions,
-    run: Run,
-) -> list[sparse.csr_array]:
-    """Build the Laplacian at the working size, after those at halves of it."""
-    sizes = [guide]
-    while options.quality != "exact" and sizes[0][..., 0].size >= 4 * COARSE_PIXELS:
-        sizes.insert(0, block_means(sizes[0], 2))
-    matrices = []
-    for i, picture in enumerate(sizes):
-        run.step(i / len(sizes), "Graph")
-        shape = (picture.shape[0], picture.shape[1])
-        matting = matting_laplacian(picture)
-        pixels = region_pixels(regions, shape)
-        matrices.append(
-            graph_laplacian(matting, edges, pixels, shape, options.normalised)
-        )
-    return matrices
-
-
 def _eigenpairs(
     matrices: list[sparse.csr_array],
-    guide: FloatArray,
+    shapes: list[tuple[int, int]],
     options: SegmentOptions,
     device: Any,
     run: Run,
@@ -205,9 +168,6 @@ def _eigenpairs(
     count = min(options.n_eigenvectors, max(matrices[-1].shape[0] // 4, 2))
     if options.quality == "exact":
         return exact_eigenpairs(matrices[0], count, options.seed, run)
-    shapes = [(guide.shape[0], guide.shape[1])]
-    while len(shapes) < len(matrices):
-        shapes.insert(0, ((shapes[0][0] + 1) // 2, (shapes[0][1] + 1) // 2))
     enlarge = [
         partial(enlarged_columns, small=small, step=2, shape=large)
         for small, large in pairwise(shapes)

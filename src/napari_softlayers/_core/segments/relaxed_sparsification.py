@@ -12,6 +12,7 @@ from scipy import sparse
 
 from ..compute import Run, import_torch
 from ..image import FloatArray
+from ..solvers.operators import BlockProduct
 
 if TYPE_CHECKING:
     import torch
@@ -237,7 +238,8 @@ class _System:
         self.options = options
         values = np.ascontiguousarray(start, dtype=np.float32)
         self.fidelity = torch.from_numpy(values).to(self.device)
-        self.multiply = self._laplacian_product(laplacian)
+        matrix = sparse.csr_matrix(laplacian, dtype=np.float32)
+        self.multiply = BlockProduct(matrix, self.device)
         self.base = self.to_column(laplacian.diagonal()) + 1
         self.power = self.to_column(exponents) - 2
         self.ones = torch.ones(values.shape[1], 1, device=self.device)
@@ -313,24 +315,3 @@ class _System:
             return scaled.addcmul_(inverse, share * (scaled @ self.ones), value=-1)
 
         return apply
-
-    def _laplacian_product(
-        self, laplacian: sparse.csr_array
-    ) -> Callable[[torch.Tensor], torch.Tensor]:
-        """Give the product by the Laplacian in its CPU or its GPU form."""
-        torch = self.torch
-        matrix = sparse.csr_matrix(laplacian, dtype=np.float32)
-        if self.device.type == "cpu":
-            if self.fidelity.shape[1] == 1:  # faster as a vector
-                return lambda block: torch.from_numpy(matrix @ block.numpy()[:, 0])[
-                    :, None
-                ]
-            return lambda block: torch.from_numpy(matrix @ block.numpy())
-        tensor = torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr.astype(np.int64)),
-            torch.from_numpy(matrix.indices.astype(np.int64)),
-            torch.from_numpy(matrix.data),
-            size=matrix.shape,
-            device=self.device,
-        )
-        return lambda block: tensor @ block

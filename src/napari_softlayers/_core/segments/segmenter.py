@@ -16,7 +16,7 @@ from ..layers import SoftLayers
 from . import prepare_segments
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
-from .finishing import prepare, refined
+from .finishing import refined
 from .gradients import sparsity_exponents
 from .state import SegmentOptions, SegmentsState
 from .upsampling import guided_upsampling
@@ -63,7 +63,6 @@ class Segmenter:
         self.state: SegmentsState = prepare_segments(
             image, features, SegmentOptions(**options), superpixels, device, run
         )
-        prepare(self.state)
         self._model = ClickModel(self.state)
         self._exponents = sparsity_exponents(self.state.guide)
         self._history: deque[_Clicks] = deque(maxlen=KEPT_STEPS)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 from scipy import sparse
 
-from ..graph.laplacian import graph_laplacian, region_pixels
-from ..graph.matting_laplacian import matting_laplacian
 from ..graph.superpixels import Superpixels
 from ..image import FloatArray
 from ..solvers.eigenvectors import Eigenpairs
-from .gradients import sparsity_exponents
 from .merge_tree import MergeTree
 
 if TYPE_CHECKING:
@@ -34,6 +30,21 @@ class SegmentOptions:
     normalised: bool = False
     n_eigenvectors: int = 100
     n_clusters: int = 40
+
+
+class PixelGraph(NamedTuple):
+    """What the relaxed sparsification of ``n`` pixels needs.
+
+    Attributes
+    ----------
+    laplacian : csr_array, ``(n, n)``
+        Of the graph.
+    exponents : ndarray, ``(h, w)``
+        The sparsity exponents.
+    """
+
+    laplacian: sparse.csr_array
+    exponents: FloatArray
 
 
 @dataclass
@@ -64,6 +75,8 @@ class SegmentsState:
     tree : MergeTree
         Over the initial layers.
     options : SegmentOptions
+    pixel_graph : PixelGraph or None
+        Of the picture; None for one so large that it is refined in bands.
     results : dict
         Layers already cut from this state.
     """
@@ -80,9 +93,8 @@ class SegmentsState:
     layers: FloatArray
     tree: MergeTree
     options: SegmentOptions
+    pixel_graph: PixelGraph | None
     results: dict[Any, Any] = field(default_factory=dict, repr=False)
-    _laplacian: sparse.csr_array | None = field(default=None, repr=False)
-    _exponents: FloatArray | None = field(default=None, repr=False)
 
     @property
     def nbytes(self) -> int:
@@ -92,36 +104,7 @@ class SegmentsState:
         if self.features is not None:
             arrays += [self.features.affinity, self.features.grouping]
         arrays += [self.working_laplacian.data, self.working_laplacian.indices]
-        full = 26 * 8 * self.picture[..., 0].size
-        return sum(array.nbytes for array in arrays) + full
-
-    def laplacian(self, rows: slice | None = None) -> sparse.csr_array:
-        """Give the Laplacian at the picture's size, of all or of some rows of pixels.
-
-        The whole one is kept; that of a band has no edges that leave the band.
-        """
-        if rows is not None:
-            return self._build(self.picture[rows], rows.start)
-        if self._laplacian is None:
-            self._laplacian = self._build(self.picture, 0)
-        return self._laplacian
-
-    def exponents(self, rows: slice | None = None) -> FloatArray:
-        """Give the sparsity exponents of all or of some rows; the former are kept."""
-        if rows is not None:
-            return sparsity_exponents(self.picture[rows])
-        if self._exponents is None:
-            self._exponents = sparsity_exponents(self.picture)
-        return self._exponents
-
-    def _build(self, part: FloatArray, first_row: int) -> sparse.csr_array:
-        full = (self.picture.shape[0], self.picture.shape[1])
-        pixels = region_pixels(self.superpixels, full)
-        pixels[:, 0] -= first_row
-        return graph_laplacian(
-            matting_laplacian(part, dtype=np.float32),
-            self.edges,
-            pixels,
-            (part.shape[0], part.shape[1]),
-            self.options.normalised,
-        )
+        if self.pixel_graph is not None:
+            laplacian, exponents = self.pixel_graph
+            arrays += [laplacian.data, laplacian.indices, exponents]
+        return sum(array.nbytes for array in arrays)

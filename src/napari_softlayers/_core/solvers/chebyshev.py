@@ -17,7 +17,7 @@ from scipy import sparse
 
 from ..compute import Run, import_torch, one_blas_thread
 from .eigenvectors import DENSE, Eigenpairs, exact_eigenpairs, spectrum_ends
-from .operators import torch_csr
+from .operators import BlockProduct
 
 if TYPE_CHECKING:
     import torch
@@ -207,9 +207,11 @@ class _Level:
         half = (self.top - cut) / 2
         multiply = self._product((self.top + cut) / 2, 2 / half)
         before, block = block, multiply(block).mul_(0.5)
-        for _ in range(degree - 1):
-            self.run.check()
+        if degree > 1:  # the block that came in stays as it is
             before, block = block, multiply(block).sub_(before)
+        for _ in range(degree - 2):
+            self.run.check()
+            before, block = block, multiply.minus(block, before)
         self.products += degree
         return block.div_(self.torch.linalg.vector_norm(block, dim=0).clamp_min(1e-30))
 
@@ -245,18 +247,12 @@ class _Level:
         new, _ = self.torch.linalg.qr(new)
         return self._rayleigh_ritz(self.torch.cat([block, new], dim=1), seed + 1)
 
-    def _product(
-        self, center: float, scale: float
-    ) -> Callable[[torch.Tensor], torch.Tensor]:
-        """Give the map ``x -> scale * (matrix - center) x`` in its CPU or GPU form."""
+    def _product(self, center: float, scale: float) -> BlockProduct:
+        """Give the map ``x -> scale * (matrix - center) x``."""
         identity = sparse.eye_array(self.size, dtype=np.float32, format="csr")
         matrix = self.matrix if center == 0 else self.matrix - center * identity
         matrix = sparse.csr_matrix(matrix * np.float32(scale), dtype=np.float32)
-        torch = self.torch
-        if self.device.type == "cpu":
-            return lambda block: torch.from_numpy(matrix @ block.numpy())
-        tensor = torch_csr(matrix, self.device)
-        return lambda block: tensor @ block
+        return BlockProduct(matrix, self.device)
 
 
 def _grams(

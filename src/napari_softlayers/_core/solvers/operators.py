@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from ..compute import Run, import_torch
 if TYPE_CHECKING:
     import torch
 
+#: Rows of a matrix that a thread multiplies at once.
+PIECE = 8192
 #: A block of vectors, (n, k): a NumPy array or a torch tensor.
 Vectors = Any
 
@@ -54,6 +56,90 @@ class SparseOperator:
     def multiply_transposed(self, vectors: Vectors) -> Vectors:
         """Give ``A.T @ vectors``, (n, k) to (m, k)."""
         return self._transposed @ vectors
+
+
+class BlockProduct:
+    """A large matrix times blocks of columns: torch tensors, on the CPU or a GPU.
+
+    On the CPU, SciPy's product uses one thread and new memory for each result. Here
+    pieces of rows are shared out among threads, and their results are small enough for
+    memory that was just freed to be used again.
+
+    Parameters
+    ----------
+    matrix : csr_matrix, ``(n, m)``
+        In float32.
+    device : torch.device
+    """
+
+    def __init__(self, matrix: sparse.csr_matrix, device: torch.device) -> None:
+        self.torch = import_torch()
+        self.shape = matrix.shape
+        self._tensor = None if device.type == "cpu" else torch_csr(matrix, device)
+        self._pieces = [] if device.type != "cpu" else _row_pieces(matrix)
+        workers = min(self.torch.get_num_threads(), len(self._pieces))
+        self._threads = ThreadPoolExecutor(workers) if workers > 1 else None
+
+    def __call__(self, block: torch.Tensor) -> torch.Tensor:
+        """Give ``A @ block``, ``(m, k)`` to ``(n, k)``."""
+        if self._tensor is not None:
+            return self._tensor @ block
+        columns = block.numpy()
+        result = np.empty((self.shape[0], columns.shape[1]), columns.dtype)
+
+        def multiply(piece: _Piece) -> None:
+            result[piece.rows] = piece.times(columns)
+
+        self._share_out(multiply)
+        return self.torch.from_numpy(result)
+
+    def minus(self, block: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
+        """Give ``A @ block - before``, in the memory of ``before``."""
+        if self._tensor is not None:
+            product = self._tensor @ block
+            return self.torch.sub(product, before, out=before)
+        columns, result = block.numpy(), before.numpy()
+
+        def multiply(piece: _Piece) -> None:
+            out = result[piece.rows]
+            np.subtract(piece.times(columns), out, out=out)
+
+        self._share_out(multiply)
+        return before
+
+    def _share_out(self, work: Callable[[_Piece], None]) -> None:
+        if self._threads is None:
+            for piece in self._pieces:
+                work(piece)
+        else:
+            list(self._threads.map(work, self._pieces))
+
+
+class _Piece(NamedTuple):
+    """Some rows of a matrix, without a copy of their values."""
+
+    rows: slice
+    matrix: sparse.csr_matrix
+
+    def times(self, columns: NDArray[Any]) -> NDArray[Any]:
+        """Multiply ``(m, k)``; one column is faster as a vector."""
+        if columns.shape[1] == 1:
+            return np.asarray(self.matrix @ columns[:, 0])[:, None]
+        return np.asarray(self.matrix @ columns)
+
+
+def _row_pieces(matrix: sparse.csr_matrix) -> list[_Piece]:
+    """Cut a matrix into pieces of `PIECE` rows."""
+    pieces = []
+    height, width = matrix.shape
+    for first in range(0, height, PIECE):
+        last = min(first + PIECE, height)
+        pointers = matrix.indptr[first : last + 1]
+        inside = slice(pointers[0], pointers[-1])
+        values = (matrix.data[inside], matrix.indices[inside], pointers - pointers[0])
+        part = sparse.csr_matrix(values, shape=(last - first, width), copy=False)
+        pieces.append(_Piece(slice(first, last), part))
+    return pieces
 
 
 def on_device(array: NDArray[Any], device: torch.device | None) -> Vectors:
