@@ -1,21 +1,16 @@
 """Semantic soft segments from picture to layers."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
 from napari_softlayers._core import segments
 from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.graph.superpixels import block_means
 from napari_softlayers._core.segments import (
     cut,
-    graphs,
     preparation,
     prepare_segments,
     soft_segments,
 )
-from napari_softlayers._core.segments.finishing import final_alphas
 from napari_softlayers._core.segments.state import SegmentOptions
 
 
@@ -351,65 +346,3 @@ def test_gpu_equals_cpu(scene):
     cpu = soft_segments(picture, 4, features, device="cpu")
     gpu = soft_segments(picture, 4, features, device="cuda")
     assert np.abs(cpu.alphas - gpu.alphas).mean() < 0.01
-
-
-# the published example
-
-
-@pytest.fixture(scope="module")
-def reference(shared_data):
-    file = shared_data / "sss_reference" / "docia_320_reference.npz"
-    with np.load(file) as arrays:
-        return dict(arrays)
-
-
-def test_exact_eigenvalues_agree_with_the_published_ones(reference):
-    """The lowest ones; all hundred are compared in the benchmark."""
-    from napari_softlayers._core.segments import pipeline
-    from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
-
-    picture = reference["image"]
-    regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
-    semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
-    options = SegmentOptions(quality="exact")
-    edges = graphs.affinity_edges(picture, regions, semantic, options)
-    with ThreadPoolExecutor(1) as beside:
-        working = graphs.WorkingGraphs(picture, options, beside, Run())
-        (matrix,) = working.laplacians(regions, edges, Run())
-    lowest = np.sort(reference["eigenvalues"].ravel())[:5]
-    found = exact_eigenpairs(matrix, 5).values
-    np.testing.assert_allclose(found, lowest, rtol=0.01, atol=1e-9)
-
-
-def test_layers_agree_with_the_published_ones(reference):
-    picture = np.clip(reference["image"], 0, 1)
-    state = prepare_segments(
-        picture, reference["features"], None, reference["superpixels"], "cpu"
-    )
-    grouped = reference["grouped"].astype(np.float32)
-    small = block_means(grouped.transpose(1, 2, 0), state.scale).transpose(2, 0, 1)
-    shared = np.einsum("khw,ghw->kg", np.clip(state.layers, 0, 1), np.clip(small, 0, 1))
-    joined = shared.argmax(axis=1)
-    groups = [np.nonzero(joined == g)[0].tolist() for g in range(5)]
-    found = final_alphas(state, groups, "cpu")
-    final = reference["final"]
-    assert np.abs(found - final).mean() < 0.004
-    assert (found.argmax(axis=0) != final.argmax(axis=0)).mean() < 0.006
-
-
-def test_relaxed_stage_agrees_with_the_published_one(reference):
-    from napari_softlayers._core.segments import pipeline
-    from napari_softlayers._core.segments import relaxed_sparsification as relaxed
-    from napari_softlayers._core.segments.gradients import sparsity_exponents
-
-    picture = reference["image"]
-    regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
-    semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
-    options = SegmentOptions(quality="exact")
-    edges = graphs.affinity_edges(picture, regions, semantic, options)
-    with ThreadPoolExecutor(1) as beside:
-        working = graphs.WorkingGraphs(picture, options, beside, Run())
-        (matrix,) = working.laplacians(regions, edges, Run())
-    start = relaxed.rounded_layers(reference["grouped"].astype(np.float32))
-    found = relaxed.relaxed_sparsification(start, matrix, sparsity_exponents(picture))
-    assert np.abs(found - reference["final"]).mean() < 0.0005
