@@ -7,13 +7,22 @@ from scipy import ndimage
 from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.matting import matte, solve_alphas
 from napari_softlayers._core.matting.auto import network_weights
+from napari_softlayers._core.matting.contacts import (
+    Opinions,
+    contested,
+    wrong_sides,
+)
 from napari_softlayers._core.matting.promote import is_wide, promotion
+from napari_softlayers._core.matting.regions import (
+    Group,
+    contact_share,
+    opened,
+    touching,
+    touching_share,
+)
 from napari_softlayers._core.matting.relabel import guided, relabelled
 from napari_softlayers._core.matting.repair import (
     Evidence,
-    contact_share,
-    opened,
-    touching_share,
     wrong_labels,
 )
 from napari_softlayers._core.matting.working import (
@@ -184,6 +193,76 @@ def test_contact_and_touching():
     labels[2:7, 2:7][labels[2:7, 2:7] == 1] = 0
     assert contact_share(labels == 2, labels) == 0
     assert touching_share(labels) == 0
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_wrong_side_of_a_contact_is_found(scene, mistaken, swapped):
+    picture, _, trimap = scene
+    labels, where = mistaken
+    if swapped:  # which label is which does not matter
+        labels = np.where(labels == 0, 0, 3 - labels)
+    wrong = wrong_sides(picture, labels)
+    assert wrong[where].mean() > 0.8
+    assert wrong[~where & (trimap != 0)].mean() < 0.1
+    assert not wrong[labels == 0].any()
+
+
+def test_large_mistake_that_vouches_for_itself(scene):
+    picture, _, trimap = scene
+    y, x = np.mgrid[:120, :160]
+    limb = (np.hypot(y - 45, x - 62) < 22) & (trimap != 1)  # a quarter of the disc
+    labels = np.where(limb, 1, trimap).astype(np.int32)
+    wrong = wrong_labels(picture, labels)
+    assert wrong[limb & (trimap == 2)].mean() > 0.9
+
+
+def test_nothing_touches_in_a_careful_trimap(scene):
+    picture, _, trimap = scene
+    assert not touching(trimap).any()
+    assert not wrong_sides(picture, trimap).any()
+
+
+def test_a_network_is_asked_without_the_contested_labels(scene, mistaken):
+    picture, alpha, _ = scene
+    labels, where = mistaken
+    asked = []
+
+    def classify(_, known):
+        asked.append(known)
+        return np.stack([1 - alpha, alpha])
+
+    wrong = wrong_sides(picture, labels, classify)
+    assert wrong[where].mean() > 0.8
+    near = touching(labels)
+    assert all((known[near] == 0).all() for known in asked[:1])
+    assert all(set(np.unique(known)) == {0, 1, 2} for known in asked)
+
+
+def test_every_label_keeps_uncontested_pixels():
+    labels = np.ones((40, 40), np.int32)
+    labels[10:30, 10:30] = 2
+    labels[0, 0] = 3
+    doubtful = contested(labels, touching(labels), 1000)
+    for label in (1, 2):
+        share = doubtful[labels == label].mean()
+        assert 0 < share <= 0.5
+    assert not doubtful[0, 0]
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_evidence_against_a_side_adds_up(learned):
+    group = Group(np.ones((4, 4), bool), (slice(0, 4), slice(0, 4)))
+
+    def against(colors, other, contact=0.3, rival=0.7):
+        shape = np.ones((4, 4))
+        opinions = Opinions(colors * shape, other * shape, learned)
+        return opinions.against(group, contact, rival)
+
+    plain = against(0.0, 0.5)
+    assert against(1.0, 0.5) > plain
+    assert against(0.0, 0.2) > plain
+    assert against(0.0, 0.5, contact=0.6) > plain
+    assert (against(0.0, 0.5, rival=0.9) > plain) == learned
 
 
 def test_evidence_adds_up():

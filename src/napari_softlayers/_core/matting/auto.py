@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..compute import Run
 from .closed_form import closed_form
 from .promote import WEIGHT, Promotion, is_wide, promotion, solve_promoted
-from .repair import Classifier, wrong_labels
+from .relabel import Classifier
+from .repair import wrong_labels
 from .system import Labels
 from .trimap import trimap_tolerance
 from .working import enlarged_layers, shrunk, shrunk_labels, working_factor

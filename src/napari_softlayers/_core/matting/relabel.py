@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from .working import blurred
 _BINS = 16
 
 Floats = NDArray[np.floating[Any]]
+#: Estimates the probability of every label (K, H, W) from a picture and labels.
+Classifier = Callable[[NDArray[np.float32], Labels], NDArray[np.float32]]
 
 
 def relabelled(

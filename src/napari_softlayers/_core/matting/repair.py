@@ -1,8 +1,9 @@
 """Finding wrong labels in a trimap: propose, verify, demote.
 
 A wrong label is worse than a missing one: whatever solver follows holds it for true. So
-labels that are very probably wrong are *demoted* to unknown, in four steps, all at a
-working resolution of about a tenth of a megapixel:
+labels that are very probably wrong are *demoted* to unknown, all at a working resolution
+of about a tenth of a megapixel. First `wrong_sides` judges where labels touch. Then, for
+what does not touch anything or is left:
 
 1. `relabelled` proposes: colours, place and edges vote on the label of every pixel, over
    and over; what it contradicts is under suspicion. So are islands of a label that
@@ -20,8 +21,7 @@ Nothing is demoted from a trimap without contradictions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +29,23 @@ from scipy import ndimage
 
 from ..compute import Run
 from .closed_form import closed_form
-from .relabel import color_ratio, of_label, relabelled
+from .contacts import wrong_sides
+from .regions import (
+    LEAST_AREA,
+    RIM,
+    Floats,
+    Mask,
+    contact_share,
+    groups,
+    grown,
+    opened,
+    touching_share,
+    widened,
+)
+from .relabel import Classifier, color_ratio, of_label, relabelled
 from .system import Labels
 from .working import enlarged, shrunk, shrunk_labels, working_factor
 
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
-#: Estimates the probability of every label (K, H, W) from a picture and labels.
-Classifier = Callable[[NDArray[np.float32], Labels], NDArray[np.float32]]
-
-_LEAST_AREA = 30
-_RIM = 6
 _TRIAL_RIM = 2
 _ROUNDS = 3
 
@@ -109,8 +115,10 @@ def wrong_labels(
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     demoted = np.zeros(marks.shape, bool)
     if _all_present(marks, int(labels.max())):
+        first, later = run.part(0, 0.3), run.part(0.3, 1)
+        demoted = wrong_sides(small, marks, classify, device=device, run=first)
         for turn in range(_ROUNDS):  # each with cleaner colours than the last
-            part = run.part(turn / _ROUNDS, (turn + 1) / _ROUNDS)
+            part = later.part(turn / _ROUNDS, (turn + 1) / _ROUNDS)
             found = _one_round(small, marks, demoted, classify, device, part)
             if not (found & ~demoted).any():
                 break
@@ -156,7 +164,7 @@ def _one_round(
     needed = 1.1 if careless else 1.4
     marked = np.where(demoted, -1, rest)  # bordering on what was wrong counts, too
     convicted = np.zeros_like(guilty)
-    for group in _groups([guilty, opened(suspects & ~guilty)], rest):
+    for group in groups([guilty, opened(suspects & ~guilty)], rest):
         evidence = Evidence(
             contact_share(group.mask, marked[group.window]),
             group.mean(colors),
@@ -167,28 +175,8 @@ def _one_round(
             convicted[group.window] |= group.mask
     if not convicted.any():
         return demoted
-    rim = ndimage.distance_transform_edt(~convicted) <= _RIM
+    rim = ndimage.distance_transform_edt(~convicted) <= RIM
     return demoted | (rim & (labels != 0))
-
-
-class _Group(NamedTuple):
-    """A connected group of pixels with one label, in a window of the picture."""
-
-    mask: Mask
-    window: tuple[slice, slice]
-
-    def mean(self, values: Floats) -> float:
-        return float(values[self.window][self.mask].mean())
-
-
-def _groups(masks: list[Mask], labels: Labels) -> Iterator[_Group]:
-    """Connected groups of each mask and label, with a margin around them."""
-    for mask in masks:
-        for label in np.unique(labels[mask]):
-            parts, _ = ndimage.label(mask & (labels == label))
-            for index, window in enumerate(ndimage.find_objects(parts), 1):
-                wide = _widened(window, 2)
-                yield _Group(parts[wide] == index, wide)
 
 
 def with_islands(suspects: Mask, labels: Labels) -> Mask:
@@ -208,7 +196,7 @@ def with_islands(suspects: Mask, labels: Labels) -> Mask:
         for index, window in enumerate(ndimage.find_objects(parts), 1):
             if inside[index] < 0.4 * sizes[index] or sizes[index] == sizes.max():
                 continue
-            wide = _widened(window, 2)
+            wide = widened(window, 2)
             part = parts[wide] == index
             if contact_share(part, labels[wide]) > 0.25:
                 result[wide] |= part
@@ -220,50 +208,12 @@ def with_remnants(suspects: Mask, labels: Labels) -> Mask:
 
     A few known pixels in the middle of wrong ones would hold the solver to them.
     """
-    near = ndimage.distance_transform_edt(~suspects) <= _RIM
+    near = ndimage.distance_transform_edt(~suspects) <= RIM
     loose = suspects | (ndimage.distance_transform_edt(~suspects) <= _TRIAL_RIM)
     for label in np.unique(labels[suspects]):
         rest = (labels == label) & ~loose
-        loose |= rest & near & ~grown(opened(rest, 3, 2 * _LEAST_AREA), rest)
+        loose |= rest & near & ~grown(opened(rest, 3, 2 * LEAST_AREA), rest)
     return loose & (labels != 0)
-
-
-def contact_share(group: Mask, labels: Labels) -> float:
-    """Share of the border of a group with one label that touches another label."""
-    ring = ndimage.binary_dilation(group, np.ones((3, 3), bool)) & ~group
-    other = ring & (labels != labels[group][0]) & (labels != 0)
-    return int(np.count_nonzero(other)) / max(int(np.count_nonzero(ring)), 1)
-
-
-def touching_share(labels: Labels) -> float:
-    """Share of the borders of all labels where two labels touch.
-
-    Zero in a careful trimap, which has unknown pixels between them.
-    """
-    highest = ndimage.maximum_filter(labels, 3)
-    hidden = np.where(labels == 0, np.iinfo(np.int32).max, labels)
-    lowest = ndimage.minimum_filter(hidden, 3)
-    border = (labels != 0) & (ndimage.minimum_filter(labels, 3) != highest)
-    touching = (labels != 0) & (lowest != highest)
-    return int(np.count_nonzero(touching)) / max(int(np.count_nonzero(border)), 1)
-
-
-def opened(mask: Mask, radius: int = 2, area: int = _LEAST_AREA) -> Mask:
-    """A mask without slivers and specks."""
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    core = ndimage.binary_opening(mask, y * y + x * x <= radius * radius + 0.5)
-    parts, count = ndimage.label(core)
-    keep = np.bincount(parts.ravel(), minlength=count + 1) >= area
-    keep[0] = False
-    return np.asarray(keep[parts])
-
-
-def grown(core: Mask, within: Mask, reach: float = _RIM) -> Mask:
-    """The parts of a mask that are connected to a core, and near it."""
-    if not core.any():
-        return core
-    near = ndimage.distance_transform_edt(~core) <= reach
-    return np.asarray(ndimage.binary_propagation(core, mask=within & near))
 
 
 def _local_mean(values: Floats, mask: Mask, sigma: float = 2.0) -> Floats:
@@ -284,11 +234,3 @@ def _kept_alive(demoted: Mask, labels: Labels) -> Mask:
         if not (inside & ~demoted).any():
             demoted &= ~inside
     return demoted
-
-
-def _widened(window: Any, by: int) -> tuple[slice, slice]:
-    rows, columns = window
-    return (
-        slice(max(rows.start - by, 0), rows.stop + by),
-        slice(max(columns.start - by, 0), columns.stop + by),
-    )
