@@ -31,7 +31,10 @@ from .system import Labels
 
 #: Round after round: the reach on both sides of a contact, as a share of the longer side,
 #: and the log-odds needed. At last the likelier side of a contact has to do.
-ROUNDS = ((0.075, 0.0), (0.15, 0.0), (0.075, -2.5), (0.15, -2.5))
+ROUNDS = ((0.075, 0.0), (0.075, 0.0), (0.075, -2.5), (0.15, -2.5))
+#: Share of all labels above which the reach is halved: mistakes are many and small then,
+#: and what is right has to stay there to judge them by.
+_MOST = 0.3
 #: Share of a label that is never contested: what is left to learn from.
 _KEPT = 0.5
 #: Mean opinion of the labels below which they are suspect.
@@ -133,7 +136,10 @@ def wrong_sides(
         seams = touching(rest) | ends
         if np.count_nonzero(seams) < _LEAST_CONTACT:
             break
-        doubtful = contested(rest, seams, reach * max(labels.shape))
+        reach *= max(labels.shape)
+        doubtful = contested(rest, seams, reach)
+        if np.count_nonzero(doubtful) > _MOST * np.count_nonzero(rest):
+            doubtful = contested(rest, seams, reach / 2)
         trial = np.where(doubtful, 0, rest).astype(np.int32)
         opinions = asked(picture, trial, rest, classify, device, part)
         found = _convicted(opinions, doubtful, rest, seams, needed)
