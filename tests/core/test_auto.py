@@ -84,9 +84,10 @@ def test_wrong_discs_are_found_and_repaired(scene, mistaken, weights):
     layers = matte(picture, wrong, "auto", weights=weights)
     assert error(layers.alphas, alpha) < 0.2 * plain
     repaired = layers.extras["trimap"]
-    assert (repaired[where] == 0).mean() > 0.95
+    assert ((repaired == 0) | (repaired == trimap))[where].mean() > 0.95
+    assert (repaired[where] == trimap[where]).mean() > 0.2  # promoted, in the middle
     kept = repaired != 0
-    np.testing.assert_array_equal(repaired[kept], wrong[kept])
+    np.testing.assert_array_equal(repaired[kept & ~where], wrong[kept & ~where])
     assert (repaired[~where] == trimap[~where]).mean() > 0.8
 
 
@@ -97,7 +98,7 @@ def test_wrong_discs_of_three_labels(scene, mistaken):
     wrong[(wrong == 1) & right_half & (alpha == 0)] = 7
     repaired = matte(picture, wrong, "auto", weights="none").extras["trimap"]
     assert set(np.unique(repaired)) == {0, 1, 2, 7}
-    assert (repaired[mistaken[1]] == 0).mean() > 0.9
+    assert (repaired[mistaken[1]] != wrong[mistaken[1]]).mean() > 0.9
 
 
 def test_wide_band_is_narrowed(scene):
@@ -124,6 +125,20 @@ def test_promotion_leaves_known_and_near_pixels_alone(scene):
     assert (promoted.weights[trimap != 0] == 0).all()
     near = ndimage.distance_transform_edt(trimap == 0) <= 0.02 * 160
     assert (promoted.weights[near] == 0).all()
+
+
+def test_holes_are_promoted_and_nothing_else(scene):
+    picture, _, trimap = scene
+    labels = trimap.copy()
+    labels[40:80, 60:100] = 0
+    labels[:12, :12] = 0
+    holes = np.zeros(labels.shape, bool)
+    holes[40:80, 60:100] = True
+    promoted = promotion(labels, solve_alphas(picture, labels), None, holes)
+    assert (promoted.weights[~holes] == 0).all()
+    middle = promoted.weights[55:65, 75:85] > 0
+    assert middle.all()
+    assert (promoted.labels[55:65, 75:85] == 2).all()
 
 
 def test_tolerance_frees_a_displaced_outline(scene):

@@ -1,8 +1,9 @@
 """Matting from sloppy trimaps: a repairing front and an exact back.
 
-Labels that are very probably wrong become unknown (see `repair`), bands that are far too
-wide are narrowed softly (see `promote`), then the solver does what it always does. A
-trimap with nothing wrong gives exactly the solver's own result.
+Labels that are very probably wrong become unknown (see `repair`). Where that leaves large
+holes, and in bands that are far too wide, what is certain is pulled softly to its label
+(see `promote`); then the solver does what it always does. A trimap with nothing wrong
+gives exactly the solver's own result.
 """
 
 from __future__ import annotations
@@ -88,11 +89,12 @@ def auto(
     if tolerance:
         repaired = trimap_tolerance(repaired, tolerance)
     alphas = _solved(picture, repaired, solver, device, run.part(0.4, 0.7), initial)
-    if is_wide(repaired, alphas):
+    wide = is_wide(repaired, alphas)
+    if wide or wrong.any():
         opinion = None
         if classify is not None:
             opinion = _opinion(picture, repaired, classify)
-        promoted = promotion(repaired, alphas, opinion)
+        promoted = promotion(repaired, alphas, opinion, None if wide else wrong)
         shown = np.where(promoted.weights > WEIGHT / 2, promoted.labels, 0)
         shown = np.where(repaired == 0, shown, repaired).astype(np.int32)
         rest = run.part(0.7, 1.0)

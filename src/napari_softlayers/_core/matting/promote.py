@@ -1,4 +1,4 @@
-"""Narrowing unknown bands that are far too wide: soft promotion.
+"""Narrowing what is far too widely unknown, bands or holes: soft promotion.
 
 Far from every label a matte smears: each pixel is a little of everything, because
 nothing near by holds it. Yet most of such pixels are opaque or clear. The solver's own
@@ -29,6 +29,8 @@ from .system import Labels, laplacian_system, spread
 WEIGHT = 0.03
 #: Half width of a band, as a share of the longer side, up to which it is left alone.
 WIDE = 0.02
+#: The same in holes that wrong labels left: somebody took them for opaque or clear.
+_WIDE_HOLE = 0.01
 
 
 class Promotion(NamedTuple):
@@ -74,6 +76,7 @@ def promotion(
     labels: Labels,
     alphas: NDArray[np.float32],
     opinion: NDArray[np.float32] | None = None,
+    holes: NDArray[np.bool_] | None = None,
 ) -> Promotion:
     """Choose what to pull to which label.
 
@@ -85,6 +88,8 @@ def promotion(
         The solver's matte.
     opinion : float32 array (K, H, W), optional
         A network's probabilities of the labels; they are multiplied with the matte.
+    holes : bool array (H, W), optional
+        Where labels were found wrong: nothing is promoted outside of them.
 
     Returns
     -------
@@ -96,8 +101,10 @@ def promotion(
     belief = belief / belief.sum(axis=0)
     chosen = belief.argmax(axis=0)
     certain = np.clip(2 * belief.max(axis=0) - 1, 0, 1) ** 2
-    unit = WIDE * max(labels.shape)
+    unit = (WIDE if holes is None else _WIDE_HOLE) * max(labels.shape)
     away = np.clip(_distance(labels) / unit - 1, 0, 1)
+    if holes is not None:
+        away *= holes
     inside = np.zeros(labels.shape)
     for index in np.unique(chosen):
         depth = ndimage.distance_transform_edt(chosen == index)
