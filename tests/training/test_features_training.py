@@ -194,35 +194,6 @@ def test_crops_of_labelled_pictures_agree_with_their_ids(panoptic, rng):
         assert np.mean(right) > 0.9
 
 
-def labelled(size, segments, background):
-    """A picture of one colour with boxes: ``{id: (rows, columns, colour)}``."""
-    picture = torch.full((3, *size), background, dtype=torch.uint8)
-    ids = torch.ones(size, dtype=torch.int32)
-    for number, (rows, columns, colour) in segments.items():
-        picture[:, rows, columns], ids[rows, columns] = colour, number
-    return feature_data.LabelledPicture(picture, ids)
-
-
-def test_pasted_segments_bring_their_colours_and_ids_of_their_own(rng):
-    target = labelled((60, 80), {}, 10)
-    source = labelled((50, 50), {7: (slice(5, 20), slice(10, 30), 200)}, 90)
-    for _ in range(20):
-        found = feature_data.with_pasted(target, source, rng)
-        assert set(found.ids.unique().tolist()) == {1, 2}
-        inside = found.ids == 2
-        assert (found.picture[:, inside] > 100).float().mean() > 0.9  # but for its rim
-        assert (found.picture[:, ~inside] == 10).all()
-    assert (target.picture == 10).all()
-    assert (target.ids == 1).all()
-
-
-def test_segments_too_large_or_too_small_are_not_pasted(rng):
-    target = labelled((60, 80), {}, 10)
-    parts = {5: (slice(0, 2), slice(0, 2), 200), 6: (slice(5, 45), slice(5, 45), 90)}
-    found = feature_data.with_pasted(target, labelled((50, 50), parts, 50), rng)
-    assert found is target
-
-
 def test_colours_change_but_stay_colours(rng):
     pictures = torch.rand(6, 3, 8, 8)
     changed = feature_data.jitter_colours(pictures, rng)

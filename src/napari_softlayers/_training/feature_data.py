@@ -53,45 +53,6 @@ def crop_labelled(
     return crop, labels
 
 
-def with_pasted(
-    item: LabelledPicture,
-    source: LabelledPicture,
-    random: np.random.Generator,
-    most: int = 3,
-) -> LabelledPicture:
-    """A picture with some segments of another one pasted in, as segments of their own.
-
-    A few labelled pictures so become as many as there are pairs of them ("Simple
-    copy-paste", Ghiasi et al., CVPR 2021). Segments of 1 % to 30 % of their picture are
-    taken, up to ``most``, each at a scale, place and handedness of its own.
-    """
-    numbers, counts = source.ids.unique(return_counts=True)
-    share = counts / source.ids.numel()
-    fit = numbers[(numbers > 0) & (share > 0.01) & (share < 0.3)].tolist()
-    picture, ids = item.picture.clone(), item.ids.clone()
-    if not fit:
-        return item
-    count = min(int(random.integers(1, most + 1)), len(fit))
-    for number in random.choice(fit, count, replace=False):
-        mask = source.ids == int(number)
-        rows, columns = mask.any(1).nonzero()[:, 0], mask.any(0).nonzero()[:, 0]
-        y = slice(int(rows[0]), int(rows[-1]) + 1)
-        x = slice(int(columns[0]), int(columns[-1]) + 1)
-        scale = float(np.exp(random.uniform(-0.7, 0.5)))
-        height = min(max(2, round((y.stop - y.start) * scale)), ids.shape[0])
-        width = min(max(2, round((x.stop - x.start) * scale)), ids.shape[1])
-        colours = resize(source.picture[:, y, x], (height, width))
-        shape = interpolate(mask[None, None, y, x].float(), (height, width))[0, 0] > 0.5
-        if random.random() < 0.5:
-            colours, shape = colours.flip(-1), shape.flip(-1)
-        top = int(random.integers(ids.shape[0] - height + 1))
-        left = int(random.integers(ids.shape[1] - width + 1))
-        window = (slice(top, top + height), slice(left, left + width))
-        picture[:, *window] = torch.where(shape, colours, picture[:, *window])
-        ids[window] = torch.where(shape, int(ids.max()) + 1, ids[window])
-    return LabelledPicture(picture, ids, item.name)
-
-
 def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize a ``(3, H, W)`` uint8 picture without aliasing."""
     resized = interpolate(picture[None], size, mode="bilinear", antialias=True)

@@ -24,7 +24,6 @@ from .feature_data import (
     pick,
     random_box,
     resize,
-    with_pasted,
 )
 from .feature_losses import distillation_losses, npair_loss, sample_pixels
 from .panoptic import separation
@@ -45,8 +44,6 @@ class FeatureTraining:
         1: never). Before it, and only if there are teachers, distillation alone.
     metric_share : float
         Part of a batch that is labelled, while both losses take part.
-    pasted : float
-        Share of the labelled pictures that get segments of another one pasted in.
     spots : int
         Pixels of a crop that are compared with the teachers.
     metric_weight, relation_weight : float
@@ -63,7 +60,6 @@ class FeatureTraining:
     )
     metric_from: float = 0.6
     metric_share: float = 0.25
-    pasted: float = 0.6
     spots: int = 512
     metric_weight: float = 1.0
     relation_weight: float = 5.0
@@ -81,9 +77,7 @@ class FeatureTraining:
 
 
 #: The supplement's training: one whole picture a step, ten draws, the metric loss alone.
-PAPER_TRAINING = FeatureTraining(
-    crops=((0.0, 321, 1),), metric_from=0.0, pasted=0.0, pixels=1000
-)
+PAPER_TRAINING = FeatureTraining(crops=((0.0, 321, 1),), metric_from=0.0, pixels=1000)
 #: New layers learn at 5e-3, the base network at a tenth of it.
 PAPER_SCHEDULE: dict[str, Any] = {
     "steps": 60_000,
@@ -158,11 +152,7 @@ class FeatureTask(Task):
             crops.append(crop)
             targets.append(target)
         for _ in range(labelled):
-            item, other = (
-                self.labelled[i] for i in random.integers(len(self.labelled), size=2)
-            )
-            if random.random() < self.training.pasted:
-                item = with_pasted(item, other, random)
+            item = self.labelled[int(random.integers(len(self.labelled)))]
             crop, kept = crop_labelled(item, side, random, self.config.output_stride)
             crops.append(crop)
             ids.append(kept)
