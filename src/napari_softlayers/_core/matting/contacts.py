@@ -31,7 +31,7 @@ from .system import Labels
 
 #: Round after round: the reach on both sides of a contact, as a share of the longer side,
 #: and the log-odds needed. At last the likelier side of a contact has to do.
-ROUNDS = ((0.075, 0.0), (0.075, 0.0), (0.075, -2.5), (0.15, -2.5))
+ROUNDS = ((0.075, 0.0), (0.075, 0.0), (0.075, -3.0), (0.15, -3.0))
 #: Share of all labels above which the reach is halved: mistakes are many and small then,
 #: and what is right has to stay there to judge them by.
 _MOST = 0.3
@@ -42,7 +42,7 @@ _DOUBT = 0.7
 #: Pixels from a contact up to which a border counts as lying on it.
 _NEAR = 3
 #: Share of a group's border on a contact below which the contact says nothing of it.
-_LEAST_SHARE = 0.15
+_LEAST_SHARE = 0.08
 #: How far across a contact the other side is asked, as a share of the longer side.
 _ACROSS = 0.06
 #: Pixels by which what was found is widened.
