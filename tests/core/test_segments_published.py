@@ -7,7 +7,7 @@ import pytest
 
 from napari_softlayers._core.compute import Run
 from napari_softlayers._core.graph.superpixels import block_means
-from napari_softlayers._core.segments import graphs, prepare_segments
+from napari_softlayers._core.segments import graphs, pipeline, prepare_segments
 from napari_softlayers._core.segments.finishing import final_alphas
 from napari_softlayers._core.segments.state import SegmentOptions
 
@@ -19,11 +19,9 @@ def reference(shared_data):
         return dict(arrays)
 
 
-def test_exact_eigenvalues_agree_with_the_published_ones(reference):
-    """The lowest ones; all hundred are compared in the benchmark."""
-    from napari_softlayers._core.segments import pipeline
-    from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
-
+@pytest.fixture(scope="module")
+def laplacian(reference):
+    """The Laplacian of the exact path."""
     picture = reference["image"]
     regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
     semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
@@ -32,8 +30,15 @@ def test_exact_eigenvalues_agree_with_the_published_ones(reference):
     with ThreadPoolExecutor(1) as beside:
         working = graphs.WorkingGraphs(picture, options, beside, Run())
         (matrix,) = working.laplacians(regions, edges, Run())
+    return matrix
+
+
+def test_exact_eigenvalues_agree_with_the_published_ones(reference, laplacian):
+    """The lowest ones; all hundred are compared in the benchmark."""
+    from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
+
     lowest = np.sort(reference["eigenvalues"].ravel())[:5]
-    found = exact_eigenpairs(matrix, 5).values
+    found = exact_eigenpairs(laplacian, 5).values
     np.testing.assert_allclose(found, lowest, rtol=0.01, atol=1e-9)
 
 
@@ -53,19 +58,11 @@ def test_layers_agree_with_the_published_ones(reference):
     assert (found.argmax(axis=0) != final.argmax(axis=0)).mean() < 0.006
 
 
-def test_relaxed_stage_agrees_with_the_published_one(reference):
-    from napari_softlayers._core.segments import pipeline
+def test_relaxed_stage_agrees_with_the_published_one(reference, laplacian):
     from napari_softlayers._core.segments import relaxed_sparsification as relaxed
     from napari_softlayers._core.segments.gradients import sparsity_exponents
 
-    picture = reference["image"]
-    regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
-    semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
-    options = SegmentOptions(quality="exact")
-    edges = graphs.affinity_edges(picture, regions, semantic, options)
-    with ThreadPoolExecutor(1) as beside:
-        working = graphs.WorkingGraphs(picture, options, beside, Run())
-        (matrix,) = working.laplacians(regions, edges, Run())
     start = relaxed.rounded_layers(reference["grouped"].astype(np.float32))
-    found = relaxed.relaxed_sparsification(start, matrix, sparsity_exponents(picture))
+    exponents = sparsity_exponents(reference["image"])
+    found = relaxed.relaxed_sparsification(start, laplacian, exponents)
     assert np.abs(found - reference["final"]).mean() < 0.0005

@@ -85,6 +85,7 @@ def grown(core: Mask, within: Mask, reach: float = RIM) -> Mask:
 
 
 def widened(window: Any, by: int) -> Window:
+    """A window with a margin, cut off at the top and the left of the picture."""
     rows, columns = window
     return (
         slice(max(rows.start - by, 0), rows.stop + by),
