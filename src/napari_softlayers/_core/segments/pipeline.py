@@ -99,6 +99,8 @@ def compute_state(
         pairs, layers = with_cpu_fallback(in_subspace, device)
         run.step(0.97, "Merge tree")
         tree = _tree(layers, semantic, guide, half)
+        whole = None if own is None else own.result()
+        run.step(1.0, "Merge tree")
         return SegmentsState(
             picture=picture,
             base=base,
@@ -112,7 +114,7 @@ def compute_state(
             layers=layers,
             tree=tree,
             options=options,
-            pixel_graph=None if own is None else own.result(),
+            pixel_graph=whole,
         )
 
 
