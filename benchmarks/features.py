@@ -26,11 +26,11 @@ ROWS = {
     "RGB": "distance of colours",
     "Lab": "L2 / 100",
     "Lab and position": "Lab / 100, .5 xy / long side",
-    "bundled, network": "mean of three sizes and their mirror images, 64 dimensions",
+    "bundled, network": "mean of two sizes and their mirror images",
     "bundled, grouping": "after the guided filter, 10 components, one scale",
     "bundled, grouping, Lab, position": "the same beside .5 Lab / 100, .3 xy",
     "bundled, affinity": "3 components, each scaled to [0, 1]",
-    "teachers": "penultimate layers, each of length 1, side by side, 512 dimensions",
+    "teachers": "roots of class probabilities, temperature 2, side by side",
 }
 
 

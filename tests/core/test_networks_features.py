@@ -11,10 +11,13 @@ from napari_softlayers._core.networks import features as nets  # noqa: E402
 from napari_softlayers._core.networks import weights  # noqa: E402
 
 TINY = nets.FeatureConfig(
+    stages=(
+        nets.Stage(4, 1, expansion=1, tap=4),
+        nets.Stage(6, 2, stride=2, expansion=2),
+        nets.Stage(8, 1, stride=2, kernel=5, expansion=2, tap=4),
+    ),
     stem_channels=4,
-    channels=(4, 6, 8, 8),
-    blocks=(1, 1, 1, 1),
-    tap_channels=(2, 4, 4, 4, 4),
+    picture_tap=2,
     global_channels=4,
     hidden=8,
     dims=6,
@@ -49,6 +52,50 @@ def test_paper_preset_has_the_papers_layers():
     assert convolutions == 33
 
 
+def test_compact_preset_is_efficientnet_lite2():
+    """Blocks, kernels, channels and strides as in Tan and Le's tables, scaled."""
+    with torch.device("meta"):
+        network = nets.FeatureNetwork(nets.PRESETS["compact"])
+    blocks = [block for stage in network.stages for block in stage]
+    assert len(blocks) == 21
+    found = []
+    for stage in network.stages:
+        depthwise = stage[0].path[-2][0]
+        assert depthwise.groups == depthwise.in_channels
+        kernel, stride = depthwise.kernel_size[0], depthwise.stride[0]
+        found.append((len(stage), kernel, stride, stage[0].path[-1][0].out_channels))
+    assert found == [
+        (1, 3, 1, 16),
+        (3, 3, 2, 24),
+        (3, 5, 2, 48),
+        (4, 3, 2, 88),
+        (4, 5, 1, 120),
+        (5, 5, 2, 208),
+        (1, 3, 1, 352),
+    ]
+    trained = sum(p.numel() for p in [*network.stages.parameters()])
+    trained += sum(p.numel() for p in network.stem.parameters())
+    head = 352 * 1280 + 2 * 1280 + 1280 * 1000 + 1000  # what follows, for ImageNet
+    assert trained + head == pytest.approx(6.09e6, rel=0.001)  # as published
+
+
+def test_bottleneck_stages_work_too():
+    stages = (nets.Stage(8, 2, stride=2, tap=4), nets.Stage(12, 1, dilation=2, tap=4))
+    network = tiny(stages=stages)
+    with torch.inference_mode():
+        assert network(torch.rand(1, 3, 32, 48)).shape == (1, 6, 8, 12)
+
+
+def test_class_features_are_roots_of_probabilities():
+    network = tiny(classes=(4, 2))
+    with torch.inference_mode():
+        found = network(torch.rand(1, 3, 32, 48))
+    assert float(found.min()) > 0
+    ones = torch.ones(1, 8, 12)
+    torch.testing.assert_close(found[:, :4].square().sum(1), ones)
+    torch.testing.assert_close(found[:, 4:].square().sum(1), ones)
+
+
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("shape", [(32, 48), (33, 47), (16, 16)])
 def test_any_size_in_one_output_size(stride, shape):
@@ -66,9 +113,10 @@ def test_mixing_before_enlarging_is_the_papers_concatenation():
         values = (picture - network.mean) / network.std
         sources = [values]
         values = network.stem(values)
-        for stage in network.stages:
+        for stage, sizes in zip(network.stages, network.config.stages, strict=True):
             values = stage(values)
-            sources.append(values)
+            if sizes.tap:
+                sources.append(values)
         taps = [
             torch.nn.functional.interpolate(
                 tap(source), (32, 32), mode="bilinear", align_corners=False
@@ -114,8 +162,10 @@ def test_describing_a_picture_can_be_cancelled():
 
 
 def test_bad_config():
-    with pytest.raises(ValueError, match="one entry a stage"):
-        nets.FeatureConfig(channels=(4, 4))
+    with pytest.raises(ValueError, match="stages is empty"):
+        nets.FeatureConfig(stages=())
+    with pytest.raises(ValueError, match="dims=7, not 6"):
+        replace(TINY, classes=(4, 3))
     with pytest.raises(ValueError, match="sizes is empty"):
         nets.describe_picture(tiny(), torch.rand(3, 32, 32), ())
 
@@ -131,10 +181,17 @@ def test_weights_come_back(tmp_path):
     assert loaded.config == network.config
     assert not loaded.training
     assert all(p.dtype == torch.float32 for p in loaded.parameters())
-    assert float(loaded.stem[1].running_var[0]) == pytest.approx(1e-7)
+    again = tiny(2)
+    weights.put_weights(again, path, "features")
+    assert float(again.stem[1].running_var[0]) == pytest.approx(1e-7)
     for key, value in network.state_dict().items():
         torch.testing.assert_close(
-            loaded.state_dict()[key].to(value), value, atol=1e-3, rtol=1e-3
+            again.state_dict()[key].to(value), value, atol=1e-3, rtol=1e-3
+        )
+    picture = torch.rand(1, 3, 32, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            loaded(picture), again(picture), atol=1e-5, rtol=1e-4
         )
     assert weights.load_network(path) is loaded
     described = weights.describe_weights(path)

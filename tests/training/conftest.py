@@ -49,16 +49,24 @@ def panoptic(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def teachers(tmp_path_factory):
-    """A folder with one TFLite network: two 1x1 convolutions, 3 -> 4 -> 2 channels."""
+    """A folder with one TFLite network: two 1x1 convolutions, 3 -> 4 -> 2 channels.
+
+    It ends by enlarging what they give, from 33 to 65 pixels.
+    """
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     import flatbuffers
 
     rng = np.random.default_rng(3)
     model = schema.ModelT()
     model.version, model.description = 3, "tiny"
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_2D
-    model.operatorCodes = [code]
+    model.operatorCodes = []
+    for operator in (
+        schema.BuiltinOperator.CONV_2D,
+        schema.BuiltinOperator.RESIZE_BILINEAR,
+    ):
+        code = schema.OperatorCodeT()
+        code.builtinCode = code.deprecatedBuiltinCode = operator
+        model.operatorCodes.append(code)
     model.buffers = [schema.BufferT()]
     graph = schema.SubGraphT()
     graph.tensors, graph.operators = [], []
@@ -73,7 +81,11 @@ def teachers(tmp_path_factory):
         found.buffer = 0
         if values is not None:
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
+            if values.dtype == np.int32:
+                found.type = schema.TensorType.INT32
+            else:
+                values = values.astype(np.float32)
+            buffer.data = np.frombuffer(values.tobytes(), np.uint8)
             model.buffers.append(buffer)
             found.buffer = len(model.buffers) - 1
         graph.tensors.append(found)
@@ -94,9 +106,20 @@ def teachers(tmp_path_factory):
         graph.operators.append(operator)
         return target
 
+    def enlargement(source):
+        size = tensor("size", (2,), np.array([65, 65], np.int32))
+        target = tensor("large", (1, 65, 65, 2))
+        operator = schema.OperatorT()
+        operator.opcodeIndex = 1
+        operator.inputs, operator.outputs = [source, size], [target]
+        operator.builtinOptionsType = schema.BuiltinOptions.ResizeBilinearOptions
+        operator.builtinOptions = schema.ResizeBilinearOptionsT()
+        graph.operators.append(operator)
+        return target
+
     source = tensor("in", (1, 33, 33, 3))
-    hidden = convolution(source, 3, 4)
-    graph.inputs, graph.outputs = [source], [convolution(hidden, 4, 2)]
+    scores = convolution(convolution(source, 3, 4), 4, 2)
+    graph.inputs, graph.outputs = [source], [enlargement(scores)]
     model.subgraphs = [graph]
     builder = flatbuffers.Builder(0)
     builder.Finish(model.Pack(builder), b"TFL3")

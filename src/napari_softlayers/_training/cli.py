@@ -128,7 +128,7 @@ def train(
     import torch
 
     from .._core.compute import choose_device
-    from .._core.networks.weights import load_network, save_network
+    from .._core.networks.weights import put_weights, save_network
     from .schedule import keep_freed_memory
     from .trainer import Trainer
 
@@ -137,8 +137,7 @@ def train(
     keep_freed_memory()
     device = choose_device(options.device)
     if options.start is not None:
-        start = load_network(options.start, kind=kind)
-        task.network.load_state_dict(start.state_dict())
+        put_weights(task.network, options.start, kind)
     trainer = Trainer(task, config, options.out, device)
     path: Path = options.out / f"{kind}-{options.preset}.safetensors"
     if options.devices > 1 or options.nodes > 1:

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+# Roots of probabilities below this count as this: their logarithms stay finite.
+_LEAST = 1e-6
+
 
 def npair_loss(features: Tensor, labels: Tensor) -> Tensor:
     r"""Metric loss of the supplement (Eq. 1) over all pairs of the given pixels.
@@ -53,23 +56,24 @@ def distillation_losses(
     Parameters
     ----------
     features, target : (N, D, P) float
-        At P pixels of N crops.
+        Square roots of class probabilities at P pixels of N crops.
     related : int
         So many of the pixels are compared with each other.
 
     Returns
     -------
     pointwise, relational : () float
-        Mean squared error + (1 - cosine), and the mean squared difference of the
-        cosines of all pairs of pixels of a crop.
+        The Kullback-Leibler divergence of the features' probabilities from the target's,
+        summed over the teachers, and the mean squared difference of the cosines of all
+        pairs of pixels of a crop.
     """
-    unit, unit_target = (nn.functional.normalize(v, dim=1) for v in (features, target))
-    error = nn.functional.mse_loss(features, target)
-    angle = 1 - (unit * unit_target).sum(1).mean()
+    ratio = 2 * (target.clamp_min(_LEAST) / features.clamp_min(_LEAST)).log()
+    divergence = (target.square() * ratio).sum(1).mean()
     pairs = []
-    for values in (unit[..., :related], unit_target[..., :related]):
-        pairs.append(values.transpose(1, 2) @ values)
-    return error + angle, nn.functional.mse_loss(pairs[0], pairs[1])
+    for values in (features[..., :related], target[..., :related]):
+        unit = nn.functional.normalize(values, dim=1)
+        pairs.append(unit.transpose(1, 2) @ unit)
+    return divergence, nn.functional.mse_loss(pairs[0], pairs[1])
 
 
 def sample_pixels(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,8 @@ class FeatureTraining:
         Pixels of a crop that are compared with the teachers.
     metric_weight, relation_weight : float
         Of the metric loss and of the relational distillation loss.
+    base_rate : float
+        Learning rate of the base network in relation to that of the new layers.
     segments, pixels, draws : int
         The supplement's sampling: ``draws`` times, ``segments`` segments of a picture
         and ``pixels`` pixels of each (there 1000; the cost grows with their square).
@@ -55,14 +57,15 @@ class FeatureTraining:
 
     crops: tuple[tuple[float, int, int], ...] = (
         (0.0, 128, 20),
-        (0.6, 160, 16),
-        (0.85, 192, 12),
+        (0.4, 160, 16),
+        (0.75, 224, 8),
     )
-    metric_from: float = 0.6
+    metric_from: float = 0.5
     metric_share: float = 0.25
     spots: int = 512
     metric_weight: float = 1.0
     relation_weight: float = 5.0
+    base_rate: float = 1.0
     segments: int = 3
     pixels: int = 400
     draws: int = 10
@@ -76,9 +79,13 @@ class FeatureTraining:
         return side, batch
 
 
+#: The base rate for a base network that has learned from ImageNet.
+PRETRAINED_RATE = 0.25
 #: The supplement's training: one whole picture a step, ten draws, the metric loss alone.
-PAPER_TRAINING = FeatureTraining(crops=((0.0, 321, 1),), metric_from=0.0, pixels=1000)
 #: New layers learn at 5e-3, the base network at a tenth of it.
+PAPER_TRAINING = FeatureTraining(
+    crops=((0.0, 321, 1),), metric_from=0.0, base_rate=0.1, pixels=1000
+)
 PAPER_SCHEDULE: dict[str, Any] = {
     "steps": 60_000,
     "optimizer": "sgd",
@@ -96,6 +103,7 @@ class FeatureTask(Task):
     Parameters
     ----------
     config : FeatureConfig
+        Its outputs become the teachers' classes, if there are teachers.
     training : FeatureTraining
     cache : TeacherCache, optional
         Teachers' features; without it the metric loss alone trains.
@@ -117,22 +125,21 @@ class FeatureTask(Task):
         """Check that there is something to learn from, and that it fits."""
         if self.cache is None and not self.labelled:
             raise ValueError("give teachers, labelled pictures, or both to train on")
-        if self.cache is not None and self.cache.dims != self.config.dims:
-            raise ValueError(
-                f"the teachers' targets have {self.cache.dims} dimensions but the "
-                f"network gives {self.config.dims}; build the cache with --dims "
-                f"{self.config.dims}"
-            )
+        if self.cache is not None:
+            classes = self.cache.classes
+            self.config = replace(self.config, classes=classes, dims=sum(classes))
         self.features = new_feature_network(self.config, self.seed)
         self.network = self.features
 
     def groups(self) -> list[dict[str, Any]]:
-        """Base network and new layers; without teachers the base learns slower."""
+        """Base network and new layers."""
         base = [*self.features.stem.parameters(), *self.features.stages.parameters()]
         known = {id(parameter) for parameter in base}
         rest = [p for p in self.network.parameters() if id(p) not in known]
-        scale = 1.0 if self.cache is not None else 0.1
-        return [{"params": base, "scale": scale}, {"params": rest, "scale": 1.0}]
+        return [
+            {"params": base, "scale": self.training.base_rate},
+            {"params": rest, "scale": 1.0},
+        ]
 
     def batch(self, moment: Moment) -> dict[str, Tensor]:
         """Crops of cached views, and of labelled pictures when their time has come."""
@@ -225,7 +232,7 @@ class FeatureTask(Task):
         if random.random() < 0.5:
             crop, x = crop.flip(-1), 1 - x
         places = torch.stack([left + width * x, top + height * y], -1) * 2 - 1
-        values = torch.from_numpy(np.array(target)).float().permute(2, 0, 1)
+        values = torch.from_numpy(target).permute(2, 0, 1)
         sampled = grid_sample(
             values[None], places[None, None], padding_mode="border", align_corners=False
         )

@@ -1,9 +1,9 @@
-"""Teachers to distil semantic features from, and the cache of what they say.
+"""Teachers to distil semantic features from: segmentation networks in TFLite's format.
 
-A teacher is a TFLite segmentation network. Its class scores are of little use to a
-picture that shows other classes; the layer before them is what we want. TFLite hands
-out only the tensors named in the file, so :func:`penultimate_output` rewrites that one
-number in the flatbuffer.
+What they give is, at every pixel, the square root of the softened probability of every
+class. The cosine of two such vectors is Bhattacharyya's coefficient of the two
+distributions: it stays near 1 all over an object of a class that the teacher knows, and
+where it knows none, the blend of its guesses still tells one thing from another.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ FloatArray = npt.NDArray[np.float32]
 CONV_2D = 3  # BuiltinOperator.CONV_2D of the TFLite schema
 
 
-def penultimate_output(model: bytes) -> bytes:
-    """Make a TFLite classifier return the layer before its class scores.
+def scores_output(model: bytes) -> bytes:
+    """Make a TFLite segmentation network return its class scores as they are computed.
 
-    Walks from the output back to the last convolution (the one that makes the class
-    scores) and names that convolution's input as the output of the network.
+    Such a network ends by enlarging the scores (and may take their maximum). Walks from
+    the output back to the last convolution, the one that makes the scores, and names its
+    output as that of the network: one number in the flatbuffer changes.
 
     Parameters
     ----------
@@ -52,12 +53,12 @@ def penultimate_output(model: bytes) -> bytes:
     tensor = int(graph.Outputs(0))
     while tensor in maker:
         operator = maker[tensor]
-        tensor = int(operator.Inputs(0))
         if codes(operator.OpcodeIndex()).DeprecatedBuiltinCode() == CONV_2D:
             table = graph._tab
             position = table.Vector(table.Offset(8))  # field "outputs" of SubGraph
             number = tensor.to_bytes(4, "little", signed=True)
             return model[:position] + number + model[position + 4 :]
+        tensor = int(operator.Inputs(0))
     raise ValueError(
         "no convolution leads to the output of this TFLite network; a teacher must be "
         "a segmentation network that ends in class scores"
@@ -65,7 +66,7 @@ def penultimate_output(model: bytes) -> bytes:
 
 
 class TfliteTeacher:
-    """A TFLite segmentation network that gives its penultimate layer.
+    """A TFLite segmentation network that gives its class scores.
 
     Parameters
     ----------
@@ -77,25 +78,25 @@ class TfliteTeacher:
 
     def __init__(self, path: str | Path, threads: int = 1) -> None:
         interpreter = _litert("interpreter").Interpreter
-        content = penultimate_output(Path(path).read_bytes())
+        content = scores_output(Path(path).read_bytes())
         self._network = interpreter(model_content=content, num_threads=threads)
         self._network.allocate_tensors()
         self._input = self._network.get_input_details()[0]
-        self._output = self._network.get_output_details()[0]["index"]
-        self.name = Path(path).stem
+        output = self._network.get_output_details()[0]
+        self._output, self.classes = output["index"], int(output["shape"][-1])
 
     def __call__(self, picture: npt.NDArray[np.uint8], flip: bool = False) -> Any:
-        """Features of a picture.
+        """Class scores of a picture.
 
         Parameters
         ----------
         picture : (H, W, 3) uint8
         flip : bool
-            Average with the features of the mirrored picture.
+            Average with the scores of the mirrored picture.
 
         Returns
         -------
-        (h, w, D) float32, rows of length 1.
+        (h, w, classes) float32
         """
         from PIL import Image
 
@@ -104,21 +105,15 @@ class TfliteTeacher:
             (int(width), int(height)), Image.Resampling.BILINEAR
         )
         values = np.asarray(small, np.float32) / 127.5 - 1
-        features = self._run(values)
+        scores = self._run(values)
         if flip:
-            features = features + self._run(values[:, ::-1])[:, ::-1]
-        return unit_length(features)
+            scores = np.float32(0.5) * (scores + self._run(values[:, ::-1])[:, ::-1])
+        return scores
 
     def _run(self, values: FloatArray) -> FloatArray:
         self._network.set_tensor(self._input["index"], values[None])
         self._network.invoke()
-        return unit_length(self._network.get_tensor(self._output)[0])
-
-
-def unit_length(values: FloatArray) -> FloatArray:
-    """Scale the last axis to length 1 (zero vectors stay zero)."""
-    length = np.sqrt(np.einsum("...d,...d->...", values, values))[..., None]
-    return np.asarray(values / np.maximum(length, 1e-12), np.float32)
+        return np.asarray(self._network.get_tensor(self._output)[0], np.float32)
 
 
 def joint_features(
@@ -126,28 +121,41 @@ def joint_features(
     teachers: Sequence[TfliteTeacher],
     size: int = 65,
     flip: bool = False,
+    temperature: float = 2.0,
 ) -> FloatArray:
     """Features of all teachers side by side on one square grid.
+
+    Parameters
+    ----------
+    picture : (H, W, 3) uint8
+    teachers : sequence of TfliteTeacher
+    size : int
+        Of the grid.
+    flip : bool
+        Average every teacher's scores with those of the mirrored picture.
+    temperature : float
+        Scores are divided by it before the softmax.
 
     Returns
     -------
     (size, size, D) float32
-        Rows of length 1 in every teacher's block.
+        Square roots of probabilities; every teacher's block is of length 1.
     """
     import torch
     from torch.nn.functional import interpolate
 
     blocks = []
     for teacher in teachers:
-        block = torch.from_numpy(teacher(picture, flip)).permute(2, 0, 1)[None]
-        block = interpolate(
-            block,
+        scores = torch.from_numpy(teacher(picture, flip)).permute(2, 0, 1)[None]
+        scores = interpolate(
+            scores,
             (size, size),
             mode="bilinear",
             align_corners=False,
-            antialias=block.shape[-1] > size,
+            antialias=scores.shape[-1] > size,
         )
-        blocks.append(unit_length(block[0].permute(1, 2, 0).numpy()))
+        probabilities = torch.softmax(scores[0] / temperature, 0)
+        blocks.append(probabilities.sqrt().permute(1, 2, 0).numpy())
     return np.concatenate(blocks, -1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--teachers", type=Path, help="folder of TFLite networks to distil from")
     add("--cache", type=Path, help="where the teachers' answers are kept (out/cache)")
     add(
+        "--pretrained",
+        action="store_true",
+        help="start the base network from EfficientNet-Lite2, trained on ImageNet",
+    )
+    add(
         "--views",
         type=int,
         default=2,
@@ -30,8 +36,14 @@ def run(options: argparse.Namespace) -> None:
     """Build what is missing of the cache, then train."""
     from .._core.networks.features import PRESETS
     from .feature_data import load_labelled
-    from .features_task import PAPER_SCHEDULE, PAPER_TRAINING, FeatureTask
+    from .features_task import (
+        PAPER_SCHEDULE,
+        PAPER_TRAINING,
+        PRETRAINED_RATE,
+        FeatureTask,
+    )
     from .features_task import FeatureTraining as Training
+    from .pretrained import pretrained_weights, start_from_efficientnet
     from .teacher_cache import TeacherCache
 
     if options.data is None and options.teachers is None:
@@ -41,15 +53,20 @@ def run(options: argparse.Namespace) -> None:
     config = PRESETS[options.preset]
     cache = None
     if options.teachers is not None:
-        cache = TeacherCache([_cache(options, config.dims)])
+        cache = TeacherCache(_cache(options))
     paper = options.preset == "paper" and cache is None
     training = PAPER_TRAINING if paper else Training()
+    if options.pretrained:
+        training = replace(training, base_rate=PRETRAINED_RATE)
     task = FeatureTask(config, training, cache, labelled, held_out, options.seed)
+    if options.pretrained:
+        start_from_efficientnet(task.features, pretrained_weights())
     values: dict[str, Any] = dict(PAPER_SCHEDULE) if paper else {"minutes": 60.0}
     about = {
         "pictures": len(cache) if cache else 0,
         "labelled": len(labelled),
         "teachers": _names(options.teachers),
+        "pretrained": options.pretrained,
     }
     train(task, options, schedule(options, **values), "features", about)
 
@@ -58,7 +75,7 @@ def _names(folder: Path | None) -> list[str]:
     return sorted(path.name for path in folder.glob("*.tflite")) if folder else []
 
 
-def _cache(options: argparse.Namespace, dims: int) -> Path:
+def _cache(options: argparse.Namespace) -> Path:
     """The folder of the teachers' answers, made if it is not there."""
     from .teacher_cache import CacheJob, build_cache, find_pictures
 
@@ -75,7 +92,6 @@ def _cache(options: argparse.Namespace, dims: int) -> Path:
         teachers,
         options.cache or options.out / "cache",
         views=tuple(range(options.views)),
-        dims=dims,
         seed=options.seed,
     )
     return build_cache(job, workers=max(1, options.threads or 2))

@@ -16,58 +16,82 @@ from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 
 @dataclass(frozen=True)
+class Stage:
+    """Sizes of one stage of the base network.
+
+    Parameters
+    ----------
+    channels, blocks : int
+        Of its output; how many residual blocks make it.
+    stride, dilation, kernel : int
+        The first block's stride; dilation and size of all inner kernels.
+    expansion : int
+        0: bottleneck blocks (1x1, 3x3, 1x1, a quarter of the channels inside). More:
+        inverted blocks (1x1, depthwise, 1x1 without ReLU; so many times the incoming
+        channels inside), as in MobileNetV2 and EfficientNet.
+    tap : int
+        Channels to which its output is compressed (0: it is not tapped).
+    """
+
+    channels: int
+    blocks: int
+    stride: int = 1
+    dilation: int = 1
+    kernel: int = 3
+    expansion: int = 0
+    tap: int = 0
+
+
+@dataclass(frozen=True)
 class FeatureConfig:
     """Sizes of the feature network.
 
     Parameters
     ----------
+    stages : tuple of Stage
+        The base network after the stem.
     stem_channels, stem_kernel : int
         First convolution, stride 2.
     stem_pool : bool
         Max-pool by 2 after the stem.
-    channels : tuple of int
-        Output channels of the four residual stages.
-    blocks, strides, dilations : tuple of int
-        Of each stage.
-    bottleneck : bool
-        Bottleneck blocks (1x1, 3x3, 1x1) instead of two 3x3 convolutions.
-    tap_channels : tuple of int
-        Channels to which the picture and the four stages are compressed.
+    picture_tap : int
+        Channels to which the picture itself is compressed.
     global_channels : int
         Channels of one more tap, the mean of the last stage over the picture (0: none).
     output_stride : int
         Resolution at which the taps meet; 1 is the picture's own, as in the paper.
     hidden, dims : int
         Channels of the two 1x1 convolutions.
+    classes : tuple of int
+        Groups of class scores among the ``dims`` outputs: features are then the square
+        roots of each group's softmax. Empty: features as they come.
     dropout : float
-        Before each of them, in training.
+        Before each of the 1x1 convolutions, in training.
     """
 
+    stages: tuple[Stage, ...]
     stem_channels: int = 32
     stem_kernel: int = 3
     stem_pool: bool = False
-    channels: tuple[int, ...] = (32, 64, 128, 256)
-    blocks: tuple[int, ...] = (1, 2, 2, 2)
-    strides: tuple[int, ...] = (2, 2, 2, 2)
-    dilations: tuple[int, ...] = (1, 1, 1, 1)
-    bottleneck: bool = False
-    tap_channels: tuple[int, ...] = (16, 32, 48, 64, 96)
-    global_channels: int = 64
+    picture_tap: int = 16
+    global_channels: int = 96
     output_stride: int = 4
-    hidden: int = 128
+    hidden: int = 160
     dims: int = 64
+    classes: tuple[int, ...] = ()
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        """Lists (from JSON) become tuples; the sizes must fit together."""
-        for name in ("channels", "blocks", "strides", "dilations", "tap_channels"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        stages = len(self.channels)
-        same = len(self.blocks) == len(self.strides) == len(self.dilations) == stages
-        if not same or len(self.tap_channels) != stages + 1:
+        """Lists and mappings (from JSON) become tuples and stages; sizes must fit."""
+        stages = tuple(s if isinstance(s, Stage) else Stage(**s) for s in self.stages)
+        object.__setattr__(self, "stages", stages)
+        object.__setattr__(self, "classes", tuple(self.classes))
+        if not stages:
+            raise ValueError("stages is empty; give at least one Stage")
+        if self.classes and sum(self.classes) != self.dims:
             raise ValueError(
-                "channels, blocks, strides and dilations need one entry a stage and "
-                f"tap_channels one more; got {self}"
+                f"groups of {self.classes} class scores need dims="
+                f"{sum(self.classes)}, not {self.dims}"
             )
 
 
@@ -76,26 +100,39 @@ PRESETS: dict[str, FeatureConfig] = {
     # pool1 with 256 channels; that many channels, at that stride, leave the first
     # residual stage, which is where we tap.
     "paper": FeatureConfig(
+        stages=(
+            Stage(256, 3, tap=124),
+            Stage(512, 4, stride=2, tap=128),
+            Stage(1024, 23, dilation=2, tap=256),
+            Stage(2048, 3, dilation=4, tap=512),
+        ),
         stem_channels=64,
         stem_kernel=7,
         stem_pool=True,
-        channels=(256, 512, 1024, 2048),
-        blocks=(3, 4, 23, 3),
-        strides=(1, 2, 1, 1),
-        dilations=(1, 1, 2, 4),
-        bottleneck=True,
-        tap_channels=(4, 124, 128, 256, 512),
+        picture_tap=4,
         global_channels=0,
         output_stride=1,
         hidden=512,
         dims=128,
         dropout=0.5,
     ),
-    "compact": FeatureConfig(),
+    # EfficientNet-Lite2 up to the last stage (Tan and Le 2019).
+    "compact": FeatureConfig(
+        stages=(
+            Stage(16, 1, expansion=1, tap=24),
+            Stage(24, 3, stride=2, expansion=6, tap=32),
+            Stage(48, 3, stride=2, kernel=5, expansion=6, tap=48),
+            Stage(88, 4, stride=2, expansion=6),
+            Stage(120, 4, kernel=5, expansion=6, tap=64),
+            Stage(208, 5, stride=2, kernel=5, expansion=6),
+            Stage(352, 1, expansion=6, tap=64),
+        ),
+    ),
 }
 
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+# Means and deviations of ImageNet: the three channels, and rounded to one number.
+_RESNET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+_MOBILE = ((127 / 255,) * 3, (128 / 255,) * 3)
 
 
 class FeatureNetwork(nn.Module):
@@ -119,29 +156,27 @@ class FeatureNetwork(nn.Module):
         super().__init__()
         self.config = config
         c = config
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), False)
-        self.stem = _conv(3, c.stem_channels, c.stem_kernel, stride=2)
+        mobile = c.stages[0].expansion > 0
+        mean, std = _MOBILE if mobile else _RESNET
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), False)
+        self.stem = _conv(3, c.stem_channels, c.stem_kernel, 2, mobile=mobile)
         self.pool = nn.MaxPool2d(3, 2, 1) if c.stem_pool else nn.Identity()
         self.stages = nn.ModuleList()
         before = c.stem_channels
-        for after, count, stride, dilation in zip(
-            c.channels, c.blocks, c.strides, c.dilations, strict=True
-        ):
+        for sizes in c.stages:
             stage = nn.Sequential()
-            for index in range(count):
-                step = stride if index == 0 else 1
-                stage.append(_Residual(before, after, step, dilation, c.bottleneck))
-                before = after
+            for index in range(sizes.blocks):
+                step = sizes.stride if index == 0 else 1
+                stage.append(_Residual(before, sizes, step))
+                before = sizes.channels
             self.stages.append(stage)
-        sources = (3, *c.channels)
-        self.taps = nn.ModuleList(
-            _conv(source, size, 3)
-            for source, size in zip(sources, c.tap_channels, strict=True)
-        )
+        tapped = [(3, c.picture_tap)]
+        tapped += [(stage.channels, stage.tap) for stage in c.stages if stage.tap]
+        self.taps = nn.ModuleList(_conv(source, size, 3) for source, size in tapped)
         self.mixers = nn.ModuleList(
             nn.Conv2d(size, c.hidden, 1, bias=index == 0)
-            for index, size in enumerate(c.tap_channels)
+            for index, (_, size) in enumerate(tapped)
         )
         if c.global_channels:
             self.scene = nn.Conv2d(before, c.global_channels, 1)
@@ -164,52 +199,76 @@ class FeatureNetwork(nn.Module):
         height, width = picture.shape[-2:]
         size = (-(-height // stride), -(-width // stride))
         values = (picture - self.mean) / self.std
-        small = values
-        if stride > 1:
-            small = interpolate(values, size, mode="area")
-        mixed = self._mix(0, small, size)
+        mixed = self._mix(0, _reduce(values, size), size)
         values = self.pool(self.stem(values))
-        for index, stage in enumerate(self.stages):
+        tap = 0
+        for stage, sizes in zip(self.stages, self.config.stages, strict=True):
             values = stage(values)
-            mixed = mixed + self._mix(index + 1, values, size)
+            if sizes.tap:
+                tap += 1
+                mixed = mixed + self._mix(tap, values, size)
         if self.config.global_channels:
             scene = torch.relu(self.scene(adaptive_avg_pool2d(values, 1)))
             mixed = mixed + self.scene_mixer(self.dropout(scene))
         features: Tensor = self.head(self.dropout(torch.relu(mixed)))
+        if self.config.classes:
+            groups = features.float().split(self.config.classes, 1)
+            roots = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
+            features = torch.cat(roots, 1)
         return features
 
-    def _mix(self, index: int, values: Tensor, size: Sequence[int]) -> Tensor:
-        values = self.mixers[index](self.dropout(self.taps[index](values)))
-        if values.shape[-2:] == torch.Size(size):
+    def _mix(self, index: int, values: Tensor, size: tuple[int, int]) -> Tensor:
+        values = _reduce(self.dropout(self.taps[index](values)), size)
+        values = self.mixers[index](values)
+        if values.shape[-2:] == size:
             return values
-        return interpolate(values, tuple(size), mode="bilinear", align_corners=False)
+        return interpolate(values, size, mode="bilinear", align_corners=False)
 
 
 class _Residual(nn.Module):
-    """A basic or bottleneck residual block."""
+    """A bottleneck or an inverted residual block."""
 
-    def __init__(
-        self, before: int, after: int, stride: int, dilation: int, bottleneck: bool
-    ) -> None:
+    def __init__(self, before: int, stage: Stage, stride: int) -> None:
         super().__init__()
-        if bottleneck:
-            inner = after // 4
-            self.path = nn.Sequential(
-                _conv(before, inner, 1, stride),
-                _conv(inner, inner, 3, dilation=dilation),
-                _conv(inner, after, 1, relu=False),
-            )
+        after, kernel, dilation = stage.channels, stage.kernel, stage.dilation
+        self.inverted = stage.expansion > 0
+        same = stride == 1 and before == after
+        self.shortcut: nn.Module | None = nn.Identity() if same else None
+        if self.inverted:
+            inner = before * stage.expansion
+            layers = [] if inner == before else [_conv(before, inner, 1, mobile=True)]
+            layers += [
+                _conv(
+                    inner, inner, kernel, stride, dilation, groups=inner, mobile=True
+                ),
+                _conv(inner, after, 1, relu=False, mobile=True),
+            ]
         else:
-            self.path = nn.Sequential(
-                _conv(before, after, 3, stride, dilation),
-                _conv(after, after, 3, dilation=dilation, relu=False),
-            )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or before != after:
-            self.shortcut = _conv(before, after, 1, stride, relu=False)
+            inner = after // 4
+            layers = [
+                _conv(before, inner, 1, stride),
+                _conv(inner, inner, kernel, dilation=dilation),
+                _conv(inner, after, 1, relu=False),
+            ]
+            if not same:
+                self.shortcut = _conv(before, after, 1, stride, relu=False)
+        self.path = nn.Sequential(*layers)
 
     def forward(self, values: Tensor) -> Tensor:
-        return torch.relu(self.path(values) + self.shortcut(values))
+        found: Tensor = self.path(values)
+        if self.shortcut is not None:
+            found = found + self.shortcut(values)
+        return found if self.inverted else torch.relu(found)
+
+
+class _Depthwise(nn.Conv2d):
+    """In float32 even where the rest is not: its bfloat16 gradients are slow on CPUs."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if values.device.type != "cpu":
+            return super().forward(values)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(values.float()).to(values.dtype)
 
 
 def _conv(
@@ -218,16 +277,26 @@ def _conv(
     kernel: int,
     stride: int = 1,
     dilation: int = 1,
+    groups: int = 1,
     relu: bool = True,
+    mobile: bool = False,
 ) -> nn.Sequential:
+    """Convolution, batch normalisation, ReLU; ``mobile`` as in EfficientNet-Lite."""
     padding = dilation * (kernel // 2)
     layers: list[nn.Module] = [
-        nn.Conv2d(before, after, kernel, stride, padding, dilation, bias=False),
-        nn.BatchNorm2d(after),
+        nn.Conv2d(before, after, kernel, stride, padding, dilation, groups, bias=False),
+        nn.BatchNorm2d(after, eps=1e-3 if mobile else 1e-5),
     ]
     if relu:
-        layers.append(nn.ReLU(inplace=True))
+        layers.append((nn.ReLU6 if mobile else nn.ReLU)(inplace=True))
     return nn.Sequential(*layers)
+
+
+def _reduce(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Means over areas where there are more pixels than wanted."""
+    if values.shape[-1] <= size[1] and values.shape[-2] <= size[0]:
+        return values
+    return interpolate(values, size, mode="area")
 
 
 def new_feature_network(config: FeatureConfig, seed: int = 0) -> FeatureNetwork:
@@ -240,7 +309,7 @@ def new_feature_network(config: FeatureConfig, seed: int = 0) -> FeatureNetwork:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-            if isinstance(module, _Residual):
+            if isinstance(module, _Residual) and module.shortcut is not None:
                 last = module.path[-1]
                 if isinstance(last, nn.Sequential):
                     norm = last[1]
@@ -252,7 +321,7 @@ def new_feature_network(config: FeatureConfig, seed: int = 0) -> FeatureNetwork:
 def describe_picture(
     network: nn.Module,
     picture: Tensor,
-    sizes: Sequence[int] = (160, 256, 512),
+    sizes: Sequence[int] = (384, 640),
     flip: bool = True,
     check: Callable[[], None] | None = None,
 ) -> Tensor:

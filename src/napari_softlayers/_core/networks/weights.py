@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from functools import lru_cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 #: Kind of network -> module beside this one, its configuration and its network class.
 #: The network class is called with the configuration alone.
@@ -172,8 +174,9 @@ def load_network(
     Returns
     -------
     torch.nn.Module
-        In evaluation mode, float32, without gradients. The same object for the same
-        unchanged file and device, so treat it as read-only.
+        In evaluation mode, float32, without gradients, batch normalisation taken into
+        the convolutions. The same object for the same unchanged file and device, so
+        treat it as read-only.
 
     Raises
     ------
@@ -181,17 +184,12 @@ def load_network(
         If there is no such file, it is not one of this project's, holds another kind of
         network, or its tensors do not fit the sizes that it names.
     """
-    path = find_weights(name)
-    found = describe_weights(path)["network"]
-    if kind is not None and found != kind:
-        raise ValueError(f"{path} holds a network of kind {found!r}, not {kind!r}")
+    path = _find_kind(name, kind)
     return _load(path, path.stat().st_mtime_ns, str(torch.device(device)))
 
 
 @lru_cache(maxsize=8)
 def _load(path: Path, changed: int, device: str) -> nn.Module:
-    from safetensors.torch import load_file
-
     about = describe_weights(path)
     module, config_name, network_name = _entry(about["network"])
     contents = import_module(f".{module}", __package__)
@@ -199,14 +197,62 @@ def _load(path: Path, changed: int, device: str) -> nn.Module:
         config = getattr(contents, config_name)(**about["config"])
         with torch.random.fork_rng(devices=[]):  # first weights are thrown away
             network: nn.Module = getattr(contents, network_name)(config)
-        tensors = load_file(str(path))
-        network.load_state_dict({k: v.float() for k, v in tensors.items()})
-    except (TypeError, RuntimeError) as error:
-        raise ValueError(
-            f"{path} does not fit the network {about['network']!r} of this version: "
-            f"{error}"
-        ) from error
-    return network.to(device).eval().requires_grad_(False)
+    except TypeError as error:
+        raise _misfit(path, about["network"], error) from error
+    put_weights(network, path, about["network"])
+    return _fused(network.eval()).to(device).requires_grad_(False)
+
+
+def _fused(network: nn.Module) -> nn.Module:
+    """The same network with batch normalisation in the convolutions before it."""
+    for module in network.modules():
+        if isinstance(module, nn.Sequential):
+            for index, (one, next_one) in enumerate(pairwise(list(module))):
+                if isinstance(one, nn.Conv2d) and isinstance(next_one, nn.BatchNorm2d):
+                    module[index] = fuse_conv_bn_eval(one, next_one)
+                    module[index + 1] = nn.Identity()
+    return network
+
+
+def put_weights(network: nn.Module, name: str | Path, kind: str) -> None:
+    """Put the weights of a file into a network of the same sizes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    name : str or Path
+        See :func:`find_weights`.
+    kind : str
+        The kind that is needed; another one in the file is an error.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it is not one of this project's, holds another kind of
+        network, or its tensors do not fit.
+    """
+    from safetensors.torch import load_file
+
+    path = _find_kind(name, kind)
+    tensors = {key: value.float() for key, value in load_file(str(path)).items()}
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise _misfit(path, kind, error) from error
+
+
+def _misfit(path: Path, kind: str, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path} does not fit the network {kind!r} of this version: {error}"
+    )
+
+
+def _find_kind(name: str | Path, kind: str | None) -> Path:
+    path = find_weights(name)
+    found = describe_weights(path)["network"]
+    if kind is not None and found != kind:
+        raise ValueError(f"{path} holds a network of kind {found!r}, not {kind!r}")
+    return path
 
 
 def _entry(kind: str) -> tuple[str, str, str]:

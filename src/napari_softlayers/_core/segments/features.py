@@ -152,7 +152,7 @@ def feature_map(
     Returns
     -------
     (h, w, D) float32
-        At the network's own resolution. The bundled network: the long side is 128, and
+        At the network's own resolution. The bundled network: the long side is 160, and
         vectors are means of vectors of length 1.
     """
     run = run or Run()
@@ -224,9 +224,9 @@ def _project(raw: FloatArray, dims: int) -> FloatArray:
     The sign of each is fixed: its largest weight is positive.
     """
     flat = raw.reshape(-1, raw.shape[2])
-    mean = flat.mean(0, dtype=np.float64).astype(np.float32)
-    spread = flat.std(0, dtype=np.float64).astype(np.float32)
-    flat = np.clip(flat - mean, -_CLIP * spread, _CLIP * spread)
+    flat = flat - flat.mean(0, dtype=np.float64).astype(np.float32)
+    spread = np.sqrt(np.einsum("nd,nd->d", flat, flat) / len(flat))
+    np.clip(flat, -_CLIP * spread, _CLIP * spread, out=flat)
     flat -= flat.mean(0, dtype=np.float64).astype(np.float32)
     covariance = (flat.T @ flat).astype(np.float64) / len(flat)
     vectors = np.linalg.eigh(covariance)[1][:, ::-1][:, :dims]
@@ -250,7 +250,7 @@ def _enlarge(values: FloatArray, size: tuple[int, int]) -> FloatArray:
 
 def _unit_range(values: FloatArray) -> FloatArray:
     """Each channel scaled to [0, 1] (a constant one to 0), three channels."""
-    low, high = values.min((0, 1)), values.max((0, 1))
+    low, high = _ranges(values)
     span = high - low
     flat = span <= 1e-6 * np.maximum(np.abs(high), np.abs(low))
     scaled = (values - low) / np.where(flat, 1, span)
@@ -259,8 +259,15 @@ def _unit_range(values: FloatArray) -> FloatArray:
 
 def _common(values: FloatArray) -> FloatArray:
     """All channels divided by the largest range of one (the first component's)."""
-    span = float(np.ptp(values, axis=(0, 1)).max())
+    low, high = _ranges(values)
+    span = float((high - low).max())
     return np.asarray(values / span if span > 1e-6 else values * 0, np.float32)
+
+
+def _ranges(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Least and largest value of every channel (one by one: several times faster)."""
+    channels = [values[..., index] for index in range(values.shape[2])]
+    return np.array([c.min() for c in channels]), np.array([c.max() for c in channels])
 
 
 def _three(values: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..image import FloatArray
 from .grouping import layer_means
 
-AUTO_COST = 0.0035
+AUTO_COST = 0.0016
 """Merges that cost more than this are not made by the automatic cut."""
 FEWEST, MOST = 3, 12
 """Bounds of the automatic number of layers."""
