@@ -79,6 +79,19 @@ def test_compact_preset_is_efficientnet_lite2():
     assert trained + head == pytest.approx(6.09e6, rel=0.001)  # as published
 
 
+def test_depthwise_kernels_stay_float32_in_mixed_precision():
+    layer = tiny().stages[1][0].path[1][0]
+    assert layer.groups == layer.in_channels
+    values = torch.randn(1, layer.in_channels, 8, 8).bfloat16()
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found = layer(values)
+    exact = torch.nn.functional.conv2d(
+        values.float(), layer.weight, None, layer.stride, layer.padding, 1, layer.groups
+    )
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, exact.detach().bfloat16())
+
+
 def test_bottleneck_stages_work_too():
     stages = (nets.Stage(8, 2, stride=2, tap=4), nets.Stage(12, 1, dilation=2, tap=4))
     network = tiny(stages=stages)

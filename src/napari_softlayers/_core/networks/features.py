@@ -14,32 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-
-@dataclass(frozen=True)
-class Stage:
-    """Sizes of one stage of the base network.
-
-    Parameters
-    ----------
-    channels, blocks : int
-        Of its output; how many residual blocks make it.
-    stride, dilation, kernel : int
-        The first block's stride; dilation and size of all inner kernels.
-    expansion : int
-        0: bottleneck blocks (1x1, 3x3, 1x1, a quarter of the channels inside). More:
-        inverted blocks (1x1, depthwise, 1x1 without ReLU; so many times the incoming
-        channels inside), as in MobileNetV2 and EfficientNet.
-    tap : int
-        Channels to which its output is compressed (0: it is not tapped).
-    """
-
-    channels: int
-    blocks: int
-    stride: int = 1
-    dilation: int = 1
-    kernel: int = 3
-    expansion: int = 0
-    tap: int = 0
+from .stages import Stage, StageBlock, convolution
 
 
 @dataclass(frozen=True)
@@ -160,7 +135,7 @@ class FeatureNetwork(nn.Module):
         mean, std = _MOBILE if mobile else _RESNET
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), False)
-        self.stem = _conv(3, c.stem_channels, c.stem_kernel, 2, mobile=mobile)
+        self.stem = convolution(3, c.stem_channels, c.stem_kernel, 2, mobile=mobile)
         self.pool = nn.MaxPool2d(3, 2, 1) if c.stem_pool else nn.Identity()
         self.stages = nn.ModuleList()
         before = c.stem_channels
@@ -168,12 +143,14 @@ class FeatureNetwork(nn.Module):
             stage = nn.Sequential()
             for index in range(sizes.blocks):
                 step = sizes.stride if index == 0 else 1
-                stage.append(_Residual(before, sizes, step))
+                stage.append(StageBlock(before, sizes, step))
                 before = sizes.channels
             self.stages.append(stage)
         tapped = [(3, c.picture_tap)]
         tapped += [(stage.channels, stage.tap) for stage in c.stages if stage.tap]
-        self.taps = nn.ModuleList(_conv(source, size, 3) for source, size in tapped)
+        self.taps = nn.ModuleList(
+            convolution(source, size, 3) for source, size in tapped
+        )
         self.mixers = nn.ModuleList(
             nn.Conv2d(size, c.hidden, 1, bias=index == 0)
             for index, (_, size) in enumerate(tapped)
@@ -225,73 +202,6 @@ class FeatureNetwork(nn.Module):
         return interpolate(values, size, mode="bilinear", align_corners=False)
 
 
-class _Residual(nn.Module):
-    """A bottleneck or an inverted residual block."""
-
-    def __init__(self, before: int, stage: Stage, stride: int) -> None:
-        super().__init__()
-        after, kernel, dilation = stage.channels, stage.kernel, stage.dilation
-        self.inverted = stage.expansion > 0
-        same = stride == 1 and before == after
-        self.shortcut: nn.Module | None = nn.Identity() if same else None
-        if self.inverted:
-            inner = before * stage.expansion
-            layers = [] if inner == before else [_conv(before, inner, 1, mobile=True)]
-            layers += [
-                _conv(
-                    inner, inner, kernel, stride, dilation, groups=inner, mobile=True
-                ),
-                _conv(inner, after, 1, relu=False, mobile=True),
-            ]
-        else:
-            inner = after // 4
-            layers = [
-                _conv(before, inner, 1, stride),
-                _conv(inner, inner, kernel, dilation=dilation),
-                _conv(inner, after, 1, relu=False),
-            ]
-            if not same:
-                self.shortcut = _conv(before, after, 1, stride, relu=False)
-        self.path = nn.Sequential(*layers)
-
-    def forward(self, values: Tensor) -> Tensor:
-        found: Tensor = self.path(values)
-        if self.shortcut is not None:
-            found = found + self.shortcut(values)
-        return found if self.inverted else torch.relu(found)
-
-
-class _Depthwise(nn.Conv2d):
-    """In float32 even where the rest is not: its bfloat16 gradients are slow on CPUs."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        if values.device.type != "cpu":
-            return super().forward(values)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(values.float()).to(values.dtype)
-
-
-def _conv(
-    before: int,
-    after: int,
-    kernel: int,
-    stride: int = 1,
-    dilation: int = 1,
-    groups: int = 1,
-    relu: bool = True,
-    mobile: bool = False,
-) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU; ``mobile`` as in EfficientNet-Lite."""
-    padding = dilation * (kernel // 2)
-    layers: list[nn.Module] = [
-        nn.Conv2d(before, after, kernel, stride, padding, dilation, groups, bias=False),
-        nn.BatchNorm2d(after, eps=1e-3 if mobile else 1e-5),
-    ]
-    if relu:
-        layers.append((nn.ReLU6 if mobile else nn.ReLU)(inplace=True))
-    return nn.Sequential(*layers)
-
-
 def _reduce(values: Tensor, size: tuple[int, int]) -> Tensor:
     """Means over areas where there are more pixels than wanted."""
     if values.shape[-1] <= size[1] and values.shape[-2] <= size[0]:
@@ -309,7 +219,7 @@ def new_feature_network(config: FeatureConfig, seed: int = 0) -> FeatureNetwork:
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-            if isinstance(module, _Residual) and module.shortcut is not None:
+            if isinstance(module, StageBlock) and module.shortcut is not None:
                 last = module.path[-1]
                 if isinstance(last, nn.Sequential):
                     norm = last[1]
