@@ -285,6 +285,14 @@ def test_command_with_teachers(panoptic, teachers, tmp_path, tiny_preset):
     assert torch.equal(batch["pictures"], other["pictures"])
 
 
+def test_caches_that_cannot_be_used(tmp_path):
+    with pytest.raises(ValueError, match="no finished cache"):
+        features_task.TeacherCache(tmp_path)
+    (tmp_path / "cache.json").write_text("{}")
+    with pytest.raises(ValueError, match="of an older version"):
+        features_task.TeacherCache(tmp_path)
+
+
 def test_targets_of_a_crop_are_where_the_crop_is(
     panoptic, teachers, tmp_path, tiny_preset
 ):
@@ -409,6 +417,10 @@ def test_the_published_weights_classify_photographs():
         (["--data", "nowhere", "--steps", 3], "no panoptic_train2017.json"),
         (["--teachers", "nowhere", "--steps", 3], "no .tflite networks"),
         (["--data", "DATA", "--steps", 3, "--minutes", 1], "exclude each other"),
+        (
+            ["--data", "DATA", "--pretrained", "--start", "x"],
+            "--pretrained and --start",
+        ),
     ],
 )
 def test_command_errors(arguments, message, panoptic, tmp_path, tiny_preset):

@@ -155,6 +155,11 @@ class TeacherCache:
         if not (root / "cache.json").exists():
             raise ValueError(f"{root} holds no finished cache of teacher features")
         about = json.loads((root / "cache.json").read_text())
+        if "classes" not in about:
+            raise ValueError(
+                f"{root} holds teacher features of an older version; delete it, and it "
+                "is made anew"
+            )
         self._pictures = np.load(root / "pictures.npy", mmap_mode="r")
         self._targets = np.load(root / "targets.npy", mmap_mode="r")
         self._aspects = about["aspects"]

@@ -48,6 +48,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.data is None and options.teachers is None:
         raise ValueError("give --data, --teachers with --photos, or both")
+    if options.pretrained and options.start is not None:
+        raise ValueError("--pretrained and --start exclude each other; give one")
     labelled = load_labelled(options.data, options.split) if options.data else []
     held_out = load_labelled(options.data, options.held_out) if options.data else []
     config = PRESETS[options.preset]
