@@ -154,8 +154,7 @@ def useful(options: argparse.Namespace) -> str:
         "sparsification, as the aims were set on; final: after it, as users get "
         "them. The merge tree's weights of place and contrast, the cost at which the "
         "automatic number stops and the sizes at which the feature network sees a "
-        "picture were chosen on these pictures.\n\n"
-        + table(head, rows)
+        "picture were chosen on these pictures.\n\n" + table(head, rows)
     )
 
 

@@ -1,4 +1,4 @@
-"""Building blocks that the matting networks share."""
+"""Building blocks that the networks share."""
 
 from __future__ import annotations
 
@@ -70,14 +70,36 @@ class Residual(nn.Module):
         return torch.relu(self.path(values) + self.shortcut(values))
 
 
+class Depthwise(nn.Conv2d):
+    """In float32 even where the rest is not: its bfloat16 gradients are slow on CPUs."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if values.device.type != "cpu":
+            return super().forward(values)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(values.float()).to(values.dtype)
+
+
 def convolution(
-    before: int, after: int, kernel: int = 3, stride: int = 1, relu: bool = True
+    before: int,
+    after: int,
+    kernel: int = 3,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
+    relu: bool = True,
+    mobile: bool = False,
 ) -> nn.Sequential:
-    """Convolution, batch normalisation and, if wanted, ReLU."""
+    """Convolution, batch normalisation and, if wanted, ReLU.
+
+    ``mobile``: normalisation and ReLU as in EfficientNet-Lite.
+    """
+    padding = dilation * (kernel // 2)
+    kind = nn.Conv2d if groups == 1 else Depthwise
     layers: list[nn.Module] = [
-        nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(after),
+        kind(before, after, kernel, stride, padding, dilation, groups, bias=False),
+        nn.BatchNorm2d(after, eps=1e-3 if mobile else 1e-5),
     ]
     if relu:
-        layers.append(nn.ReLU(inplace=True))
+        layers.append((nn.ReLU6 if mobile else nn.ReLU)(inplace=True))
     return nn.Sequential(*layers)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from .stages import Stage, StageBlock, convolution
+from .blocks import convolution
+from .stages import Stage, StageBlock
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from .blocks import convolution
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -68,35 +70,3 @@ class StageBlock(nn.Module):
         if self.shortcut is not None:
             found = found + self.shortcut(values)
         return found if self.inverted else torch.relu(found)
-
-
-class _Depthwise(nn.Conv2d):
-    """In float32 even where the rest is not: its bfloat16 gradients are slow on CPUs."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        if values.device.type != "cpu":
-            return super().forward(values)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(values.float()).to(values.dtype)
-
-
-def convolution(
-    before: int,
-    after: int,
-    kernel: int,
-    stride: int = 1,
-    dilation: int = 1,
-    groups: int = 1,
-    relu: bool = True,
-    mobile: bool = False,
-) -> nn.Sequential:
-    """Convolution, batch normalisation, ReLU; ``mobile`` as in EfficientNet-Lite."""
-    padding = dilation * (kernel // 2)
-    kind = nn.Conv2d if groups == 1 else _Depthwise
-    layers: list[nn.Module] = [
-        kind(before, after, kernel, stride, padding, dilation, groups, bias=False),
-        nn.BatchNorm2d(after, eps=1e-3 if mobile else 1e-5),
-    ]
-    if relu:
-        layers.append((nn.ReLU6 if mobile else nn.ReLU)(inplace=True))
-    return nn.Sequential(*layers)
