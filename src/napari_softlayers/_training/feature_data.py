@@ -88,6 +88,50 @@ def pick(values: Tensor, at: npt.NDArray[np.intp], shape: Sequence[int]) -> Tens
     return sampled[0, :, 0].T
 
 
+def paste_crops(
+    crops: Tensor,
+    targets: Tensor,
+    spots: Tensor,
+    share: float,
+    random: np.random.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Paste a rectangle of another crop into some crops (CutMix, Yun et al. 2019).
+
+    With few photographs a network learns what is beside what in them; here it has to
+    judge the same things in surroundings that it has not seen.
+
+    Parameters
+    ----------
+    crops : (N, 3, S, S) uint8
+    targets : (N, D, P) float
+        What is to be learned at P spots of every crop.
+    spots : (P, 2) float
+        Rows and columns of the spots, as fractions of the side.
+    share : float
+        So many of the crops get a rectangle, of .15 to .6 of their area.
+
+    Returns
+    -------
+    crops, targets : Tensor
+        New ones.
+    """
+    side = crops.shape[-1]
+    mixed, wanted = crops.clone(), targets.clone()
+    for index in np.nonzero(random.random(len(crops)) < share)[0]:
+        other = int(random.integers(len(crops)))
+        area, shape = random.uniform(0.15, 0.6), np.exp(random.uniform(-0.5, 0.5))
+        height, width = min(1, np.sqrt(area * shape)), min(1, np.sqrt(area / shape))
+        top, left = random.uniform(0, 1 - height), random.uniform(0, 1 - width)
+        rows = slice(round(top * side), round((top + height) * side))
+        columns = slice(round(left * side), round((left + width) * side))
+        mixed[index, :, rows, columns] = crops[other, :, rows, columns]
+        y, x = spots[:, 0] * side, spots[:, 1] * side
+        inside = (y >= rows.start) & (y < rows.stop)
+        inside &= (x >= columns.start) & (x < columns.stop)
+        wanted[index, :, inside] = targets[other, :, inside]
+    return mixed, wanted
+
+
 def load_labelled(
     data: str | Path, split: str, long_side: int = 384
 ) -> list[LabelledPicture]:

@@ -21,6 +21,7 @@ from .feature_data import (
     LabelledPicture,
     crop_labelled,
     jitter_colours,
+    paste_crops,
     pick,
     random_box,
     resize,
@@ -46,8 +47,11 @@ class FeatureTraining:
         Part of a batch that is labelled, while both losses take part.
     spots : int
         Pixels of a crop that are compared with the teachers.
-    metric_weight, relation_weight : float
-        Of the metric loss and of the relational distillation loss.
+    pasted : float
+        Share of the crops for the teachers into which part of another is pasted.
+    metric_weight, relation_weight, direction_weight : float
+        Of the metric loss, of the relational distillation loss, and of the error in the
+        directions of a classifier.
     base_rate : float
         Learning rate of the base network in relation to that of the new layers.
     segments, pixels, draws : int
@@ -56,15 +60,16 @@ class FeatureTraining:
     """
 
     crops: tuple[tuple[float, int, int], ...] = (
-        (0.0, 128, 20),
-        (0.4, 160, 16),
-        (0.75, 224, 8),
+        (0.0, 160, 12),
+        (0.4, 224, 8),
     )
     metric_from: float = 0.5
     metric_share: float = 0.25
     spots: int = 512
+    pasted: float = 0.6
     metric_weight: float = 1.0
     relation_weight: float = 5.0
+    direction_weight: float = 3.0
     base_rate: float = 1.0
     segments: int = 3
     pixels: int = 400
@@ -79,7 +84,7 @@ class FeatureTraining:
         return side, batch
 
 
-#: The base rate for a base network that has learned from ImageNet.
+#: The base rate for a base network that has learned before.
 PRETRAINED_RATE = 0.25
 #: The supplement's training: one whole picture a step, ten draws, the metric loss alone.
 #: New layers learn at 5e-3, the base network at a tenth of it.
@@ -103,7 +108,7 @@ class FeatureTask(Task):
     Parameters
     ----------
     config : FeatureConfig
-        Its outputs become the teachers' classes, if there are teachers.
+        Its outputs become what the teachers give, if there are teachers.
     training : FeatureTraining
     cache : TeacherCache, optional
         Teachers' features; without it the metric loss alone trains.
@@ -127,7 +132,8 @@ class FeatureTask(Task):
             raise ValueError("give teachers, labelled pictures, or both to train on")
         if self.cache is not None:
             classes = self.cache.classes
-            self.config = replace(self.config, classes=classes, dims=sum(classes))
+            dims = sum(classes) + self.cache.directions
+            self.config = replace(self.config, classes=classes, dims=dims)
         self.features = new_feature_network(self.config, self.seed)
         self.network = self.features
 
@@ -150,27 +156,23 @@ class FeatureTask(Task):
             labelled = max(1, round(count * self.training.metric_share))
         if self.cache is None:
             labelled = count
-        crops, targets, ids = [], [], []
-        cells = int(np.ceil(side / self.config.output_stride)) ** 2
-        chosen = random.permutation(cells)[: self.training.spots]
-        spots = torch.from_numpy(chosen)
-        for _ in range(count - labelled):
-            crop, target = self._distil_crop(side, spots, random)
-            crops.append(crop)
-            targets.append(target)
-        for _ in range(labelled):
-            item = self.labelled[int(random.integers(len(self.labelled)))]
-            crop, kept = crop_labelled(item, side, random, self.config.output_stride)
-            crops.append(crop)
-            ids.append(kept)
-        pictures = torch.stack(crops).float().div_(255)
-        batch = {"pictures": jitter_colours(pictures, random)}
-        if targets:
-            batch["targets"] = torch.stack(targets)
-            batch["spots"] = spots
-        if ids:
-            batch["ids"] = torch.stack(ids)
-        return batch
+        parts, batch = [], {}
+        if count > labelled:
+            crops, batch["targets"], batch["spots"] = self._distil_crops(
+                side, count - labelled, random
+            )
+            parts.append(crops)
+        if labelled:
+            chosen = random.integers(len(self.labelled), size=labelled)
+            stride = self.config.output_stride
+            pairs = [
+                crop_labelled(self.labelled[int(index)], side, random, stride)
+                for index in chosen
+            ]
+            parts.append(torch.stack([crop for crop, _ in pairs]))
+            batch["ids"] = torch.stack([ids for _, ids in pairs])
+        pictures = torch.cat(parts).float().div_(255)
+        return {"pictures": jitter_colours(pictures, random), **batch}
 
     def losses(self, batch: dict[str, Tensor], moment: Moment) -> dict[str, Tensor]:
         """Distillation and metric losses of a batch."""
@@ -186,9 +188,13 @@ class FeatureTask(Task):
                 distilled = len(target)
                 spots = batch["spots"].to(device)
                 at = features[:distilled].flatten(2)[:, :, spots]
-                point, relation = distillation_losses(at, target)
+                known = sum(self.config.classes)
+                point, error, relation = distillation_losses(at, target, known)
                 found["distil"], found["relation"] = point, relation
                 total = total + point + self.training.relation_weight * relation
+                if self.config.dims > known:
+                    found["directions"] = error
+                    total = total + self.training.direction_weight * error
             if "ids" in batch:
                 metric = self._metric(features[distilled:], batch["ids"], moment)
                 found["metric"] = metric
@@ -215,28 +221,50 @@ class FeatureTask(Task):
         everywhere, near = np.nanmean(np.array(figures), 0)
         return {"auc": float(everywhere), "auc_near": float(near)}
 
+    def _distil_crops(
+        self, side: int, count: int, random: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Crops, what the teachers say at spots of them, and the spots' numbers."""
+        grid = int(np.ceil(side / self.config.output_stride))
+        spots = torch.from_numpy(random.permutation(grid**2)[: self.training.spots])
+        places = torch.stack([spots // grid, spots % grid], -1)
+        places = (places + 0.5) / grid
+        pairs = [self._distil_crop(side, places, random) for _ in range(count)]
+        crops, targets = paste_crops(
+            torch.stack([crop for crop, _ in pairs]),
+            torch.stack([target for _, target in pairs]),
+            places,
+            self.training.pasted,
+            random,
+        )
+        return crops, targets, spots
+
     def _distil_crop(
         self, side: int, spots: Tensor, random: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
         if self.cache is None:
             raise ValueError("Distillation needs a cache of teachers' features.")
-        picture, target, aspect = self.cache.view(int(random.integers(len(self.cache))))
+        picture, maps, aspect = self.cache.view(int(random.integers(len(self.cache))))
         top, left, height, width = random_box(aspect, random)
         size = picture.shape[0]
         rows = slice(round(top * size), max(round((top + height) * size), 1))
         columns = slice(round(left * size), max(round((left + width) * size), 1))
         part = torch.from_numpy(np.array(picture[rows, columns])).permute(2, 0, 1)
         crop = resize(part, (side, side))
-        grid = int(np.ceil(side / self.config.output_stride))
-        y, x = (spots // grid + 0.5) / grid, (spots % grid + 0.5) / grid
+        y, x = spots[:, 0], spots[:, 1]
         if random.random() < 0.5:
             crop, x = crop.flip(-1), 1 - x
         places = torch.stack([left + width * x, top + height * y], -1) * 2 - 1
-        values = torch.from_numpy(target).permute(2, 0, 1)
-        sampled = grid_sample(
-            values[None], places[None, None], padding_mode="border", align_corners=False
-        )
-        return crop, sampled[0, :, 0]
+        sampled = [
+            grid_sample(
+                torch.from_numpy(values).permute(2, 0, 1)[None],
+                places[None, None],
+                padding_mode="border",
+                align_corners=False,
+            )
+            for values in maps
+        ]
+        return crop, torch.cat(sampled, 1)[0, :, 0]
 
     def _metric(self, features: Tensor, ids: Tensor, moment: Moment) -> Tensor:
         random = np.random.default_rng([moment.seed, moment.step, 1])
