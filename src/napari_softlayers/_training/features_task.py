@@ -49,9 +49,8 @@ class FeatureTraining:
         Pixels of a crop that are compared with the teachers.
     pasted : float
         Share of the crops for the teachers into which part of another is pasted.
-    metric_weight, relation_weight, direction_weight : float
-        Of the metric loss, of the relational distillation loss, and of the error in the
-        directions of a classifier.
+    metric_weight, relation_weight : float
+        Of the metric loss and of the relational distillation loss.
     base_rate : float
         Learning rate of the base network in relation to that of the new layers.
     segments, pixels, draws : int
@@ -69,7 +68,6 @@ class FeatureTraining:
     pasted: float = 0.6
     metric_weight: float = 1.0
     relation_weight: float = 5.0
-    direction_weight: float = 3.0
     base_rate: float = 1.0
     segments: int = 3
     pixels: int = 400
@@ -108,7 +106,7 @@ class FeatureTask(Task):
     Parameters
     ----------
     config : FeatureConfig
-        Its outputs become what the teachers give, if there are teachers.
+        Its outputs become the teachers' classes, if there are teachers.
     training : FeatureTraining
     cache : TeacherCache, optional
         Teachers' features; without it the metric loss alone trains.
@@ -132,8 +130,7 @@ class FeatureTask(Task):
             raise ValueError("give teachers, labelled pictures, or both to train on")
         if self.cache is not None:
             classes = self.cache.classes
-            dims = sum(classes) + self.cache.directions
-            self.config = replace(self.config, classes=classes, dims=dims)
+            self.config = replace(self.config, classes=classes, dims=sum(classes))
         self.features = new_feature_network(self.config, self.seed)
         self.network = self.features
 
@@ -188,13 +185,9 @@ class FeatureTask(Task):
                 distilled = len(target)
                 spots = batch["spots"].to(device)
                 at = features[:distilled].flatten(2)[:, :, spots]
-                known = sum(self.config.classes)
-                point, error, relation = distillation_losses(at, target, known)
+                point, relation = distillation_losses(at, target)
                 found["distil"], found["relation"] = point, relation
                 total = total + point + self.training.relation_weight * relation
-                if self.config.dims > known:
-                    found["directions"] = error
-                    total = total + self.training.direction_weight * error
             if "ids" in batch:
                 metric = self._metric(features[distilled:], batch["ids"], moment)
                 found["metric"] = metric
@@ -244,7 +237,7 @@ class FeatureTask(Task):
     ) -> tuple[Tensor, Tensor]:
         if self.cache is None:
             raise ValueError("Distillation needs a cache of teachers' features.")
-        picture, maps, aspect = self.cache.view(int(random.integers(len(self.cache))))
+        picture, target, aspect = self.cache.view(int(random.integers(len(self.cache))))
         top, left, height, width = random_box(aspect, random)
         size = picture.shape[0]
         rows = slice(round(top * size), max(round((top + height) * size), 1))
@@ -255,16 +248,11 @@ class FeatureTask(Task):
         if random.random() < 0.5:
             crop, x = crop.flip(-1), 1 - x
         places = torch.stack([left + width * x, top + height * y], -1) * 2 - 1
-        sampled = [
-            grid_sample(
-                torch.from_numpy(values).permute(2, 0, 1)[None],
-                places[None, None],
-                padding_mode="border",
-                align_corners=False,
-            )
-            for values in maps
-        ]
-        return crop, torch.cat(sampled, 1)[0, :, 0]
+        values = torch.from_numpy(target).permute(2, 0, 1)
+        sampled = grid_sample(
+            values[None], places[None, None], padding_mode="border", align_corners=False
+        )
+        return crop, sampled[0, :, 0]
 
     def _metric(self, features: Tensor, ids: Tensor, moment: Moment) -> Tensor:
         random = np.random.default_rng([moment.seed, moment.step, 1])

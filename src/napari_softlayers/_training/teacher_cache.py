@@ -1,8 +1,7 @@
 """The cache of what the teachers say about pictures.
 
-It keeps, for every view of every picture, the view itself, the features of all
-segmentation teachers side by side (see :func:`.teachers.joint_features`), as integers, and
-what a classification network says, if that is a teacher too.
+It keeps, for every view of every picture, the view itself and the features of all
+teachers side by side (see :func:`.teachers.joint_features`), as integers.
 """
 
 from __future__ import annotations
@@ -16,15 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .classifier import DIRECTIONS, SIDE, ClassifierTeacher
-from .pretrained import PACKAGE, pretrained_weights
 from .teachers import TfliteTeacher, joint_features
 
 #: Features, between 0 and 1, are kept as multiples of 1 / SCALE.
 SCALE = 255
-
-# Parts of a picture of which the classifier gives its opinion, rows and columns.
-_PARTS = (SIDE // 32, SIDE // 32)
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
 
@@ -65,15 +59,11 @@ def take_view(path: Path, view: int, seed: int) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class CacheJob:
-    """What :func:`build_cache` makes: pictures x views, by which teachers.
-
-    ``classifier``: the network behind ``--pretrained`` is one of them.
-    """
+    """What :func:`build_cache` makes: pictures x views, by which teachers."""
 
     pictures: tuple[Path, ...]
     teachers: tuple[Path, ...]
     folder: Path
-    classifier: bool = False
     views: tuple[int, ...] = (0, 1)
     target_size: int = 65
     picture_size: int = 320
@@ -88,8 +78,7 @@ class CacheJob:
 def build_cache(job: CacheJob, workers: int = 2) -> Path:
     """Run the teachers over all views and keep views and targets.
 
-    Writes ``pictures.npy`` (N, S, S, 3) uint8, ``targets.npy`` (N, s, s, D) uint8,
-    ``directions.npy`` (N, t, t, d) float16, if the classifier is a teacher, and
+    Writes ``pictures.npy`` (N, S, S, 3) uint8, ``targets.npy`` (N, s, s, D) uint8 and
     ``cache.json`` to ``job.folder``. A cache that is complete is left as it is.
 
     Parameters
@@ -103,15 +92,7 @@ def build_cache(job: CacheJob, workers: int = 2) -> Path:
     Path
         ``job.folder``.
     """
-    names = [path.name for path in job.teachers]
-    names += [PACKAGE] if job.classifier else []
     if (job.folder / "cache.json").exists():
-        about = json.loads((job.folder / "cache.json").read_text())
-        if about.get("teachers") != names:
-            raise ValueError(
-                f"{job.folder} holds the answers of {_list(about.get('teachers', []))}, "
-                f"not of {_list(names)}; delete it, and it is made anew"
-            )
         return job.folder
     job.folder.mkdir(parents=True, exist_ok=True)
     rows = job.rows
@@ -124,9 +105,6 @@ def build_cache(job: CacheJob, workers: int = 2) -> Path:
     for name, shape in shapes.items():
         path = job.folder / f"{name}.npy"
         np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=shape)
-    if job.classifier:
-        path, shape = job.folder / "directions.npy", (len(rows), *_PARTS, DIRECTIONS)
-        np.lib.format.open_memmap(path, "w+", dtype=np.float16, shape=shape)
     context = multiprocessing.get_context("spawn")
     parts = [(job, worker, workers) for worker in range(workers)]
     with context.Pool(workers) as pool:
@@ -136,30 +114,21 @@ def build_cache(job: CacheJob, workers: int = 2) -> Path:
     about = {
         "views": [[path.name, view] for path, view in rows],
         "aspects": [aspects[index] for index in range(len(rows))],
-        "teachers": names,
+        "teachers": [path.name for path in job.teachers],
         "classes": classes,
     }
     (job.folder / "cache.json").write_text(json.dumps(about))
     return job.folder
 
 
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names) or "nobody"
-
-
 def _fill_cache(part: tuple[CacheJob, int, int]) -> dict[int, float]:
     from PIL import Image
-    from torch import set_num_threads
     from tqdm import tqdm
 
-    set_num_threads(1)
     job, worker, workers = part
     teachers = [TfliteTeacher(path) for path in job.teachers]
     pictures = np.load(job.folder / "pictures.npy", mmap_mode="r+")
     targets = np.load(job.folder / "targets.npy", mmap_mode="r+")
-    if job.classifier:
-        classifier = ClassifierTeacher(pretrained_weights())
-        directions = np.load(job.folder / "directions.npy", mmap_mode="r+")
     rows = job.rows
     mine = range(worker, len(rows), workers)
     aspects = {}
@@ -171,8 +140,6 @@ def _fill_cache(part: tuple[CacheJob, int, int]) -> dict[int, float]:
         side = (job.picture_size, job.picture_size)
         small = Image.fromarray(picture).resize(side, Image.Resampling.LANCZOS)
         pictures[index] = np.asarray(small)
-        if job.classifier:
-            directions[index] = classifier(pictures[index])
         aspects[index] = picture.shape[1] / picture.shape[0]
     return aspects
 
@@ -180,8 +147,7 @@ def _fill_cache(part: tuple[CacheJob, int, int]) -> dict[int, float]:
 class TeacherCache:
     """Views and targets that :func:`build_cache` kept in a folder.
 
-    ``classes`` holds the number of classes of every segmentation teacher, ``directions``
-    the length of what the classifier says (0 if it is not a teacher).
+    ``classes`` holds the number of classes of every teacher.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -196,25 +162,15 @@ class TeacherCache:
             )
         self._pictures = np.load(root / "pictures.npy", mmap_mode="r")
         self._targets = np.load(root / "targets.npy", mmap_mode="r")
-        self._directions = None
-        if (root / "directions.npy").exists():
-            self._directions = np.load(root / "directions.npy", mmap_mode="r")
         self._aspects = about["aspects"]
         self.classes: tuple[int, ...] = tuple(about["classes"])
-        self.directions = 0 if self._directions is None else self._directions.shape[-1]
 
     def __len__(self) -> int:
         return len(self._aspects)
 
     def view(
         self, index: int
-    ) -> tuple[npt.NDArray[np.uint8], list[npt.NDArray[np.float32]], float]:
-        """Picture (S, S, 3), what the teachers say, width / height of the view.
-
-        The maps of what they say, (s, s, D) and, of the classifier, (t, t, d), cover the
-        same view.
-        """
-        maps = [self._targets[index].astype(np.float32) / SCALE]
-        if self._directions is not None:
-            maps.append(self._directions[index].astype(np.float32))
-        return self._pictures[index], maps, self._aspects[index]
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], float]:
+        """Picture (S, S, 3), target (s, s, D), width / height of the view."""
+        target = self._targets[index].astype(np.float32) / SCALE
+        return self._pictures[index], target, self._aspects[index]

@@ -22,8 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--pretrained",
         action="store_true",
-        help="start the base network from EfficientNet-Lite2, trained on ImageNet; beside "
-        "--teachers it is a teacher too (also with --start)",
+        help="start the base network from EfficientNet-Lite2, trained on ImageNet",
     )
     add(
         "--views",
@@ -49,7 +48,8 @@ def run(options: argparse.Namespace) -> None:
 
     if options.data is None and options.teachers is None:
         raise ValueError("give --data, --teachers with --photos, or both")
-    weights = pretrained_weights() if options.pretrained else None
+    if options.pretrained and options.start is not None:
+        raise ValueError("--pretrained and --start exclude each other; give one")
     labelled = load_labelled(options.data, options.split) if options.data else []
     held_out = load_labelled(options.data, options.held_out) if options.data else []
     config = PRESETS[options.preset]
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> None:
     if options.pretrained or options.start is not None:
         training = replace(training, base_rate=PRETRAINED_RATE)
     task = FeatureTask(config, training, cache, labelled, held_out, options.seed)
-    if weights is not None and options.start is None:
-        start_from_efficientnet(task.features, weights)
+    if options.pretrained:
+        start_from_efficientnet(task.features, pretrained_weights())
     values: dict[str, Any] = dict(PAPER_SCHEDULE) if paper else {"minutes": 60.0}
     about = {
         "pictures": len(cache) if cache else 0,
@@ -93,7 +93,6 @@ def _cache(options: argparse.Namespace) -> Path:
         tuple(find_pictures(folders)),
         teachers,
         options.cache or options.out / "cache",
-        classifier=options.pretrained,
         views=tuple(range(options.views)),
         seed=options.seed,
     )

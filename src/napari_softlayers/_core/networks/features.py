@@ -39,8 +39,8 @@ class FeatureConfig:
     hidden, dims : int
         Channels of the two 1x1 convolutions.
     classes : tuple of int
-        Groups of class scores that the ``dims`` outputs begin with: features are then
-        the square roots of each group's softmax. The other outputs stay as they come.
+        Groups of class scores among the ``dims`` outputs: features are then the square
+        roots of each group's softmax. Empty: features as they come.
     dropout : float
         Before each of the 1x1 convolutions, in training.
     """
@@ -64,10 +64,10 @@ class FeatureConfig:
         object.__setattr__(self, "classes", tuple(self.classes))
         if not stages:
             raise ValueError("stages is empty; give at least one Stage")
-        if sum(self.classes) > self.dims:
+        if self.classes and sum(self.classes) != self.dims:
             raise ValueError(
                 f"groups of {self.classes} class scores need dims="
-                f"{sum(self.classes)} or more, not {self.dims}"
+                f"{sum(self.classes)}, not {self.dims}"
             )
 
 
@@ -190,13 +190,9 @@ class FeatureNetwork(nn.Module):
             mixed = mixed + self.scene_mixer(self.dropout(scene))
         features: Tensor = self.head(self.dropout(torch.relu(mixed)))
         if self.config.classes:
-            groups = self.config.classes
-            known = sum(groups)
-            scores, rest = features[:, :known].float(), features[:, known:].float()
-            roots = [
-                torch.exp(torch.log_softmax(g, 1) / 2) for g in scores.split(groups, 1)
-            ]
-            features = torch.cat([*roots, rest], 1)
+            groups = features.float().split(self.config.classes, 1)
+            roots = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
+            features = torch.cat(roots, 1)
         return features
 
     def _mix(self, index: int, values: Tensor, size: tuple[int, int]) -> Tensor:
