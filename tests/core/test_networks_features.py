@@ -109,6 +109,24 @@ def test_class_features_are_roots_of_probabilities():
     torch.testing.assert_close(found[:, 4:].square().sum(1), ones)
 
 
+def test_axes_tell_angles_of_the_layers_before():
+    network = tiny(classes=(4, 2), axes=3)
+    picture = torch.rand(1, 3, 32, 48)
+    with torch.inference_mode():
+        before = network(picture)
+    assert before.shape == (1, 12, 8, 12)
+    assert float(before[:, 6:].abs().max()) == 0  # not found yet
+    assert network.train()(picture).shape == (1, 6, 8, 12)
+    axes = nets.Axes(5, 5)
+    axes.mean.copy_(torch.randn(5))
+    axes.vectors.copy_(0.5 * torch.linalg.qr(torch.randn(5, 5))[0])
+    values = torch.randn(1, 5, 3, 4)
+    found = axes(values)[0].flatten(1)
+    unit = (values[0] - axes.mean[:, None, None]).flatten(1)
+    unit = unit / unit.norm(dim=0)
+    torch.testing.assert_close(found.T @ found, 0.25 * unit.T @ unit)
+
+
 @pytest.mark.parametrize("stride", [1, 4])
 @pytest.mark.parametrize("shape", [(32, 48), (33, 47), (16, 16)])
 def test_any_size_in_one_output_size(stride, shape):

@@ -1,6 +1,7 @@
 """What the feature training learns from, its losses, and the command."""
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -251,6 +252,39 @@ def test_metric_training_separates_held_out_segments(panoptic, tmp_path):
     assert after["auc_near"] > before["auc_near"] + 0.1
 
 
+def test_axes_are_the_principal_ones(rng):
+    from napari_softlayers._training.feature_axes import (
+        HIDDEN_WEIGHT,
+        STAGE_WEIGHT,
+        fit_axes,
+    )
+
+    network = new_feature_network(replace(TINY, axes=8)).eval()
+    pictures = [torch.from_numpy(rng.random((3, 40, 56))).float() for _ in range(3)]
+    with torch.inference_mode():
+        plain = network(pictures[0][None])
+    fit_axes(network, pictures)
+    with torch.inference_mode():
+        found = network(pictures[0][None])
+    assert found.shape[1] == 4 + 16
+    torch.testing.assert_close(found[:, :4], plain[:, :4])
+    for axes, weight in (
+        (network.hidden_axes, HIDDEN_WEIGHT),
+        (network.stage_axes, STAGE_WEIGHT),
+    ):
+        # All eight axes of eight channels: lengths are kept.
+        product = axes.vectors @ axes.vectors.T
+        torch.testing.assert_close(product, weight**2 * torch.eye(8))
+        values = axes(torch.randn(1, 8, 20, 20) + axes.mean[:, None, None])
+        torch.testing.assert_close(
+            values.norm(dim=1), torch.full((1, 20, 20), weight), atol=1e-4, rtol=0
+        )
+    spread = found[0, 4:12].flatten(1).var(1)
+    assert spread[0] > 2 * spread[-1]
+    with pytest.raises(ValueError, match="no pictures to find the axes"):
+        fit_axes(network, [])
+
+
 def test_nothing_to_learn_from():
     with pytest.raises(ValueError, match="teachers, labelled pictures, or both"):
         features_task.FeatureTask(TINY)
@@ -280,7 +314,10 @@ def test_command_on_labels_alone(panoptic, tmp_path, tiny_preset):
     assert torch.equal(started["head.weight"], kept["head.weight"])
 
 
-def test_command_with_teachers(panoptic, teachers, tmp_path, tiny_preset):
+def test_command_with_teachers(panoptic, teachers, tmp_path, tiny_preset, monkeypatch):
+    from napari_softlayers._core.networks.weights import load_network
+
+    monkeypatch.setitem(PRESETS, "compact", replace(TINY, axes=3))
     out, photos = tmp_path / "out", panoptic / "images" / "train2017"
     places = ["--data", panoptic, "--photos", photos, "--teachers", teachers]
     command(*places, "--out", out, "--steps", 6, "--threads", 1)
@@ -294,6 +331,9 @@ def test_command_with_teachers(panoptic, teachers, tmp_path, tiny_preset):
     log = (out / "log.jsonl").read_text()
     assert '"distil"' in log
     assert '"metric"' in log
+    weights = load_network(out / "features-compact.safetensors")
+    assert (weights.config.classes, weights.config.axes) == ((2,), 3)
+    assert weights.hidden_axes.vectors.norm(dim=1).min() > 0.1
     cache = features_task.TeacherCache(out / "cache")
     task = features_task.FeatureTask(TINY, SHORT, cache)
     batch = task.batch(Moment(0, 0.1, 0))

@@ -152,6 +152,8 @@ def train(
     else:
         averaged = trainer.run(options.resume)
     task.network.load_state_dict(averaged)
+    task.network.eval()
+    task.finish()
     save_network(path, kind, task.network, about={**about, "log": trainer.history})
     print(f"wrote {path}")
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from .._core.networks.features import (
     describe_picture,
     new_feature_network,
 )
+from .feature_axes import FIT_PICTURES, fit_axes
 from .feature_data import (
     LabelledPicture,
     crop_labelled,
@@ -201,6 +202,7 @@ class FeatureTask(Task):
         figures = []
         for index, item in enumerate(self.held_out):
             features = describe_picture(network, item.picture, (256,), flip=False)
+            features = features[: self.config.dims]
             values = nn.functional.normalize(features, dim=0).cpu()
 
             def distance(p: Any, q: Any, values: Tensor = values) -> npt.NDArray:
@@ -213,6 +215,24 @@ class FeatureTask(Task):
             return {}
         everywhere, near = np.nanmean(np.array(figures), 0)
         return {"auc": float(everywhere), "auc_near": float(near)}
+
+    def finish(self) -> None:
+        """Find the principal axes that complete the features in use."""
+        if self.config.axes:
+            fit_axes(self.features, self._photographs())
+
+    def _photographs(self) -> Iterator[Tensor]:
+        """Whole pictures, as many as tell the axes, of those that trained."""
+        random = np.random.default_rng(self.seed)
+        if self.cache is not None:
+            for index in random.choice(
+                len(self.cache), min(len(self.cache), FIT_PICTURES), replace=False
+            ):
+                view = np.array(self.cache.view(int(index))[0])
+                yield torch.from_numpy(view).permute(2, 0, 1)
+        else:
+            for item in self.labelled[:FIT_PICTURES]:
+                yield item.picture
 
     def _distil_crops(
         self, side: int, count: int, random: np.random.Generator

@@ -88,7 +88,8 @@ class Task:
     """What is trained: a network, its batches, its losses, its held-out figures.
 
     Subclasses set ``name`` and ``network`` and write :meth:`batch`, :meth:`losses` and,
-    if there is held-out data, :meth:`evaluate`.
+    if there is held-out data, :meth:`evaluate`; if something of the network is not
+    trained but found afterwards, :meth:`finish`.
     """
 
     name: str = "network"
@@ -105,6 +106,9 @@ class Task:
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Held-out figures of ``network`` (the averaged weights)."""
         return {}
+
+    def finish(self) -> None:
+        """Complete the trained network before it is written; nothing by default."""
 
     def groups(self) -> list[dict[str, Any]]:
         """Parameter groups; ``"scale"`` multiplies the learning rate of a group."""

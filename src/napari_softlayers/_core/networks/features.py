@@ -41,6 +41,9 @@ class FeatureConfig:
     classes : tuple of int
         Groups of class scores among the ``dims`` outputs: features are then the square
         roots of each group's softmax. Empty: features as they come.
+    axes : int
+        So many numbers about the hidden layer, and as many about the last stage, follow
+        the ``dims`` outputs when the network is used; see :class:`Axes`.
     dropout : float
         Before each of the 1x1 convolutions, in training.
     """
@@ -55,6 +58,7 @@ class FeatureConfig:
     hidden: int = 160
     dims: int = 64
     classes: tuple[int, ...] = ()
+    axes: int = 0
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -103,12 +107,44 @@ PRESETS: dict[str, FeatureConfig] = {
             Stage(208, 5, stride=2, kernel=5, expansion=6),
             Stage(352, 1, expansion=6, tap=64),
         ),
+        axes=32,
     ),
 }
 
 # Means and deviations of ImageNet: the three channels, and rounded to one number.
 _RESNET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _MOBILE = ((127 / 255,) * 3, (128 / 255,) * 3)
+
+
+class Axes(nn.Module):
+    """A layer's vectors in a few numbers, for features that scores alone do not tell.
+
+    Of something that the teachers have no class for, scores are a blend of guesses; the
+    layers before them still tell it from what is beside it. Their vectors, less the mean
+    and scaled to length 1, are projected on the principal axes that they have in
+    photographs: angles between them stay, nearly.
+
+    Parameters
+    ----------
+    channels : int
+        Of the layer.
+    count : int
+        Number of axes; all zero at first, see
+        :func:`napari_softlayers._training.feature_axes.fit_axes`.
+    """
+
+    mean: Tensor
+    vectors: Tensor
+
+    def __init__(self, channels: int, count: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("vectors", torch.zeros(count, channels))
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``(N, channels, h, w)`` to ``(N, count, h, w)``."""
+        unit = nn.functional.normalize(values.float() - self.mean[:, None, None], dim=1)
+        return nn.functional.conv2d(unit, self.vectors[..., None, None])
 
 
 class FeatureNetwork(nn.Module):
@@ -161,6 +197,9 @@ class FeatureNetwork(nn.Module):
             self.scene_mixer = nn.Conv2d(c.global_channels, c.hidden, 1, bias=False)
         self.dropout = nn.Dropout2d(c.dropout)
         self.head = nn.Conv2d(c.hidden, c.dims, 1)
+        if c.axes:
+            self.hidden_axes = Axes(c.hidden, c.axes)
+            self.stage_axes = Axes(before, c.axes)
 
     def forward(self, picture: Tensor) -> Tensor:
         """Features of a batch of pictures.
@@ -171,7 +210,8 @@ class FeatureNetwork(nn.Module):
 
         Returns
         -------
-        (N, dims, ceil(H / output_stride), ceil(W / output_stride)) float
+        (N, D, ceil(H / output_stride), ceil(W / output_stride)) float
+            ``D`` is ``dims`` in training, else ``dims + 2 * axes``.
         """
         stride = self.config.output_stride
         height, width = picture.shape[-2:]
@@ -188,11 +228,17 @@ class FeatureNetwork(nn.Module):
         if self.config.global_channels:
             scene = torch.relu(self.scene(adaptive_avg_pool2d(values, 1)))
             mixed = mixed + self.scene_mixer(self.dropout(scene))
-        features: Tensor = self.head(self.dropout(torch.relu(mixed)))
+        hidden = torch.relu(mixed)
+        features: Tensor = self.head(self.dropout(hidden))
         if self.config.classes:
             groups = features.float().split(self.config.classes, 1)
             roots = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
             features = torch.cat(roots, 1)
+        if self.config.axes and not self.training:
+            last = interpolate(
+                self.stage_axes(values), size, mode="bilinear", align_corners=False
+            )
+            features = torch.cat([features, self.hidden_axes(hidden), last], 1)
         return features
 
     def _mix(self, index: int, values: Tensor, size: tuple[int, int]) -> Tensor:
