@@ -51,10 +51,8 @@ def fit_axes(network: FeatureNetwork, pictures: Iterable[Tensor]) -> None:
         if not seen[axes]:
             raise ValueError("no pictures to find the axes of the features from")
         vectors = torch.cat(seen[axes])
-        mean = vectors.mean(0)
-        unit = nn.functional.normalize(vectors - mean, dim=1)
+        unit = nn.functional.normalize(vectors, dim=1)
         principal = torch.linalg.eigh(torch.cov(unit.T))[1].flip(1)
         count = min(axes.vectors.shape)
-        axes.mean.copy_(mean)
         axes.vectors.zero_()
         axes.vectors[:count] = weight * principal[:, :count].T

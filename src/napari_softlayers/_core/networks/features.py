@@ -120,9 +120,9 @@ class Axes(nn.Module):
     """A layer's vectors in a few numbers, for features that scores alone do not tell.
 
     Of something that the teachers have no class for, scores are a blend of guesses; the
-    layers before them still tell it from what is beside it. Their vectors, less the mean
-    and scaled to length 1, are projected on the principal axes that they have in
-    photographs: angles between them stay, nearly.
+    layers before them still tell it from what is beside it. Their vectors, scaled to
+    length 1, are projected on the principal axes that they have in photographs: angles
+    between them stay, nearly.
 
     Parameters
     ----------
@@ -133,17 +133,15 @@ class Axes(nn.Module):
         :func:`napari_softlayers._training.feature_axes.fit_axes`.
     """
 
-    mean: Tensor
     vectors: Tensor
 
     def __init__(self, channels: int, count: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("vectors", torch.zeros(count, channels))
 
     def forward(self, values: Tensor) -> Tensor:
         """``(N, channels, h, w)`` to ``(N, count, h, w)``."""
-        unit = nn.functional.normalize(values.float() - self.mean[:, None, None], dim=1)
+        unit = nn.functional.normalize(values.float(), dim=1)
         return nn.functional.conv2d(unit, self.vectors[..., None, None])
 
 
