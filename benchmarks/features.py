@@ -152,9 +152,10 @@ def report(figures: dict, times: tuple, options: argparse.Namespace) -> str:
         "features" if options.source == "bundled" else options.source
     )
     config = describe_weights(weights)["config"]
+    dims = config["dims"] + 2 * config.get("axes", 0)
     lines += [
         "",
-        f"Weights: {weights.stat().st_size / 1e6:.1f} MB, {config['dims']} dimensions "
+        f"Weights: {weights.stat().st_size / 1e6:.2f} MB, {dims} dimensions "
         f"at stride {config['output_stride']}.",
         "",
         "| 640x480 | seconds (median) |",

@@ -152,9 +152,9 @@ def useful(options: argparse.Namespace) -> str:
         "union: of a greedy union of layers; boundary F within 2 pixels. Means over the "
         "segments of a picture, then over pictures. Layers before the relaxed "
         "sparsification, as the aims were set on; final: after it, as users get "
-        "them. The merge tree's weights of place and contrast, the cost at which the "
-        "automatic number stops and the sizes at which the feature network sees a "
-        "picture were chosen on these pictures.\n\n" + table(head, rows)
+        "them. The merge tree's weights of place, contrast and boundary, the cost at "
+        "which the automatic number stops and the sizes at which the feature network "
+        "sees a picture were chosen on these pictures.\n\n" + table(head, rows)
     )
 
 

@@ -283,12 +283,12 @@ def test_cost_is_the_documented_formula():
     lab = np.zeros((6, 20, 3), np.float32)
     lab[:, 5:, 0] = 50
     found = merge_tree(alphas, alphas, features, lab)
-    columns = np.arange(20) / 20 * 0.15
+    columns = np.arange(20) / 20 * 0.3
     apart = columns[5:].mean() - columns[:5].mean()
     distance = 0.4**2 + (0.5 * 0.5) ** 2 + apart**2
-    assert found.costs[0] == pytest.approx(
-        distance * np.sqrt(0.25 * 0.75) * (0.5 + 0.1), rel=1e-3
-    )
+    beside = 6 * 3 / (6 * 5)  # the boundary, three pixels wide, and the smaller area
+    cost = distance * np.sqrt(0.25 * 0.75) * (0.5 + 0.05) * (beside + 0.05) ** -0.1
+    assert found.costs[0] == pytest.approx(cost, rel=1e-3)
 
 
 def test_a_single_layer_is_a_tree():

@@ -141,8 +141,9 @@ class Axes(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """``(N, channels, h, w)`` to ``(N, count, h, w)``."""
-        unit = nn.functional.normalize(values.float(), dim=1)
-        return nn.functional.conv2d(unit, self.vectors[..., None, None])
+        values = values.float()
+        lengths = torch.linalg.vector_norm(values, dim=1, keepdim=True).clamp_min(1e-12)
+        return nn.functional.conv2d(values, self.vectors[..., None, None]) / lengths
 
 
 class FeatureNetwork(nn.Module):
@@ -228,16 +229,15 @@ class FeatureNetwork(nn.Module):
             mixed = mixed + self.scene_mixer(self.dropout(scene))
         hidden = torch.relu(mixed)
         features: Tensor = self.head(self.dropout(hidden))
+        parts = [features]
         if self.config.classes:
             groups = features.float().split(self.config.classes, 1)
-            roots = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
-            features = torch.cat(roots, 1)
+            parts = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
         if self.config.axes and not self.training:
-            last = interpolate(
-                self.stage_axes(values), size, mode="bilinear", align_corners=False
-            )
-            features = torch.cat([features, self.hidden_axes(hidden), last], 1)
-        return features
+            parts.append(self.hidden_axes(hidden).contiguous())
+            last = self.stage_axes(values).contiguous()
+            parts.append(interpolate(last, size, mode="bilinear", align_corners=False))
+        return torch.cat(parts, 1) if len(parts) > 1 else features
 
     def _mix(self, index: int, values: Tensor, size: tuple[int, int]) -> Tensor:
         values = _reduce(self.dropout(self.taps[index](values)), size)
@@ -317,12 +317,12 @@ def describe_picture(
             if total is None:
                 total = found
             elif found.shape == total.shape:
-                total = total + found
+                total += found
             else:
-                total = total + interpolate(
+                total += interpolate(
                     found, total.shape[-2:], mode="bilinear", align_corners=False
                 )
     if total is None:
         raise ValueError("sizes is empty; give at least one long side")
     count = len(sizes) * (2 if flip else 1)
-    return total[0] / count
+    return total[0].div_(count)

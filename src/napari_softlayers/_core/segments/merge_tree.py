@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from ..image import FloatArray
 from .grouping import layer_means
 
-AUTO_COST = 0.0016
+AUTO_COST = 0.0024
 """Merges that cost more than this are not made by the automatic cut."""
 FEWEST, MOST = 3, 12
 """Bounds of the automatic number of layers."""
-COLOR_WEIGHT, POSITION_WEIGHT = 0.5, 0.15
-BASE_CONTRAST = 0.1
+COLOR_WEIGHT, POSITION_WEIGHT = 0.5, 0.3
+BASE_CONTRAST = 0.05
 REACH = 3
 """Distance in pixels across which the contrast of a boundary is measured."""
+APART, NEARNESS = 0.05, 0.1
+"""Where nothing is shared the boundary counts as `APART`; exponent of the boundary."""
 
 
 @dataclass(frozen=True)
@@ -162,11 +164,13 @@ def merge_tree(
     -----
     The cost of joining i and j is
 
-    .. math:: |m_i - m_j|^2 \sqrt{a_i a_j / (a_i + a_j)} \; (c_{ij} + 0.1)
+    .. math:: |m_i - m_j|^2 \sqrt{a_i a_j / (a_i + a_j)} \; (c_{ij} + 0.05) \;
+        (b_{ij} + 0.05)^{-0.1}
 
     with the share :math:`a` of the picture, the mean :math:`m` of the features, half the
-    colour and a seventh of the position, and the mean colour contrast :math:`c` across the
-    soft boundary that both share.
+    colour and .3 of the position, and the mean colour contrast :math:`c` across the
+    soft boundary that both share; :math:`b` is that boundary's length times 3 pixels,
+    divided by the area of the smaller one.
     """
     weights = np.clip(small, 0, 1)
     count = len(weights)
@@ -194,7 +198,9 @@ def _join(
         contrast = _contrasts(across, shared, areas, pixels)
         distance = ((means[:, None] - means[None]) ** 2).sum(axis=-1)
         size = areas[:, None] * areas / (areas[:, None] + areas)
+        beside = shared / (pixels * np.minimum(areas[:, None], areas))
         cost = distance * np.sqrt(size) * (contrast + BASE_CONTRAST)
+        cost *= (beside + APART) ** -NEARNESS
         cost[np.tril_indices(len(cost))] = np.inf
         i, j = np.unravel_index(int(cost.argmin()), cost.shape)
         merges.append((numbers[i], numbers[j]))
