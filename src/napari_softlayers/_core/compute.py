@@ -169,3 +169,14 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(limits=1, user_api="blas")
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Limit BLAS and OpenMP (torch on the CPU) to this one thread inside a with-block.
+
+    For many steps on small arrays: every step waits for the slowest of the threads, and
+    where cores are busy with something else that takes longer than the step.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(limits=1)

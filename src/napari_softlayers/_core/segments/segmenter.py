@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..compute import Run
+from ..compute import Run, one_thread
 from ..image import FloatArray
 from ..layers import SoftLayers
 from . import prepare_segments
@@ -183,11 +183,12 @@ class Segmenter:
 
     def _preview(self, prompts: Prompts) -> FloatArray:
         """Compute the alphas ``(K + 1, h, w)`` of an answer at the working size."""
-        first = relaxed.rounded_layers(self._model.alphas(prompts))
-        sharp = relaxed.relaxed_sparsification(
-            first, self.state.working_laplacian, self._exponents, PREVIEW
-        )
-        alphas = relaxed.unit_sum(sharp)
+        with one_thread():
+            first = relaxed.rounded_layers(self._model.alphas(prompts))
+            sharp = relaxed.relaxed_sparsification(
+                first, self.state.working_laplacian, self._exponents, PREVIEW
+            )
+            alphas = relaxed.unit_sum(sharp)
         rows, columns = np.divmod(prompts.pixels, self._model.shape[1])
         _pin(alphas, np.stack([rows, columns], axis=1), prompts.labels)
         return alphas
