@@ -10,6 +10,7 @@ from napari_softlayers._core.compute import (
     Run,
     choose_device,
     in_threads,
+    one_thread,
     with_cpu_fallback,
 )
 
@@ -65,3 +66,14 @@ def test_threads_give_results_in_order_and_stop_when_the_caller_does():
         for _ in in_threads(work, range(200)):
             raise Cancelled
     assert len(begun) < 100
+
+
+def test_one_thread_inside_and_as_many_as_before_outside():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -314,6 +314,25 @@ def test_command_on_labels_alone(panoptic, tmp_path, tiny_preset):
     assert torch.equal(started["head.weight"], kept["head.weight"])
 
 
+def test_a_started_base_network_learns_slowly(
+    panoptic, tmp_path, tiny_preset, monkeypatch
+):
+    """Not with the paper's recipe, which has a rate of its own."""
+    rates, make = [], features_task.FeatureTask
+
+    def noted(config, training, *others):
+        rates.append(training.base_rate)
+        return make(config, training, *others)
+
+    monkeypatch.setattr(features_task, "FeatureTask", noted)
+    common = ["--data", panoptic, "--steps", 1]
+    command(*common, "--out", tmp_path / "first")
+    start = tmp_path / "first" / "features-compact.safetensors"
+    command(*common, "--out", tmp_path / "second", "--start", start)
+    command(*common, "--out", tmp_path / "p", "--start", start, "--preset", "paper")
+    assert rates == [1.0, features_task.PRETRAINED_RATE, 1.0]
+
+
 def test_command_with_teachers(panoptic, teachers, tmp_path, tiny_preset, monkeypatch):
     from napari_softlayers._core.networks.weights import load_network
 

@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
         cache = TeacherCache(_cache(options))
     paper = options.preset == "paper" and cache is None
     training = PAPER_TRAINING if paper else Training()
-    if options.pretrained or options.start is not None:
+    if not paper and (options.pretrained or options.start is not None):
         training = replace(training, base_rate=PRETRAINED_RATE)
     task = FeatureTask(config, training, cache, labelled, held_out, options.seed)
     if options.pretrained:
