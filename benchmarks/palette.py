@@ -21,7 +21,7 @@ import report
 import torch
 from PIL import Image
 
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.networks.palette_import import (
     import_checkpoints,
     published_layers,

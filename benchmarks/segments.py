@@ -61,14 +61,14 @@ def main() -> None:
 
 def reference(options: argparse.Namespace) -> str:
     """Compare every stage with the published code's results on its own sample."""
-    from napari_softlayers._core.compute import Run
-    from napari_softlayers._core.graph.superpixels import block_means
+    from napari_softlayers._core.numerics.eigenvectors import exact_eigenpairs
+    from napari_softlayers._core.numerics.superpixels import block_means
+    from napari_softlayers._core.run import Run
     from napari_softlayers._core.segments import graphs, pipeline, prepare_segments
     from napari_softlayers._core.segments import relaxed_sparsification as relaxed
     from napari_softlayers._core.segments.finishing import final_alphas
     from napari_softlayers._core.segments.gradients import sparsity_exponents
     from napari_softlayers._core.segments.state import SegmentOptions
-    from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
 
     given = dict(np.load(options.data / "sss_reference/docia_320_reference.npz"))
     picture, final = given["image"], given["final"]
@@ -246,7 +246,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     from PIL import Image
     from skimage import data
 
-    from napari_softlayers._core.compute import Run
+    from napari_softlayers._core.run import Run
     from napari_softlayers._core.segments import CACHE, cut, soft_segments
 
     height, width = (int(side) for side in options.one_size.split("x"))

@@ -24,7 +24,7 @@ from napari_softlayers._bridge import (
     step_of,
 )
 from napari_softlayers._bridge.views import preview_rgba, set_view
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 
 @pytest.fixture

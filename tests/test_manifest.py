@@ -63,7 +63,7 @@ def test_commands_in_menus_and_widgets_exist(manifest):
 
 
 def test_preferences_and_their_defaults_agree(manifest):
-    from napari_softlayers._widgets.settings import DEFAULTS, preference
+    from napari_softlayers._widgets.parts.settings import DEFAULTS, preference
 
     offered = {
         section: {name: item.default for name, item in group.properties.items()}

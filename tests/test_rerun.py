@@ -8,9 +8,9 @@ from napari.layers import Image
 import napari_softlayers as nsl
 from napari_softlayers._bridge import picture_of
 from napari_softlayers._bridge.stored import stored_layers
-from napari_softlayers._core.compute import Run
-from napari_softlayers._widgets._matte_jobs import LiveSolver, MatteRequest
-from napari_softlayers._widgets._palette_model import PaletteModel
+from napari_softlayers._core.run import Run
+from napari_softlayers._widgets.matte.jobs import LiveSolver, MatteRequest
+from napari_softlayers._widgets.palette.model import PaletteModel
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Segmenter": "napari_softlayers._api",
-    "SoftLayers": "napari_softlayers._core.layers",
+    "SoftLayers": "napari_softlayers._core.layers.soft_layers",
     "cut": "napari_softlayers._api",
     "layers_from_napari": "napari_softlayers._bridge",
     "matte": "napari_softlayers._api",

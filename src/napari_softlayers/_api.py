@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ._core.compute import Run
-    from ._core.image import FloatArray
-    from ._core.layers import SoftLayers
+    from ._core.layers.soft_layers import SoftLayers
     from ._core.palette.stack import PaletteStack
+    from ._core.picture import FloatArray
+    from ._core.run import Run
 
 
 def matte(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ._training.cli import add_train_commands
 
 if TYPE_CHECKING:
-    from ._core.layers import SoftLayers
+    from ._core.layers.soft_layers import SoftLayers
 
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -322,7 +322,7 @@ def _work(output: Path, compute: Callable[..., SoftLayers]) -> SoftLayers:
     """Compute with a progress bar, save, and say what came out."""
     from tqdm import tqdm
 
-    from ._core.compute import Run
+    from ._core.run import Run
 
     style = "{desc} {percentage:3.0f}%|{bar}|"
     with tqdm(total=100, leave=False, disable=None, bar_format=style) as bar:

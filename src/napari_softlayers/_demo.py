@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._core.layers import SoftLayers
+    from ._core.layers.soft_layers import SoftLayers
 
 
 def demo(output: Path) -> list[SoftLayers]:

@@ -8,8 +8,8 @@ from typing import Any
 from ._api import Segmenter, cut, matte, palette_layers, soft_segments
 from ._bridge import Picture, picture_of, record_of, source_of
 from ._bridge.stored import as_stored
-from ._core.edit import reordered
-from ._core.layers import SoftLayers
+from ._core.layers.edit import reordered
+from ._core.layers.soft_layers import SoftLayers
 
 _FRAME = ("step", "channels", "level", "limits")
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._core.compositing import checkerboard
+from ._core.layers.compositing import checkerboard
 
 if TYPE_CHECKING:
-    from ._core.layers import SoftLayers
+    from ._core.layers.soft_layers import SoftLayers
 
 CAPTION = 22
 GAP = 6

@@ -5,15 +5,15 @@ from math import erf
 import numpy as np
 import pytest
 
-from napari_softlayers._core.graph.color_affinity import color_affinity
-from napari_softlayers._core.graph.laplacian import (
+from napari_softlayers._core.numerics.color_affinity import color_affinity
+from napari_softlayers._core.numerics.laplacian import (
     graph_laplacian,
     region_pixels,
     weighted_edges,
 )
-from napari_softlayers._core.graph.matting_laplacian import matting_laplacian
-from napari_softlayers._core.graph.semantic_affinity import semantic_affinity
-from napari_softlayers._core.graph.superpixels import (
+from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
+from napari_softlayers._core.numerics.semantic_affinity import semantic_affinity
+from napari_softlayers._core.numerics.superpixels import (
     Superpixels,
     block_means,
     slic_superpixels,

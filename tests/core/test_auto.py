@@ -4,33 +4,30 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.matting import matte, solve_alphas
-from napari_softlayers._core.matting.auto import network_weights
-from napari_softlayers._core.matting.contacts import (
+from napari_softlayers._core.matting.methods.auto import network_weights
+from napari_softlayers._core.matting.repair.contacts import (
     Opinions,
     contested,
     wrong_sides,
 )
-from napari_softlayers._core.matting.promote import is_wide, promotion
-from napari_softlayers._core.matting.regions import (
+from napari_softlayers._core.matting.repair.promote import is_wide, promotion
+from napari_softlayers._core.matting.repair.regions import (
     Group,
     contact_share,
     opened,
     touching,
     touching_share,
 )
-from napari_softlayers._core.matting.relabel import guided, relabelled
-from napari_softlayers._core.matting.repair import (
-    Evidence,
-    wrong_labels,
-)
-from napari_softlayers._core.matting.working import (
+from napari_softlayers._core.matting.repair.relabel import guided, relabelled
+from napari_softlayers._core.matting.repair.repair import Evidence, wrong_labels
+from napari_softlayers._core.matting.repair.working import (
     enlarged,
     shrunk,
     shrunk_labels,
     working_factor,
 )
+from napari_softlayers._core.run import Cancelled, Run
 
 
 @pytest.fixture(scope="module")

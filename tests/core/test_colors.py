@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from napari_softlayers._core.colors import (
+from napari_softlayers._core.layers.colors import (
     _by_breakpoints,
     estimate_colors,
     project_exact,
 )
-from napari_softlayers._core.compute import Cancelled, Run
+from napari_softlayers._core.run import Cancelled, Run
 
 
 def random_problem(rng, layers, pixels):

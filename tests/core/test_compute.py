@@ -5,14 +5,9 @@ import time
 import pytest
 import torch
 
-from napari_softlayers._core.compute import (
-    Cancelled,
-    Run,
-    choose_device,
-    in_threads,
-    one_thread,
-    with_cpu_fallback,
-)
+from napari_softlayers._core.devices import choose_device, with_cpu_fallback
+from napari_softlayers._core.run import Cancelled, Run
+from napari_softlayers._core.threads import in_threads, one_thread
 
 
 def test_parts_fill_their_span_of_the_bar():

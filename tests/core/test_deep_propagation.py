@@ -165,7 +165,8 @@ def test_method_keeps_known_pixels_and_adds_up(astronaut):
 
 
 def test_pictures_too_large_for_the_network_are_shrunk(astronaut, monkeypatch):
-    from napari_softlayers._core.matting import network_input, solve_alphas
+    from napari_softlayers._core.matting import solve_alphas
+    from napari_softlayers._core.matting.methods import network_input
 
     monkeypatch.setattr(network_input, "MOST_PIXELS", 5000)
     trimap = np.zeros((127, 125), int)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_softlayers import SoftLayers
-from napari_softlayers._core.compositing import check_layers, composite_over
-from napari_softlayers._core.decontaminate import decontaminate
-from napari_softlayers._core.edit import Adjustment, adjust, duplicate, feather
+from napari_softlayers._core.layers.compositing import check_layers, composite_over
+from napari_softlayers._core.layers.decontaminate import decontaminate
+from napari_softlayers._core.layers.edit import Adjustment, adjust, duplicate, feather
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.solvers.chebyshev import (
+from napari_softlayers._core.numerics.chebyshev import (
     FilterOptions,
     filtered_eigenpairs,
 )
-from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
+from napari_softlayers._core.numerics.eigenvectors import exact_eigenpairs
+from napari_softlayers._core.run import Cancelled, Run
 
 
 def grid_laplacian(side, rng):

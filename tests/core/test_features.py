@@ -7,13 +7,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from napari_softlayers._core.compute import Cancelled, Run  # noqa: E402
-from napari_softlayers._core.graph.guided_filter import guided_filter  # noqa: E402
+from napari_softlayers._core.numerics.guided_filter import guided_filter  # noqa: E402
+from napari_softlayers._core.run import Cancelled, Run  # noqa: E402
 from napari_softlayers._core.segments import features as module  # noqa: E402
-from napari_softlayers._core.segments.features import (  # noqa: E402
-    feature_map,
-    semantic_features,
-)
+from napari_softlayers._core.segments.features import feature_map, semantic_features
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_softlayers._core.graph.guided_filter import guided_filter
+from napari_softlayers._core.numerics.guided_filter import guided_filter
 
 
 def reference(guide, values, radius, eps):

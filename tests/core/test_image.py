@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_softlayers._core.image import as_image, to_dtype
+from napari_softlayers._core.picture import as_image, to_dtype
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.graph.matting_laplacian import (
+from napari_softlayers._core.numerics.matting_laplacian import (
     NEIGHBOURS,
     laplacian_stencil,
     matting_laplacian,
 )
+from napari_softlayers._core.run import Cancelled, Run
 
 
 def reference(picture, eps):
@@ -69,7 +69,7 @@ def test_a_flat_picture_gives_plain_averages():
 def test_rows_of_some_pixels_are_rows_of_the_whole(
     rng, monkeypatch, share, dtype, atol
 ):
-    from napari_softlayers._core.graph import matting_laplacian as module
+    from napari_softlayers._core.numerics import matting_laplacian as module
 
     monkeypatch.setattr(module, "_PIXELS_PER_STRIP", 40)  # several strips
     picture = rng.random((30, 17, 3)).astype(np.float32)

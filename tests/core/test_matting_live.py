@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.matting import LiveMatte, solve_alphas
+from napari_softlayers._core.run import Cancelled, Run
 
 
 @pytest.fixture

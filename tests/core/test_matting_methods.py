@@ -6,17 +6,17 @@ import warnings
 import numpy as np
 import pytest
 
-from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.graph.matting_laplacian import matting_laplacian
 from napari_softlayers._core.matting import matte, solve_alphas
-from napari_softlayers._core.matting.graph_system import pin_islands
-from napari_softlayers._core.matting.information_flow import looks_transparent
-from napari_softlayers._core.matting.known_to_unknown import (
+from napari_softlayers._core.matting.methods.graph_system import pin_islands
+from napari_softlayers._core.matting.methods.information_flow import looks_transparent
+from napari_softlayers._core.matting.methods.known_to_unknown import (
     known_to_unknown,
     trimmed,
 )
-from napari_softlayers._core.matting.neighbours import mixture_weights, nearest
+from napari_softlayers._core.matting.methods.neighbours import mixture_weights, nearest
 from napari_softlayers._core.matting.system import laplacian_system
+from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
+from napari_softlayers._core.run import Cancelled, Run
 
 METHODS = ("closed_form", "knn", "information_flow")
 COLORS = np.array([[0.1, 0.2, 0.7], [0.9, 0.7, 0.2]], np.float32)
@@ -136,7 +136,7 @@ def test_the_torch_path_agrees(soft_disk, monkeypatch, method, crop):
 
     import torch
 
-    name = f"napari_softlayers._core.matting.{method}"
+    name = f"napari_softlayers._core.matting.methods.{method}"
     module = importlib.import_module(name)
     picture, trimap, _ = soft_disk
     picture, trimap = picture[:crop], trimap[:crop]

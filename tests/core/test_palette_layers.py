@@ -9,7 +9,6 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
-from napari_softlayers._core.compute import Cancelled, Run
 from napari_softlayers._core.palette import (
     exact_residues,
     palette_alphas,
@@ -25,6 +24,7 @@ from napari_softlayers._core.palette.mixture import (
     mix,
     palette_supports,
 )
+from napari_softlayers._core.run import Cancelled, Run
 
 PALETTE = np.array(
     [[0.9, 0.1, 0.1], [0.1, 0.2, 0.8], [0.95, 0.9, 0.3], [0.05, 0.05, 0.05]],

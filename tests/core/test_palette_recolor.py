@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.palette import (
     Recolorer,
     intersect,

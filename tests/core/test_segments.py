@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_softlayers._core import segments
-from napari_softlayers._core.compute import Cancelled, Run
+from napari_softlayers._core.run import Cancelled, Run
 from napari_softlayers._core.segments import (
     cut,
     preparation,

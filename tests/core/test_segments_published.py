@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from napari_softlayers._core.compute import Run
-from napari_softlayers._core.graph.superpixels import block_means
+from napari_softlayers._core.numerics.superpixels import block_means
+from napari_softlayers._core.run import Run
 from napari_softlayers._core.segments import graphs, pipeline, prepare_segments
 from napari_softlayers._core.segments.finishing import final_alphas
 from napari_softlayers._core.segments.state import SegmentOptions
@@ -35,7 +35,7 @@ def laplacian(reference):
 
 def test_exact_eigenvalues_agree_with_the_published_ones(reference, laplacian):
     """The lowest ones; all hundred are compared in the benchmark."""
-    from napari_softlayers._core.solvers.eigenvectors import exact_eigenpairs
+    from napari_softlayers._core.numerics.eigenvectors import exact_eigenpairs
 
     lowest = np.sort(reference["eigenvalues"].ravel())[:5]
     found = exact_eigenpairs(laplacian, 5).values

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.graph.matting_laplacian import matting_laplacian
+from napari_softlayers._core.numerics.eigenvectors import Eigenpairs, exact_eigenpairs
+from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
+from napari_softlayers._core.run import Cancelled, Run
 from napari_softlayers._core.segments.constrained_sparsification import (
     SparsityOptions,
     constrained_sparsification,
@@ -27,7 +28,6 @@ from napari_softlayers._core.segments.upsampling import (
     enlarged_columns,
     guided_upsampling,
 )
-from napari_softlayers._core.solvers.eigenvectors import Eigenpairs, exact_eigenpairs
 
 
 def three_bands(side=18):

@@ -7,18 +7,18 @@ import pytest
 import torch
 from scipy import sparse
 
-from napari_softlayers._core.compute import Cancelled, Run
-from napari_softlayers._core.graph.matting_laplacian import matting_laplacian
-from napari_softlayers._core.solvers import operators
-from napari_softlayers._core.solvers.live_two_level import LiveTwoLevel
-from napari_softlayers._core.solvers.operators import (
+from napari_softlayers._core.numerics import operators
+from napari_softlayers._core.numerics.live_two_level import LiveTwoLevel
+from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
+from napari_softlayers._core.numerics.operators import (
     SparseOperator,
     interruptible,
     on_device,
     to_numpy,
 )
-from napari_softlayers._core.solvers.pcg import pcg
-from napari_softlayers._core.solvers.two_level import TwoLevel, block_basis
+from napari_softlayers._core.numerics.pcg import pcg
+from napari_softlayers._core.numerics.two_level import TwoLevel, block_basis
+from napari_softlayers._core.run import Cancelled, Run
 
 CPU = torch.device("cpu")
 

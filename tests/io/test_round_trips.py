@@ -7,7 +7,11 @@ import pytest
 from PIL import Image
 
 from napari_softlayers import SoftLayers
-from napari_softlayers._core.stack import additive_from_over, over_from_additive, snap
+from napari_softlayers._core.layers.over import (
+    additive_from_over,
+    over_from_additive,
+    snap,
+)
 from napari_softlayers._io import open_layers, read_document, save_layers
 from napari_softlayers._io.openraster import read_openraster
 

@@ -12,12 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from napari_softlayers._training.schedule import rate_at  # noqa: E402
-from napari_softlayers._training.trainer import (  # noqa: E402
-    Moment,
-    Task,
-    TrainConfig,
-    Trainer,
-)
+from napari_softlayers._training.trainer import Moment, Task, TrainConfig, Trainer  # noqa: E402
 
 
 class Line(Task):

@@ -8,12 +8,12 @@ import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.utils.progress import progress
 
-from napari_softlayers._widgets import _activity
+from napari_softlayers._widgets.parts import activity as _activity
 
 
 @pytest.fixture
 def dock(viewer):
-    from napari_softlayers._widgets.segments import SegmentsWidget
+    from napari_softlayers._widgets.segments.dock import SegmentsWidget
 
     made = SegmentsWidget(viewer)
     viewer.window.add_dock_widget(made, name="Soft segments")

@@ -34,7 +34,7 @@ def dock(viewer, quarters):
 
 
 def open_dock(viewer):
-    from napari_softlayers._widgets.segments import SegmentsWidget
+    from napari_softlayers._widgets.segments.dock import SegmentsWidget
 
     widget = SegmentsWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Segments")
@@ -381,7 +381,7 @@ def test_two_viewers_do_not_meet(
 
 
 def test_the_object_becomes_a_trimap(clicking, viewer, answer):
-    from napari_softlayers._widgets.matte import MatteWidget
+    from napari_softlayers._widgets.matte.dock import MatteWidget
 
     press(viewer, 6, 8)
     press(viewer, 40, 50, modifiers=("Control",))

@@ -8,7 +8,7 @@ from napari.components import ViewerModel
 
 from napari_softlayers._bridge import show
 from napari_softlayers._bridge.results import results_for
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._widgets import commands
 
 

@@ -8,8 +8,8 @@ import pytest
 from napari_softlayers import SoftLayers, open_layers
 from napari_softlayers._bridge import record_of, result_sets, show
 from napari_softlayers._bridge.edits import adjustment_of, set_stack_mode
-from napari_softlayers._core.edit import Adjustment
-from napari_softlayers._widgets.export import ExportWidget
+from napari_softlayers._core.layers.edit import Adjustment
+from napari_softlayers._widgets.export.dock import ExportWidget
 
 from .conftest import light
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_softlayers._bridge import record_of, result_sets
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from .conftest import light
 
@@ -26,7 +26,7 @@ def dock(viewer, disc):
 
 
 def open_dock(viewer):
-    from napari_softlayers._widgets.matte import MatteWidget
+    from napari_softlayers._widgets.matte.dock import MatteWidget
 
     widget = MatteWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Matte")
@@ -308,7 +308,7 @@ def test_cuda_asked_for_but_absent(dock, viewer, settle, monkeypatch):
         pytest.skip("there is a CUDA device here")
     settings = {"device": "cuda", "working_megapixels": 1.0}
     monkeypatch.setattr(
-        "napari_softlayers._widgets._picture_dock.preference",
+        "napari_softlayers._widgets.parts.picture_dock.preference",
         lambda _, name: settings[name],
     )
     assert "no CUDA device" in refused(dock, viewer, settle)

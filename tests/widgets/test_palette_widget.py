@@ -11,7 +11,7 @@ import pytest
 import napari_softlayers as nsl
 from napari_softlayers._bridge import show
 from napari_softlayers._bridge.results import results_for
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from .conftest import light
 
@@ -38,7 +38,7 @@ def dock(viewer, poster):
 
 
 def open_dock(viewer):
-    from napari_softlayers._widgets.palette import PaletteWidget
+    from napari_softlayers._widgets.palette.dock import PaletteWidget
 
     widget = PaletteWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Palette")
@@ -152,7 +152,7 @@ def test_pick_add_remove_lock_reorder(dock, viewer, poster, settle):
 
 def test_harmonies_and_palette_files(dock, viewer, settle, tmp_path):
     from napari_softlayers._core.palette.names import HARMONIES
-    from napari_softlayers._widgets import _palette_panel
+    from napari_softlayers._widgets.palette import panel as _palette_panel
 
     assert _palette_panel.HARMONIES == HARMONIES
     extract(dock, settle)

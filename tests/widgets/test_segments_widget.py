@@ -33,7 +33,7 @@ def dock(viewer, quarters):
 
 
 def open_dock(viewer):
-    from napari_softlayers._widgets.segments import SegmentsWidget
+    from napari_softlayers._widgets.segments.dock import SegmentsWidget
 
     widget = SegmentsWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Segments")
@@ -167,7 +167,7 @@ def test_cancel_and_close_leave_nothing(dock, viewer, settle, qtbot):
 
 def test_the_drawer_shows_the_functions_own_defaults():
     from napari_softlayers._core.segments import soft_segments
-    from napari_softlayers._widgets._segments_jobs import OPTIONS
+    from napari_softlayers._widgets.segments.jobs import OPTIONS
 
     parameters = inspect.signature(soft_segments).parameters
     for option in OPTIONS:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.compositing import Checks, check_layers
-from napari_softlayers._core.edit import Adjustment
-from napari_softlayers._core.image import to_dtype
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.stack import over_from_additive
+from napari_softlayers._core.layers.compositing import Checks, check_layers
+from napari_softlayers._core.layers.edit import Adjustment
+from napari_softlayers._core.layers.over import over_from_additive
+from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.picture import to_dtype
 
 from .read import picture_of
 from .results import (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from .results import KEY, identity_of, record_of
 from .space import is_layer, place_in_space

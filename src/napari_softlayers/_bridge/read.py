@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.image import as_image
+from napari_softlayers._core.picture import as_image
 
 from .space import frame_shape, is_layer, levels_of, place_in_space
 

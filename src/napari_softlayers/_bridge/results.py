@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_softlayers._core.alphas import simplex
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.stack import additive_from_over, snap
+from napari_softlayers._core.layers.alphas import simplex
+from napari_softlayers._core.layers.over import additive_from_over, snap
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from .space import is_layer
 

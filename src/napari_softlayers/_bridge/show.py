@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from napari_softlayers import __version__
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from .read import Picture, _result_dtype
 from .results import KEY, identity_of, result_sets

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_softlayers._core.alphas import simplex
-from napari_softlayers._core.layers import FloatArray, SoftLayers
+from napari_softlayers._core.layers.alphas import simplex
+from napari_softlayers._core.layers.soft_layers import FloatArray, SoftLayers
 
 from .results import layers_from_napari
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_softlayers._core.layers import SoftLayers
+    from napari_softlayers._core.layers.soft_layers import SoftLayers
 
     from ._document import Document
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.image import to_dtype
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.stack import over_from_additive, snap
+from napari_softlayers._core.layers.over import over_from_additive, snap
+from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.picture import to_dtype
 
 from ._files import check_canvas
 

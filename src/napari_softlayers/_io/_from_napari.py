@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.stack import over_from_additive
+from napari_softlayers._core.layers.over import over_from_additive
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from ._document import Document, Group, Layer
 from ._to_napari import KEY, SPACE

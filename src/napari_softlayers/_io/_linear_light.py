@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.edit import from_linear, to_linear
-from napari_softlayers._core.layers import SoftLayers
+from napari_softlayers._core.layers.edit import from_linear, to_linear
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from ._document import Document, from_soft_layers, to_soft_layers
 
@@ -51,7 +51,7 @@ def without_linear_light(document: Document, what: str) -> Document:
 def _exact(picture: FloatArray, alphas: FloatArray, colors: FloatArray) -> FloatArray:
     import torch
 
-    from napari_softlayers._core.colors import project_exact
+    from napari_softlayers._core.layers.colors import project_exact
 
     exact = project_exact(
         torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.stack import additive_from_over, snap
+from napari_softlayers._core.layers.over import additive_from_over, snap
 
 from ._document import Document, Group, Layer, fingerprint, on_canvas
 

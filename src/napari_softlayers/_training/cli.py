@@ -127,8 +127,9 @@ def train(
     """
     import torch
 
-    from .._core.compute import choose_device
-    from .._core.networks.weights import put_weights, save_network
+    from napari_softlayers._core.devices import choose_device
+    from napari_softlayers._core.networks.weights import put_weights, save_network
+
     from .schedule import keep_freed_memory
     from .trainer import Trainer
 

@@ -7,7 +7,11 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from .._core.networks.features import Axes, FeatureNetwork, describe_picture
+from napari_softlayers._core.networks.features import (
+    Axes,
+    FeatureNetwork,
+    describe_picture,
+)
 
 #: Pictures from which the axes are found, vectors of each, and its long side.
 FIT_PICTURES, FIT_VECTORS, FIT_SIDE = 200, 200, 384

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
-from .._core.networks.features import (
+from napari_softlayers._core.networks.features import (
     FeatureConfig,
     describe_picture,
     new_feature_network,
 )
+
 from .feature_axes import FIT_PICTURES, fit_axes
 from .feature_data import (
     LabelledPicture,

@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .._core.networks.adamatting import AdaMattingConfig, Adapted, new_adamatting
-from .._core.networks.deep_propagation import (
+from napari_softlayers._core.networks.adamatting import (
+    AdaMattingConfig,
+    Adapted,
+    new_adamatting,
+)
+from napari_softlayers._core.networks.deep_propagation import (
     Affinities,
     DeepPropagationConfig,
     new_deep_propagation,
 )
-from .._core.networks.propagation import propagate
+from napari_softlayers._core.networks.propagation import propagate
+
 from .composites import (
     Compositor,
     Foreground,

@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .._core.networks.palette import PaletteConfig, PaletteNetwork
-from .._core.palette.metrics import sparsity_map
-from .._core.palette.mixture import Mixture
-from .._core.palette.selection import MOST, k_means, merge_duplicates
+from napari_softlayers._core.networks.palette import PaletteConfig, PaletteNetwork
+from napari_softlayers._core.palette.metrics import sparsity_map
+from napari_softlayers._core.palette.mixture import Mixture
+from napari_softlayers._core.palette.selection import MOST, k_means, merge_duplicates
+
 from .task import Moment, Task
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")

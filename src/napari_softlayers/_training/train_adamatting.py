@@ -69,7 +69,8 @@ def data_options(options: argparse.Namespace, batch: int, crop: int) -> dict[str
 
 def run(options: argparse.Namespace) -> None:
     """Train AdaMatting."""
-    from .._core.networks.adamatting import PRESETS
+    from napari_softlayers._core.networks.adamatting import PRESETS
+
     from .matting_tasks import AdaMattingTask
 
     paper = options.preset == "paper"

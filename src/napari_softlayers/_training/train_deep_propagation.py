@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train DeepMattePropNet."""
-    from .._core.networks.deep_propagation import PRESETS
+    from napari_softlayers._core.networks.deep_propagation import PRESETS
+
     from .matting_tasks import DeepPropagationTask
 
     paper = options.preset == "paper"

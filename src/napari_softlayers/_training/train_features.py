@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Build what is missing of the cache, then train."""
-    from .._core.networks.features import PRESETS
+    from napari_softlayers._core.networks.features import PRESETS
+
     from .feature_data import load_labelled
     from .features_task import (
         PAPER_SCHEDULE,

@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> None:
     """Read the photographs, then train."""
     from dataclasses import asdict, replace
 
-    from .._core.networks.palette import PaletteConfig
+    from napari_softlayers._core.networks.palette import PaletteConfig
+
     from .palette_task import (
         CONFIGS,
         PAPER_TRAINING,

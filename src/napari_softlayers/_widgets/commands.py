@@ -20,7 +20,7 @@ from napari_softlayers._bridge import (
 from napari_softlayers._bridge.results import KEY, identity_of
 from napari_softlayers._bridge.space import frame_shape
 
-from ._combos import is_picture
+from .parts.combos import is_picture
 
 if TYPE_CHECKING:
     import napari

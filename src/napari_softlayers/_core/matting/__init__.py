@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..compute import Run, choose_device
-from ..image import as_image
+from ..devices import choose_device
+from ..picture import as_image
+from ..run import Run
 from .trimap import as_trimap, layer_labels, trimap_from_mask, trimap_tolerance
 
 if TYPE_CHECKING:
-    from ..layers import SoftLayers
+    from ..layers.soft_layers import SoftLayers
     from .live import LiveMatte
 
 __all__ = [
@@ -99,7 +100,7 @@ def matte(
     Cancelled
         When the run was cancelled.
     """
-    from ..layers import SoftLayers
+    from ..layers.soft_layers import SoftLayers
 
     run = run or Run()
     picture = as_image(image)
@@ -201,7 +202,9 @@ def _method(name: str) -> Callable[..., Any]:
         raise ValueError(
             f"method={name!r} is not known; use one of {', '.join(METHODS)}."
         )
-    found: Callable[..., Any] = getattr(import_module(f".{name}", __package__), name)
+    found: Callable[..., Any] = getattr(
+        import_module(f".methods.{name}", __package__), name
+    )
     return found
 
 

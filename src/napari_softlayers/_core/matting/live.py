@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from ..compute import Run
-from ..graph.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
-from ..image import as_image
-from ..solvers.live_two_level import LiveTwoLevel
-from ..solvers.pcg import pcg
-from .closed_form import two_level
+from ..numerics.live_two_level import LiveTwoLevel
+from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
+from ..numerics.pcg import pcg
+from ..picture import as_image
+from ..run import Run
+from .methods.closed_form import two_level
 from .system import Labels, assemble, one_hot, spread
 from .trimap import as_trimap, layer_labels
 

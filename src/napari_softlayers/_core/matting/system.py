@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..compute import Run
-from ..graph.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
+from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
+from ..run import Run
 
 Labels = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]

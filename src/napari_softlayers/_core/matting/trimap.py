@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from ..image import as_image
+from ..picture import as_image
 
 TrimapArray = NDArray[np.int32]
 _MOST_LABELS = 64

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from napari_softlayers._core.compute import Run
-from napari_softlayers._core.networks.weights import load_network
+from ..run import Run
+from .weights import load_network
 
 STRIDE = 8  # the U-Net halves its picture three times
 MARGIN = 32  # an alpha depends on less than this many pixels to each side
@@ -262,7 +262,7 @@ def network_alphas(
     swatches = torch.from_numpy(colors).to(device)
     mixture = None
     if config.guided and not config.slots:
-        from napari_softlayers._core.palette.mixture import Mixture
+        from ..palette.mixture import Mixture
 
         mixture = Mixture(colors, device).alphas(picture, run.part(0, 0.2))
     height, width = picture.shape[1:]

@@ -19,12 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from napari_softlayers._core.networks.palette import (
-    STRIDE,
-    PaletteConfig,
-    PaletteNetwork,
-)
-from napari_softlayers._core.networks.weights import load_network
+from .palette import STRIDE, PaletteConfig, PaletteNetwork
+from .weights import load_network
 
 FloatArray = NDArray[np.float32]
 

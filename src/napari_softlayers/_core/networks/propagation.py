@@ -27,10 +27,10 @@ from scipy import sparse
 from scipy.sparse import linalg
 from torch import Tensor
 
-from ..compute import Run
-from ..solvers.operators import SparseOperator
-from ..solvers.pcg import pcg
-from ..solvers.two_level import TwoLevel
+from ..numerics.operators import SparseOperator
+from ..numerics.pcg import pcg
+from ..numerics.two_level import TwoLevel
+from ..run import Run
 
 #: Up to so many pixels a factorisation is quicker than iterations, and exact.
 _DIRECT = 60_000

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_softlayers._core.compute import Run, choose_device
-from napari_softlayers._core.image import as_image
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.palette.decomposer import METHODS, Decomposer, Processing
-from napari_softlayers._core.palette.intersect import intersect
-from napari_softlayers._core.palette.masks import Masks, as_masks
-from napari_softlayers._core.palette.names import hex_name
-from napari_softlayers._core.palette.recolor import Recolorer, recolor
-from napari_softlayers._core.palette.residues import exact_residues
-from napari_softlayers._core.palette.selection import check_colors, select_palette
+from ..devices import choose_device
+from ..layers.soft_layers import SoftLayers
+from ..picture import as_image
+from ..run import Run
+from .decomposer import METHODS, Decomposer, Processing
+from .intersect import intersect
+from .masks import Masks, as_masks
+from .names import hex_name
+from .recolor import Recolorer, recolor
+from .residues import exact_residues
+from .selection import check_colors, select_palette
 
 if TYPE_CHECKING:
     import torch

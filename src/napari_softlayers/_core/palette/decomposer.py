@@ -9,15 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_softlayers._core.alphas import simplex
-from napari_softlayers._core.compute import Run, with_cpu_fallback
-from napari_softlayers._core.palette.mixture import LookupTable, Mixture
-from napari_softlayers._core.palette.processing import (
-    apply_masks,
-    refine,
-    smooth,
-)
-from napari_softlayers._core.palette.residues import exact_residues
+from ..devices import with_cpu_fallback
+from ..layers.alphas import simplex
+from ..run import Run
+from .mixture import LookupTable, Mixture
+from .processing import apply_masks, refine, smooth
+from .residues import exact_residues
 
 FloatArray = NDArray[np.float32]
 Processing = Callable[[FloatArray], FloatArray]
@@ -109,7 +106,7 @@ class Decomposer:
 
     def _raw(self, planes: torch.Tensor, run: Run) -> torch.Tensor:
         if self.method == "network":
-            from napari_softlayers._core.networks.palette import network_alphas
+            from ..networks.palette import network_alphas
 
             return network_alphas(planes, self.palette, self.weights, run)
         device = planes.device

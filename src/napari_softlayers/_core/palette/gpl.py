@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_softlayers._core.palette.names import color_name, hex_name
-from napari_softlayers._core.palette.selection import MOST, check_colors
+from .names import color_name, hex_name
+from .selection import MOST, check_colors
 
 FloatArray = NDArray[np.float32]
 

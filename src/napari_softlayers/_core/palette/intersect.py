@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_softlayers._core.colors import project_exact
-from napari_softlayers._core.compute import Run
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.palette.recolor import layer_palette
+from ..layers.colors import project_exact
+from ..layers.soft_layers import SoftLayers
+from ..run import Run
+from .recolor import layer_palette
 
 FloatArray = NDArray[np.float32]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_softlayers._core.palette.selection import merge_duplicates
+from .selection import merge_duplicates
 
 FloatArray = NDArray[np.float32]
 Masks = ArrayLike | Mapping[int, ArrayLike]

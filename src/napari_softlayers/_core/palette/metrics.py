@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.palette.recolor import layer_palette
+from ..layers.soft_layers import SoftLayers
+from .recolor import layer_palette
 
 
 def palette_metrics(layers: SoftLayers, image: Any = None) -> dict[str, float]:
@@ -29,7 +29,7 @@ def palette_metrics(layers: SoftLayers, image: Any = None) -> dict[str, float]:
         ``"sparsity"`` (Eq. 10), ``"color variance"`` (weighted by alpha),
         ``"flat PSNR"`` (without residues) and ``"variation"`` (total, of the alphas).
     """
-    from napari_softlayers._core.image import as_image
+    from ..picture import as_image
 
     picture = layers.image if image is None else as_image(image)
     sum_of_layers = layers.composite()

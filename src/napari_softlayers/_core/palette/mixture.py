@@ -26,8 +26,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_softlayers._core.bands import for_bands
-from napari_softlayers._core.compute import Run
+from ..run import Run
+from ..threads import for_bands
 
 FloatArray = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ import colorsys
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_softlayers._core.palette.selection import check_colors
+from .selection import check_colors
 
 FloatArray = NDArray[np.float32]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate, pad
 
-from napari_softlayers._core.bands import for_bands
-from napari_softlayers._core.compute import Run
+from ..run import Run
+from ..threads import for_bands
 
 EDGE = 0.05  # variance of the guide below which smoothing = 1 averages (He et al.: eps)
 SHRINK = 2  # the filter's statistics are taken on blocks of 2 x 2 pixels

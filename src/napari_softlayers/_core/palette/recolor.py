@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from napari_softlayers._core.bands import for_bands
-from napari_softlayers._core.colors import project_exact
-from napari_softlayers._core.compute import Run
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.palette.names import hex_name
-from napari_softlayers._core.palette.selection import check_colors
+from ..layers.colors import project_exact
+from ..layers.soft_layers import SoftLayers
+from ..run import Run
+from ..threads import for_bands
+from .names import hex_name
+from .selection import check_colors
 
 FloatArray = NDArray[np.float32]
 

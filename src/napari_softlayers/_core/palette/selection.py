@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.vq import vq
 
-from napari_softlayers._core.palette.hull import simplified_hull
+from .hull import simplified_hull
 
 FloatArray = NDArray[np.float32]
 
@@ -241,7 +241,7 @@ def _automatic(
     """The smallest palette whose mixtures come near enough to the picture."""
     import torch
 
-    from napari_softlayers._core.palette.mixture import Mixture
+    from .mixture import Mixture
 
     pixels = torch.from_numpy(sample[:: max(1, len(sample) // 4000)].T.copy()).float()
     for count in range(max(FEWEST, len(fixed)), MOST + 1):

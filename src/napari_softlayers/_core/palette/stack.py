@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from napari_softlayers._core.compute import Run, choose_device
-from napari_softlayers._core.image import as_image
-from napari_softlayers._core.layers import SoftLayers
-from napari_softlayers._core.palette.decomposer import Decomposer, Processing
-from napari_softlayers._core.palette.names import hex_name
-from napari_softlayers._core.palette.selection import select_palette
+from ..devices import choose_device
+from ..layers.soft_layers import SoftLayers
+from ..picture import as_image
+from ..run import Run
+from .decomposer import Decomposer, Processing
+from .names import hex_name
+from .selection import select_palette
 
 FloatArray = NDArray[np.float32]
 

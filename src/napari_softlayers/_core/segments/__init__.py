@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..compute import Run
-from ..layers import SoftLayers
+from ..layers.soft_layers import SoftLayers
+from ..run import Run
 from .cutting import GROUPINGS, check_count, cut
 from .merge_tree import MergeTree
 from .preparation import CACHE, prepare_segments

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..graph.superpixels import Superpixels, block_means, user_superpixels
-from ..image import FloatArray
+from ..numerics.superpixels import Superpixels, block_means, user_superpixels
+from ..picture import FloatArray
 from .geodesics import Geodesics
 from .merge_tree import MergeTree
 from .state import SegmentsState

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compute import Run, import_torch, one_blas_thread
-from ..image import FloatArray
-from ..solvers.eigenvectors import Eigenpairs
+from ..devices import import_torch
+from ..numerics.eigenvectors import Eigenpairs
+from ..picture import FloatArray
+from ..run import Run
+from ..threads import one_blas_thread
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..compute import Run
-from ..graph.superpixels import block_means
-from ..image import FloatArray
-from ..layers import SoftLayers
+from ..layers.soft_layers import SoftLayers
+from ..numerics.superpixels import block_means
+from ..picture import FloatArray
+from ..run import Run
 from .finishing import final_alphas
 from .grouping import kmeans_groups
 from .merge_tree import MergeTree

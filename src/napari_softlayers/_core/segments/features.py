@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..compute import (
-    Run,
-    choose_device,
-    import_torch,
-    in_threads,
-    one_blas_thread,
-    with_cpu_fallback,
-)
-from ..graph.guided_filter import GuidedFilter
+from ..devices import choose_device, import_torch, with_cpu_fallback
+from ..numerics.guided_filter import GuidedFilter
+from ..run import Run
+from ..threads import in_threads, one_blas_thread
 
 if TYPE_CHECKING:
     import torch

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..compute import Run, with_cpu_fallback
-from ..image import FloatArray
+from ..devices import with_cpu_fallback
+from ..picture import FloatArray
+from ..run import Run
 from . import relaxed_sparsification as relaxed
 from .graphs import Surroundings, band_count, pixel_graph
 from .state import SegmentsState

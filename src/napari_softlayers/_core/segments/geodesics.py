@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
-from ..graph.superpixels import Superpixels
-from ..image import FloatArray
+from ..numerics.superpixels import Superpixels
+from ..picture import FloatArray
 
 
 class Geodesics:

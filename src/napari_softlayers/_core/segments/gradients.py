@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from ..image import FloatArray
+from ..picture import FloatArray
 
 
 @lru_cache(maxsize=8)

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from ..compute import Run
-from ..graph.color_affinity import color_affinity
-from ..graph.laplacian import graph_laplacian, region_pixels, weighted_edges
-from ..graph.matting_laplacian import matting_laplacian
-from ..graph.semantic_affinity import semantic_affinity
-from ..graph.superpixels import Superpixels, block_means
-from ..image import FloatArray
+from ..numerics.color_affinity import color_affinity
+from ..numerics.laplacian import graph_laplacian, region_pixels, weighted_edges
+from ..numerics.matting_laplacian import matting_laplacian
+from ..numerics.semantic_affinity import semantic_affinity
+from ..numerics.superpixels import Superpixels, block_means
+from ..picture import FloatArray
+from ..run import Run
 from .features import SemanticFeatures
 from .gradients import sparsity_exponents
 from .state import PixelGraph, SegmentOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image import FloatArray
+from ..picture import FloatArray
 
 Points = NDArray[np.floating]
 

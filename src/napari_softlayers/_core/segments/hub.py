@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compute import Run, import_torch
+from ..devices import import_torch
+from ..run import Run
 
 if TYPE_CHECKING:
     import torch

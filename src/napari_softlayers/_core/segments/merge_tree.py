@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..image import FloatArray
+from ..picture import FloatArray
 from .grouping import layer_means
 
 AUTO_COST = 0.0024

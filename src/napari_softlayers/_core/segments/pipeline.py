@@ -12,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..compute import Run, with_cpu_fallback
-from ..graph.superpixels import (
+from ..devices import with_cpu_fallback
+from ..numerics.chebyshev import filtered_eigenpairs
+from ..numerics.eigenvectors import Eigenpairs, exact_eigenpairs
+from ..numerics.superpixels import (
     Superpixels,
     block_means,
     slic_superpixels,
     user_superpixels,
 )
-from ..image import FloatArray
-from ..solvers.chebyshev import filtered_eigenpairs
-from ..solvers.eigenvectors import Eigenpairs, exact_eigenpairs
+from ..picture import FloatArray
+from ..run import Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
 from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..cache import ContentCache, content_key
-from ..compute import Run, choose_device
-from ..image import FloatArray, as_image
+from ..devices import choose_device
+from ..picture import FloatArray, as_image
+from ..run import Run
 from .pipeline import compute_state
 from .state import SegmentOptions, SegmentsState
 

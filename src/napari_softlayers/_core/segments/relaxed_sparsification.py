@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..compute import Run, import_torch
-from ..image import FloatArray
-from ..solvers.operators import BlockProduct
+from ..devices import import_torch
+from ..numerics.operators import BlockProduct
+from ..picture import FloatArray
+from ..run import Run
 
 if TYPE_CHECKING:
     import torch

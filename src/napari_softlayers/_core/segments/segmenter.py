@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..compute import Run, one_thread
-from ..image import FloatArray
-from ..layers import SoftLayers
+from ..layers.soft_layers import SoftLayers
+from ..picture import FloatArray
+from ..run import Run
+from ..threads import one_thread
 from . import prepare_segments
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scipy import sparse
 
-from ..graph.superpixels import Superpixels
-from ..image import FloatArray
-from ..solvers.eigenvectors import Eigenpairs
+from ..numerics.eigenvectors import Eigenpairs
+from ..numerics.superpixels import Superpixels
+from ..picture import FloatArray
 from .merge_tree import MergeTree
 
 if TYPE_CHECKING:

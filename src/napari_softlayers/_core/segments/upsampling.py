@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compute import Run, import_torch
-from ..image import FloatArray
+from ..devices import import_torch
+from ..picture import FloatArray
+from ..run import Run
 
 
 def enlarged_columns(

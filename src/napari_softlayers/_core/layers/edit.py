@@ -1,0 +1,261 @@
+"""Edits of soft layers: feather, adjust, duplicate.
+
+All are pure: new layers come out, the given ones stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..run import Run
+from .soft_layers import SoftLayers
+
+FloatArray = NDArray[np.float32]
+
+LUMA = np.array([0.299, 0.587, 0.114])
+CHROMA = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+TRUNCATE = 3.0
+NEIGHBOUR_SHARE = 1e-3
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """Changes of a layer's colours; its alpha stays.
+
+    Parameters
+    ----------
+    exposure : float
+        In stops: 1 doubles the light, -1 halves it.
+    saturation : float
+        -1 is grey, 0 unchanged, 1 twice as colourful.
+    hue : float
+        Turn of all hues in degrees; brightness stays.
+    blur : float
+        Standard deviation in pixels. Colours are averaged with the layer's alpha as
+        weight, so that nothing of its neighbours comes in.
+    """
+
+    exposure: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+    blur: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not np.isfinite(value):
+                raise ValueError(f"{name}={value} came; a finite number is needed.")
+        if self.blur < 0:
+            raise ValueError(f"blur={self.blur} came; 0 or more pixels are needed.")
+        if self.saturation < -1:
+            raise ValueError(
+                f"saturation={self.saturation} came; -1 (grey) or more is needed."
+            )
+
+    @property
+    def is_neutral(self) -> bool:
+        """Whether nothing is changed."""
+        return self == Adjustment()
+
+    def apply(self, colors: FloatArray, alpha: FloatArray) -> FloatArray:
+        """Adjust colours ``(H, W, 3)`` of a layer with alpha ``(H, W)``, both in [0, 1]."""
+        if self.blur > 0:
+            colors = _blur_within(colors, alpha, self.blur)
+        if self.exposure:
+            light = to_linear(colors) * np.float32(2.0**self.exposure)
+            colors = from_linear(np.clip(light, 0, 1))
+        if self.hue or self.saturation:
+            colors = colors @ _color_matrix(self.hue, self.saturation).T
+        return np.clip(colors, 0, 1).astype(np.float32)
+
+
+def adjust(
+    layers: SoftLayers,
+    index: int | str,
+    exposure: float = 0.0,
+    saturation: float = 0.0,
+    hue: float = 0.0,
+    blur: float = 0.0,
+) -> SoftLayers:
+    """Change one layer's colours; see `Adjustment` for what the numbers mean.
+
+    Returns
+    -------
+    SoftLayers
+        Its picture is the new sum of the layers. ``parameters["adjustments"]`` keeps the
+        numbers.
+    """
+    number = layers.index(index)
+    change = Adjustment(exposure, saturation, hue, blur)
+    colors = layers.colors.copy()
+    colors[number] = change.apply(colors[number], layers.alphas[number])
+    done = dict(layers.parameters.get("adjustments", {}))
+    done[layers.names[number]] = asdict(change)
+    changed = replace(
+        layers, colors=colors, parameters=layers.parameters | {"adjustments": done}
+    )
+    changed.image = changed.composite()
+    return changed
+
+
+def feather(
+    layers: SoftLayers, index: int | str, radius: float, run: Run | None = None
+) -> SoftLayers:
+    """Soften the edge of one layer; the others give and take what it takes and gives.
+
+    The layer's alpha is smoothed with a Gaussian; what is left of each pixel is shared
+    among the others in their own proportions there (where the layer covered everything,
+    in those of the neighbourhood). Colours then move by as little as possible so that
+    the sum is the picture again.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+        Two or more, with alphas that sum to one.
+    index : int or str
+    radius : float
+        Standard deviation in pixels.
+    run : Run, optional
+
+    Raises
+    ------
+    ValueError
+        When the radius is negative or there is only one layer.
+    """
+    import torch
+
+    from .colors import project_exact
+
+    number = layers.index(index)
+    if not radius >= 0:
+        raise ValueError(f"radius={radius} came; 0 or more pixels are needed.")
+    if len(layers) < 2:
+        raise ValueError("One layer has no edge to feather; two or more are needed.")
+    if radius == 0:
+        return replace(layers)
+    alphas = _feathered(layers.alphas, number, radius)
+    picture = torch.from_numpy(np.ascontiguousarray(layers.image.transpose(2, 0, 1)))
+    colors = torch.from_numpy(np.ascontiguousarray(layers.colors.transpose(0, 3, 1, 2)))
+    exact = project_exact(picture, torch.from_numpy(alphas), colors, run)
+    return replace(
+        layers,
+        alphas=alphas,
+        colors=np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy()),
+        extras={},
+    )
+
+
+def _feathered(alphas: FloatArray, number: int, radius: float) -> FloatArray:
+    """Alphas with one of them smoothed, summing to one again, ``(K, H, W)``."""
+    total = alphas.sum(axis=0)
+    soft = np.clip(smooth(alphas[number], radius), 0, 1) * (total > 0)
+    result = np.zeros_like(alphas)
+    shares = np.zeros_like(soft)
+    for k, alpha in enumerate(alphas):
+        if k != number:
+            nearby = alphas[number] * smooth(alpha, radius)
+            result[k] = alpha + NEIGHBOUR_SHARE * nearby
+            shares += result[k]
+    soft = np.where(shares > 1e-12, soft, total)
+    scale = np.divide(
+        total - soft, shares, out=np.zeros_like(soft), where=shares > 1e-12
+    )
+    result *= np.clip(scale, 0, None)
+    result[number] = np.minimum(soft, total)
+    return np.clip(result, 0, 1)
+
+
+def duplicate(layers: SoftLayers, index: int | str) -> SoftLayers:
+    """Split a layer into two equal ones, one above the other.
+
+    Each has the colours and half of the alpha, so that the sum stays the picture.
+    """
+    number = layers.index(index)
+    order = sorted([*range(len(layers)), number])
+    alphas, names = layers.alphas[order], [layers.names[i] for i in order]
+    alphas[[number, number + 1]] /= 2
+    names[number + 1] = _free_name(f"{names[number]} copy", layers.names)
+    return replace(
+        layers, alphas=alphas, colors=layers.colors[order], names=names, extras={}
+    )
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name} {number}", number + 1
+    return free
+
+
+def smooth(values: FloatArray, radius: float) -> FloatArray:
+    """Gaussian mean with a standard deviation in pixels; the border goes on."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(values, radius, mode="nearest", truncate=TRUNCATE)
+
+
+def _blur_within(colors: FloatArray, alpha: FloatArray, radius: float) -> FloatArray:
+    """Gaussian mean of the colours, weighted with alpha (a trace of it everywhere)."""
+    weight = alpha + np.float32(1e-4)
+    total = smooth(weight, radius)
+    parts = [smooth(weight * colors[..., c], radius) / total for c in range(3)]
+    return np.stack(parts, axis=-1)
+
+
+def _color_matrix(hue: float, saturation: float) -> FloatArray:
+    """Turn and stretch colours around the grey axis in YIQ, ``(3, 3)``."""
+    angle = np.deg2rad(hue)
+    cos, sin = np.cos(angle), np.sin(angle)
+    turn = (1 + saturation) * np.array([[cos, -sin], [sin, cos]])
+    forward = np.vstack([LUMA, CHROMA - CHROMA.sum(axis=1, keepdims=True) * LUMA])
+    change = np.eye(3)
+    change[1:, 1:] = turn
+    return (np.linalg.inv(forward) @ change @ forward).astype(np.float32)
+
+
+def to_linear(colors: FloatArray) -> FloatArray:
+    """The sRGB curve undone."""
+    low = colors / np.float32(12.92)
+    high = ((colors + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
+    return np.where(colors <= 0.04045, low, high)
+
+
+def from_linear(light: FloatArray) -> FloatArray:
+    """The sRGB curve."""
+    high = np.float32(1.055) * light ** np.float32(1 / 2.4) - np.float32(0.055)
+    return np.where(light <= 0.0031308, light * np.float32(12.92), high)
+
+
+def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
+    """Give the same layers in another order, the bottom one first.
+
+    Parameters
+    ----------
+    layers : SoftLayers
+    order : sequence of int
+        Each layer's index once.
+
+    Raises
+    ------
+    ValueError
+        When a layer is missing or named twice.
+    """
+    chosen = [int(index) for index in order]
+    if sorted(chosen) != list(range(len(layers))):
+        raise ValueError(
+            f"The order {chosen} does not name each of the {len(layers)} layers once."
+        )
+    extras = dict(layers.extras)
+    for name in ("palette", "pairs"):  # what belongs to the single layers
+        if name in extras:
+            extras[name] = np.asarray(extras[name])[chosen]
+    return replace(
+        layers,
+        alphas=layers.alphas[chosen],
+        colors=layers.colors[chosen],
+        names=[layers.names[index] for index in chosen],
+        extras=extras,
+    )

@@ -1,0 +1,340 @@
+"""SoftLayers: alphas and colours that add up to the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..picture import as_image, to_dtype
+from ..run import Run
+from .alphas import check_alphas, round_jointly, simplex
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass
+class SoftLayers:
+    """Soft layers of a picture: ``sum_k alphas[k] * colors[k] == image``.
+
+    Parameters
+    ----------
+    alphas : ndarray of float32, ``(K, H, W)``
+        In [0, 1], summing to one at every pixel. Layer 0 is the bottom of the stack.
+    colors : ndarray of float32, ``(K, H, W, 3)``
+        Straight (not premultiplied) colours in [0, 1], sRGB values as stored.
+    names : list of str, optional
+        One a layer; "layer 1", "layer 2", ... otherwise.
+    kind : str
+        The method's family: "matte", "segments", "palette", "clicks", ...
+    parameters : dict
+        What the method was called with; enough to compute the layers again.
+    extras : dict
+        By-products of the method, such as a merge tree or an adapted trimap.
+    image : ndarray of float32, ``(H, W, 3)``, optional
+        The picture; the composite otherwise.
+    source : optional
+        Where the picture came from, such as a napari layer: `to_napari` shows the
+        layers in its place.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not fit together.
+    """
+
+    alphas: FloatArray
+    colors: FloatArray
+    names: list[str] = field(default_factory=list)
+    kind: str = "layers"
+    parameters: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Any] = field(default_factory=dict)
+    image: FloatArray = None  # type: ignore[assignment]  # set in __post_init__
+    source: Any = None
+
+    def __post_init__(self) -> None:
+        self.alphas = np.ascontiguousarray(self.alphas, dtype=np.float32)
+        self.colors = np.ascontiguousarray(self.colors, dtype=np.float32)
+        check_alphas(self.alphas)
+        if self.colors.shape != (*self.alphas.shape, 3):
+            raise ValueError(
+                f"Colours have shape {self.colors.shape}; with alphas of shape "
+                f"{self.alphas.shape}, {(*self.alphas.shape, 3)} is needed."
+            )
+        if not self.names:
+            self.names = [f"layer {i + 1}" for i in range(len(self.alphas))]
+        self.names = [str(name) for name in self.names]
+        if len(self.names) != len(self.alphas):
+            raise ValueError(
+                f"{len(self.names)} names came for {len(self.alphas)} layers; give one "
+                "name a layer."
+            )
+        if self.image is None:
+            self.image = self.composite()
+
+    @classmethod
+    def from_alphas(
+        cls,
+        image: Any,
+        alphas: NDArray[Any],
+        *,
+        names: Sequence[str] | None = None,
+        kind: str = "layers",
+        parameters: dict[str, Any] | None = None,
+        extras: dict[str, Any] | None = None,
+        device: str | torch.device = "cpu",
+        run: Run | None = None,
+    ) -> SoftLayers:
+        """Make layers from alphas: estimate their colours so that the sum is exact.
+
+        Parameters
+        ----------
+        image : array_like, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
+        alphas : ndarray, ``(K, H, W)``
+            Clipped to [0, 1] and divided by their sum; a pixel without any alpha goes to
+            the bottom layer.
+        names, kind, parameters, extras
+            See `SoftLayers`.
+        device : str or torch.device
+        run : Run, optional
+
+        Raises
+        ------
+        ValueError
+            When the alphas do not have the picture's size or hold NaN.
+        """
+        from .colors import estimate_colors
+
+        picture = as_image(image)
+        alphas = simplex(np.asarray(alphas, dtype=np.float32))
+        if alphas.shape[1:] != picture.shape[:2]:
+            raise ValueError(
+                f"Alphas have shape {alphas.shape}, the picture is "
+                f"{picture.shape[0]}x{picture.shape[1]}; both need the same height and "
+                "width."
+            )
+        colors = estimate_colors(picture, alphas, device=device, run=run)
+        return cls(
+            alphas,
+            colors,
+            list(names or []),
+            kind,
+            dict(parameters or {}),
+            dict(extras or {}),
+            picture,
+        )
+
+    def __len__(self) -> int:
+        return len(self.alphas)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.alphas.shape[1], self.alphas.shape[2]
+
+    @property
+    def coverage(self) -> FloatArray:
+        """Share of the picture that each layer covers, ``(K,)``, summing to one."""
+        return self.alphas.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+
+    def composite(self, background: Any = None) -> FloatArray:
+        """Add the layers up.
+
+        Parameters
+        ----------
+        background : colour ``(3,)`` or picture ``(H, W, 3)`` in [0, 1], optional
+            What is seen where the alphas do not sum to one (after `subset`).
+
+        Returns
+        -------
+        ndarray of float32, ``(H, W, 3)``
+        """
+        total = np.zeros((*self.shape, 3), np.float32)
+        for alpha, color in zip(self.alphas, self.colors, strict=True):
+            total += alpha[..., None] * color
+        if background is not None:
+            behind = np.asarray(background, np.float32)
+            total += (1 - self.alphas.sum(axis=0))[..., None] * behind
+        return total
+
+    @property
+    def recomposition_error(self) -> float:
+        """Largest difference between the sum of the layers and the picture."""
+        return float(np.abs(self.composite() - self.image).max())
+
+    def rgba(self, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
+        """Straight RGBA layers for additive blending, ``(K, H, W, 4)``.
+
+        Integer alphas are rounded jointly: at every pixel they sum to the dtype's largest
+        value (255 for uint8) when the alphas sum to one.
+        """
+        target = np.dtype(dtype)
+        result = np.empty((*self.alphas.shape, 4), target)
+        result[..., 3] = round_jointly(self.alphas, target)
+        for layer, color in zip(result, self.colors, strict=True):
+            layer[..., :3] = to_dtype(color, target)
+        return result
+
+    def normal_stack(self) -> FloatArray:
+        """Alphas for ordinary "over" blending, bottom layer first, ``(K, H, W)``.
+
+        ``b_k = alpha_k / (1 - sum_{j > k} alpha_j)``: painted over each other from the
+        bottom, layers with these alphas show the same picture. The bottom one is
+        opaque wherever the alphas sum to one.
+        """
+        above = np.cumsum(self.alphas[::-1], axis=0, dtype=np.float64)[::-1]
+        rest = 1 - above + self.alphas
+        stack = np.divide(self.alphas, rest, out=np.zeros_like(rest), where=rest > 1e-7)
+        stack[0][above[0] > 1 - 1e-6] = 1.0
+        return np.clip(stack, 0, 1).astype(np.float32)
+
+    def merge(self, groups: Sequence[Sequence[int | str]]) -> SoftLayers:
+        """Join layers; those not named in ``groups`` stay alone.
+
+        Parameters
+        ----------
+        groups : sequence of sequences of int or str
+            Indices or names of the layers to be joined, one sequence a new layer.
+
+        Returns
+        -------
+        SoftLayers
+            In the order of each group's lowest layer. The sum is unchanged.
+        """
+        wanted = [sorted({self.index(item) for item in group}) for group in groups]
+        taken = [i for group in wanted for i in group]
+        if len(taken) != len(set(taken)):
+            raise ValueError(f"A layer is named in two groups: {groups}; name it once.")
+        if any(not group for group in wanted):
+            raise ValueError("A group without layers came; name at least one layer.")
+        wanted += [[i] for i in range(len(self)) if i not in taken]
+        wanted.sort(key=lambda group: group[0])
+        alphas = np.stack([self.alphas[group].sum(axis=0) for group in wanted])
+        colors = np.stack([self._joint_color(group) for group in wanted])
+        names = [" + ".join(self.names[i] for i in group) for group in wanted]
+        return self._derived(np.clip(alphas, 0, 1), colors, names)
+
+    def subset(self, layers: Sequence[int | str]) -> SoftLayers:
+        """Keep only the named layers (indices or names), in the given order.
+
+        The alphas of a true subset no longer sum to one: the rest is transparent, and
+        ``image`` is the light of these layers alone.
+        """
+        if not layers:
+            raise ValueError("No layers were named; name at least one.")
+        chosen = [self.index(item) for item in layers]
+        if len(chosen) != len(set(chosen)):
+            raise ValueError(f"A layer is named twice in {list(layers)}.")
+        picked = self._derived(
+            self.alphas[chosen], self.colors[chosen], [self.names[i] for i in chosen]
+        )
+        picked.image = picked.composite()
+        return picked
+
+    def recolor(self, palette: Any) -> SoftLayers:
+        """Give every layer a new colour, keeping its shading.
+
+        Parameters
+        ----------
+        palette : array_like, ``(K, 3)`` in [0, 1]
+            One colour a layer.
+
+        Returns
+        -------
+        SoftLayers
+            Their sum, ``image``, is the recoloured picture.
+        """
+        from ..palette.recolor import recolored_layers
+
+        return recolored_layers(self, palette)
+
+    def intersect(self, palette: SoftLayers) -> SoftLayers:
+        """Cut these layers up by palette layers of the same picture.
+
+        Parameters
+        ----------
+        palette : SoftLayers
+            From `palette_layers`, of the same picture.
+
+        Returns
+        -------
+        SoftLayers
+            One layer for every colour of every layer; empty ones are left out.
+        """
+        from ..palette.intersect import intersect
+
+        return intersect(self, palette)
+
+    def index(self, layer: int | str) -> int:
+        """Position of a layer given by index or name."""
+        if isinstance(layer, str):
+            if layer not in self.names:
+                raise ValueError(
+                    f"No layer is named {layer!r}; there are {self.names}."
+                )
+            return self.names.index(layer)
+        if not -len(self) <= layer < len(self):
+            raise ValueError(
+                f"Layer {layer} was asked for; there are {len(self)}, numbered from 0."
+            )
+        return int(layer) % len(self)
+
+    def to_napari(
+        self, viewer: Any, like: Any = None, dtype: DTypeLike | None = None
+    ) -> list[Any]:
+        """Show the layers in a napari viewer; see `napari_softlayers._bridge`.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer
+        like : napari layer, optional
+            The source: its place in space and dtype are taken over, it is hidden. By
+            default the layer that the picture came from.
+        dtype : dtype, optional
+            uint8, uint16 or float32; the source's by default.
+
+        Returns
+        -------
+        list of napari.layers.Image
+            Additive RGBA layers, the bottom one first.
+        """
+        from napari_softlayers._bridge import show
+
+        return show(
+            viewer, self, like=self.source if like is None else like, dtype=dtype
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``.ora``, ``.psd``, ``.tif`` or a folder of PNGs; see `save_layers`."""
+        from napari_softlayers._io import save_layers
+
+        return save_layers(self, path)
+
+    def _joint_color(self, group: list[int]) -> FloatArray:
+        """Alpha-weighted mean colour of some layers; plain mean where all are empty."""
+        weights = self.alphas[group][..., None]
+        total = weights.sum(axis=0)
+        weighted = (weights * self.colors[group]).sum(axis=0)
+        plain = self.colors[group].mean(axis=0)
+        joint = np.divide(weighted, total, out=plain, where=total > 0)
+        return np.clip(joint, 0, 1)
+
+    def _derived(
+        self, alphas: FloatArray, colors: FloatArray, names: list[str]
+    ) -> SoftLayers:
+        return replace(self, alphas=alphas, colors=colors, names=names, extras={})
+
+    def __repr__(self) -> str:
+        height, width = self.shape
+        return (
+            f"SoftLayers({len(self)} {self.kind} layers, {height}x{width}, "
+            f"recomposition error {self.recomposition_error:.1e}: "
+            f"{', '.join(self.names)})"
+        )

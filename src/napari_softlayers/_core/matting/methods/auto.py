@@ -1,0 +1,193 @@
+"""Matting from sloppy trimaps: a repairing front and an exact back.
+
+Labels that are very probably wrong become unknown (see `repair`). Where that leaves large
+holes, and in bands that are far too wide, what is certain is pulled softly to its label
+(see `promote`); then the solver does what it always does. A trimap with nothing wrong
+gives exactly the solver's own result.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.run import Run
+
+from ..repair.promote import WEIGHT, Promotion, is_wide, promotion, solve_promoted
+from ..repair.relabel import Classifier
+from ..repair.repair import wrong_labels
+from ..repair.working import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ..system import Labels
+from ..trimap import trimap_tolerance
+from .closed_form import closed_form
+
+#: Solvers that `auto` may end with.
+SOLVERS = ("closed_form", "information_flow")
+
+
+def auto(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    *,
+    solver: str = "closed_form",
+    tolerance: int = 0,
+    weights: str = "shipped",
+    device: str = "auto",
+    run: Run | None = None,
+    initial: NDArray[np.float32] | None = None,
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Layers from a trimap that may be wrong, wide or mere scribbles.
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+        Colours in [0, 1].
+    labels : int array (H, W)
+        0 unknown, 1..K. Without any label the network guesses two layers.
+    solver : {"closed_form", "information_flow"}
+        What solves for the layers in the end.
+    tolerance : int
+        Pixels by which painted boundaries may be off: known pixels that near to a
+        boundary become unknown as well.
+    weights : str
+        The AdaMatting network that helps to judge: "shipped", "none" (colours and
+        solver alone), or the path of a safetensors file.
+    device : str
+        Where to compute.
+    run : Run, optional
+        Progress and cancel.
+    initial : float32 array (K, H, W), optional
+        A matte to start from.
+
+    Returns
+    -------
+    alphas : float32 array (K, H, W)
+        In [0, 1], summing to 1. When the trimap stays as it is, the solver's own.
+    extras : dict
+        ``trimap``: the repaired trimap, int32 (H, W), 0 unknown, 1..K.
+
+    Raises
+    ------
+    ValueError
+        For an unknown solver, a negative tolerance, weights that are not there, or no
+        labels and no network.
+    """
+    run = run or Run()
+    if solver not in SOLVERS:
+        raise ValueError(
+            f"solver={solver!r} is not known; use one of {', '.join(SOLVERS)}."
+        )
+    labels = np.asarray(labels, np.int32)
+    network = network_weights(weights)
+    if not labels.any():
+        labels = _guessed(picture, network, device)
+    classify = None if network is None else _classifier(network, device)
+    wrong = wrong_labels(picture, labels, classify, device=device, run=run.part(0, 0.4))
+    repaired = np.where(wrong, 0, labels).astype(np.int32)
+    if tolerance:
+        repaired = trimap_tolerance(repaired, tolerance)
+    alphas = _solved(picture, repaired, solver, device, run.part(0.4, 0.7), initial)
+    wide = is_wide(repaired, alphas)
+    if wide or wrong.any():
+        opinion = None
+        if classify is not None:
+            opinion = _opinion(picture, repaired, classify)
+        promoted = promotion(repaired, alphas, opinion, None if wide else wrong)
+        shown = np.where(promoted.weights > WEIGHT / 2, promoted.labels, 0)
+        shown = np.where(repaired == 0, shown, repaired).astype(np.int32)
+        rest = run.part(0.7, 1.0)
+        alphas = _narrowed(
+            picture, repaired, shown, promoted, solver, alphas, device, rest
+        )
+        repaired = shown
+    run.step(1.0, "Solving")
+    return alphas, {"trimap": repaired}
+
+
+def network_weights(weights: str) -> str | None:
+    """What ``weights`` of `auto` means: a name or path, or None for no network.
+
+    Raises
+    ------
+    ValueError
+        When a file is asked for that is not there.
+    """
+    from napari_softlayers._core.networks.weights import find_weights, shipped_weights
+
+    if weights == "none":
+        return None
+    if weights == "shipped":
+        return "adamatting" if "adamatting-compact" in shipped_weights() else None
+    return str(find_weights(Path(weights)))
+
+
+def _classifier(network: str, device: str) -> Classifier:
+    from .adamatting import label_probabilities
+
+    def classify(picture: NDArray[np.float32], labels: Labels) -> NDArray[np.float32]:
+        return label_probabilities(picture, labels, network, device)
+
+    return classify
+
+
+def _opinion(
+    picture: NDArray[np.float32], labels: Labels, classify: Classifier
+) -> NDArray[np.float32]:
+    """The network's probabilities, found at the working resolution."""
+    factor = working_factor(labels.shape)
+    found = classify(shrunk(picture, factor), shrunk_labels(labels, factor))
+    return enlarged_layers(found, labels.shape, factor)
+
+
+def _solved(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    solver: str,
+    device: str,
+    run: Run,
+    initial: NDArray[np.float32] | None,
+) -> NDArray[np.float32]:
+    if solver == "information_flow":
+        from .information_flow import information_flow
+
+        return information_flow(
+            picture, labels, device=device, run=run, initial=initial
+        )
+    return closed_form(picture, labels, device=device, run=run, initial=initial)
+
+
+def _narrowed(
+    picture: NDArray[np.float32],
+    repaired: Labels,
+    shown: Labels,
+    promoted: Promotion,
+    solver: str,
+    alphas: NDArray[np.float32],
+    device: str,
+    run: Run,
+) -> NDArray[np.float32]:
+    """Solve again, with promoted pixels pulled (or, without a data term, held)."""
+    if solver == "closed_form":
+        return solve_promoted(
+            picture, repaired, promoted, device=device, initial=alphas, run=run
+        )
+    return _solved(picture, shown, solver, device, run, alphas)
+
+
+def _guessed(
+    picture: NDArray[np.float32], network: str | None, device: str
+) -> NDArray[np.int32]:
+    """Labels for a trimap that has none."""
+    if network is None:
+        raise ValueError(
+            "The trimap has no label at all, and there is no network to guess: paint 1 "
+            "where there is nothing but background and 2 where there is nothing but "
+            "foreground."
+        )
+    from .adamatting import best_guess, warn_of_guess
+
+    warn_of_guess()
+    return best_guess(picture, network, device)

@@ -1,0 +1,225 @@
+"""Information-flow matting (Aksoy, Aydin, Pollefeys 2017).
+
+References
+----------
+.. [1] Y. Aksoy, T. O. Aydin, M. Pollefeys, "Designing Effective Inter-Pixel
+   Information Flow for Natural Image Matting", CVPR 2017. doi:10.1109/CVPR.2017.32
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+
+from napari_softlayers._core.devices import choose_device
+from napari_softlayers._core.numerics.operators import (
+    SparseOperator,
+    Vectors,
+    interruptible,
+    solver_device,
+)
+from napari_softlayers._core.run import Run
+
+from ..system import Labels, System, laplacian_system, one_hot, spread
+from .closed_form import two_level
+from .graph_system import affinity_laplacian, solve_graph, split_columns
+from .known_to_unknown import known_to_unknown, trimmed
+from .neighbours import color_position_features, likeness, mixture_weights, nearest
+
+#: Every pixel is in nine windows: with it, the local term has the scale of the others.
+_WINDOWS = 9
+_WEIGHT_KNOWN = 0.05
+_WEIGHT_UNKNOWN = 0.003
+#: Highly transparent: more than this share of the unknown pixels is surrounded by
+#: pixels where no layer has more than this alpha.
+_MOSTLY, _OPAQUE = 0.3, 0.8
+
+
+def information_flow(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    *,
+    transparent: bool | str = "auto",
+    solver_tolerance: float = 1e-4,
+    max_iterations: int = 3000,
+    device: str = "auto",
+    run: Run | None = None,
+    initial: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Mattes from four kinds of flow between pixels.
+
+    Minimises, known pixels fixed, the sum of: colour mixture (section 3.1 of [1]_),
+    ``sum_p (a_p - sum_q w_pq a_q)^2`` with 20 neighbours in colour and position; known
+    to unknown (3.2), after the edges of the trimap are trimmed; intra-unknown (3.3),
+    5 neighbours; and the matting Laplacian of 3x3 windows (3.4).
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+        Colours in [0, 1].
+    labels : int array (H, W)
+        0 unknown, 1..K known, K at least 2.
+    transparent : bool or "auto"
+        True for highly transparent layers (glass, smoke, veils): known colours are not
+        trusted then. "auto" looks at a first guess of the matte.
+    solver_tolerance : float
+        Relative residual at which the solver stops.
+    max_iterations : int
+        The solver stops then, with a warning.
+    device : str
+        Where to solve.
+    run : Run, optional
+        Progress and cancel.
+    initial : float32 array (K, H, W), optional
+        A matte to start from.
+
+    Returns
+    -------
+    float32 array (K, H, W)
+        In [0, 1], summing to 1.
+    """
+    if transparent not in (True, False, "auto"):
+        raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")
+    run = run or Run()
+    where = solver_device(choose_device(device))
+    local = laplacian_system(picture, labels, run=run.part(0, 0.1))
+    if transparent == "auto":
+        transparent = looks_transparent(picture, local)
+    mixture, mixture_known = color_mixture(picture, labels, run=run.part(0.1, 0.4))
+    within = intra_unknown(picture, labels, run=run.part(0.4, 0.5))
+    right = local.right / _WINDOWS - mixture.T @ mixture_known
+    diagonal = np.zeros(len(right), np.float32)
+    start = None
+    if not transparent:
+        estimate, confidence = _trimmed_estimate(picture, labels, run.part(0.5, 0.7))
+        diagonal += _WEIGHT_KNOWN * confidence
+        right += diagonal[:, None] * estimate[:, :-1]
+        start = estimate[:, :-1]
+    nearby = local.matrix / _WINDOWS + _WEIGHT_UNKNOWN * within
+    nearby = (nearby + sparse.diags(diagonal)).tocsr().astype(np.float64)
+    mixture = mixture.astype(np.float64)
+    if initial is not None:
+        start = initial[:-1, local.unknown].T
+    solution = solve_graph(
+        _sum_of(nearby, mixture, where),
+        nearby.diagonal() + np.asarray(mixture.power(2).sum(axis=0)).ravel(),
+        np.ascontiguousarray(right, np.float64),
+        None if start is None else start.astype(np.float64),
+        where,
+        solver_tolerance=solver_tolerance,
+        max_iterations=max_iterations,
+        run=run.part(0.7, 1),
+    )
+    return spread(solution, local.unknown, labels)
+
+
+def color_mixture(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    *,
+    neighbours: int = 20,
+    position_weight: float = 1.0,
+    run: Run | None = None,
+) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+    """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
+
+    Returns
+    -------
+    difference : sparse (n, n)
+        ``I - W`` among the unknown pixels.
+    known_part : float32 array (n, K - 1)
+        The product of ``I - W`` with the known mattes.
+    """
+    run = run or Run()
+    features = color_position_features(picture, position_weight)
+    unknown = np.flatnonzero(labels.ravel() == 0)
+    _, found = nearest(features, features[unknown], neighbours + 1, run)
+    found = _without_self(found, unknown)
+    weights = interruptible(
+        lambda: mixture_weights(features[unknown, :3], features[found, :3]), run
+    )
+    count = len(unknown)
+    pointers = np.arange(0, count * neighbours + 1, neighbours)
+    mixed = sparse.csr_matrix(
+        (weights.astype(np.float32).ravel(), found.ravel(), pointers),
+        shape=(count, labels.size),
+    )
+    part, known = interruptible(lambda: split_columns(mixed, labels), run)
+    return (sparse.identity(count, np.float32) - part).tocsr(), -known
+
+
+def intra_unknown(
+    picture: NDArray[np.float32], labels: Labels, *, run: Run | None = None
+) -> sparse.csr_matrix:
+    """Intra-unknown flow: Laplacian (n, n) of like colours in the unknown (3.3).
+
+    Five neighbours by colour with a little position, and the one nearest by colour.
+    """
+    run = run or Run()
+    unknown = labels.ravel() == 0
+    count = int(np.count_nonzero(unknown))
+    rows, columns, weights = [], [], []
+    plan = ((5, 0.05, run.part(0, 0.6)), (1, 0.0005, run.part(0.6, 1)))
+    for neighbours, position_weight, part in plan:
+        features = color_position_features(picture, position_weight)[unknown]
+        _, found = nearest(features, features, neighbours + 1, part)
+        found = _without_self(found, np.arange(count))
+        for q in found.T:
+            rows.append(np.arange(count))
+            columns.append(q)
+            weights.append(likeness(features, features[q]))
+    first, second, weight = map(np.concatenate, (rows, columns, weights))
+    return interruptible(lambda: affinity_laplacian(first, second, weight, count), run)
+
+
+def looks_transparent(picture: NDArray[np.float32], local: System) -> bool:
+    """Whether the layers are highly transparent, as glass and smoke are.
+
+    Around hair and soft edges, alphas well inside of (0, 1) lie among opaque ones; in
+    glass they fill areas. Looked at in a first guess of the closed-form matte.
+    """
+    first = two_level(picture, local).coarse_solve(local.right)
+    layers = np.concatenate([first, 1 - first.sum(axis=1, keepdims=True)], axis=1)
+    mixed = np.zeros(local.unknown.shape)
+    mixed[local.unknown] = layers.max(axis=1) < _OPAQUE
+    around = ndimage.gaussian_filter(mixed, max(5.0, 0.015 * max(mixed.shape)))
+    return float(np.mean(around[local.unknown] > 0.5)) > _MOSTLY
+
+
+def _trimmed_estimate(
+    picture: NDArray[np.float32], labels: Labels, run: Run
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Known-to-unknown estimate, certain where the trimap's edges were trimmed."""
+    label = trimmed(picture, labels, run=run)
+    estimate, confidence = known_to_unknown(picture, labels, run=run)
+    sure = label > 0
+    estimate[sure] = one_hot(label[None, sure], estimate.shape[1])[:, 0].T
+    confidence[sure] = 1
+    return estimate, confidence
+
+
+def _without_self(found: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Drop the pixel itself from its neighbours, or the last one."""
+    same = found == own[:, None]
+    same[~same.any(axis=1), -1] = True
+    # Where a pixel is listed twice, only the first entry goes.
+    drop = np.argmax(same, axis=1)
+    keep = np.arange(found.shape[1]) != drop[:, None]
+    return found[keep].reshape(len(found), -1)
+
+
+def _sum_of(
+    nearby: sparse.csr_matrix, mixture: sparse.csr_matrix, device: Any
+) -> Callable[[Vectors], Vectors]:
+    """The operator ``nearby + mixture^T mixture``."""
+    first, second = SparseOperator(nearby, device), SparseOperator(mixture, device)
+
+    def multiply(vectors: Vectors) -> Vectors:
+        mixed = second.multiply_transposed(second.multiply(vectors))
+        return first.multiply(vectors) + mixed
+
+    return multiply

@@ -1,0 +1,127 @@
+"""KNN matting (Chen, Li, Tang 2013): affinities to the nearest pixels in feature space.
+
+References
+----------
+.. [1] Q. Chen, D. Li, C.-K. Tang, "KNN Matting", IEEE TPAMI 35(9), 2013.
+   doi:10.1109/TPAMI.2013.18
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from napari_softlayers._core.devices import choose_device
+from napari_softlayers._core.numerics.operators import (
+    SparseOperator,
+    interruptible,
+    solver_device,
+)
+from napari_softlayers._core.run import Run
+
+from ..system import Labels, spread
+from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
+from .neighbours import color_position_features, likeness, nearest
+
+
+def knn(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    *,
+    neighbours: tuple[int, ...] = (20, 10),
+    position_weights: tuple[float, ...] = (2.0, 0.1),
+    solver_tolerance: float = 1e-5,
+    max_iterations: int = 2000,
+    device: str = "auto",
+    run: Run | None = None,
+    initial: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Mattes that agree between pixels of like colour, near and far.
+
+    Minimises ``sum_pq k(p, q) (a_p - a_q)^2`` over the unknown pixels p and their
+    nearest pixels q, known or not, with the kernel ``k = 1 - |f_p - f_q|_1 / 5`` of
+    Eq. 3 of [1]_ for the five features colour and position. What the trimap says
+    holds exactly.
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+        Colours in [0, 1].
+    labels : int array (H, W)
+        0 unknown, 1..K known, K at least 2.
+    neighbours : tuple of int
+        How many nearest pixels, for every weight of the position.
+    position_weights : tuple of float
+        How much the position counts, the longer side of the picture being 1.
+    solver_tolerance : float
+        Relative residual at which the solver stops.
+    max_iterations : int
+        The solver stops then, with a warning.
+    device : str
+        Where to solve.
+    run : Run, optional
+        Progress and cancel.
+    initial : float32 array (K, H, W), optional
+        A matte to start from.
+
+    Returns
+    -------
+    float32 array (K, H, W)
+        In [0, 1], summing to 1.
+    """
+    if len(neighbours) != len(position_weights) or min(neighbours, default=0) < 1:
+        raise ValueError(
+            f"neighbours={neighbours} and position_weights={position_weights}; one "
+            "positive number of neighbours for every weight is needed."
+        )
+    run = run or Run()
+    where = solver_device(choose_device(device))
+    unknown = np.flatnonzero(labels.ravel() == 0)
+    rows, columns, weights = [], [], []
+    for i, (count, weight) in enumerate(zip(neighbours, position_weights, strict=True)):
+        part = run.part(0.7 * i / len(neighbours), 0.7 * (i + 1) / len(neighbours))
+        features = color_position_features(picture, weight)
+        _, found = nearest(features, features[unknown], count + 1, part)
+        for q in found.T:
+            alike = likeness(features[unknown], features[q])
+            weights.append(np.where(q == unknown, 0, alike))
+            rows.append(unknown)
+            columns.append(q)
+    matrix, known = interruptible(
+        lambda: _system(
+            np.concatenate(rows),
+            np.concatenate(columns),
+            np.concatenate(weights),
+            labels,
+            unknown,
+        ),
+        run,
+    )
+    tied = np.asarray(abs(matrix.sum(axis=1))).ravel() > 1e-3
+    matrix, right = pin_islands(matrix, -known, tied)
+    solution = solve_graph(
+        SparseOperator(matrix, where).multiply,
+        matrix.diagonal(),
+        right,
+        None if initial is None else initial[:-1, labels == 0].T,
+        where,
+        solver_tolerance=solver_tolerance,
+        max_iterations=max_iterations,
+        run=run.part(0.7, 1),
+    )
+    return spread(solution, labels == 0, labels)
+
+
+def _system(
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    weights: NDArray[np.floating[Any]],
+    labels: Labels,
+    unknown: NDArray[np.intp],
+) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+    """Rows of the unknown pixels: their columns, and what the known pixels add."""
+    laplacian = affinity_laplacian(rows, columns, weights, labels.size)
+    return split_columns(laplacian[unknown], labels)

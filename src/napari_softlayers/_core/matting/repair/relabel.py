@@ -1,0 +1,137 @@
+"""Second opinions on labels: from colours, place and edges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_softlayers._core.run import Run
+
+from ..system import Labels
+from .working import blurred
+
+_BINS = 16
+
+Floats = NDArray[np.floating[Any]]
+#: Estimates the probability of every label (K, H, W) from a picture and labels.
+Classifier = Callable[[NDArray[np.float32], Labels], NDArray[np.float32]]
+
+
+def relabelled(
+    picture: NDArray[np.float32],
+    labels: Labels,
+    *,
+    iterations: int = 8,
+    place: float = 1.0,
+    run: Run | None = None,
+) -> NDArray[np.float32]:
+    """Labels that colours, place and edges suggest, whatever the trimap says.
+
+    Every iteration takes the labels so far as examples. A pixel's score for a label is
+    the logarithm of how common its colour is among the examples (histograms of 16^3
+    bins) plus ``place`` times that of their share in its surroundings; the scores'
+    softmax, smoothed along the picture's edges by a guided filter, is the next estimate.
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+    labels : int array (H, W)
+        0 unknown, 1..K; the examples of the first iteration.
+    iterations : int
+    place : float
+        Weight of the surroundings.
+    run : Run, optional
+        Progress and cancel.
+
+    Returns
+    -------
+    float32 array (K, H, W)
+        Probabilities of the labels.
+    """
+    run = run or Run()
+    count = int(labels.max())
+    numbers = np.arange(1, count + 1)[:, None, None]
+    member = (labels[None] == numbers).astype(np.float32)
+    bins = color_bins(picture)
+    guide = picture.mean(axis=2)
+    reach = 0.075 * max(labels.shape)
+    for iteration in range(iterations):
+        run.step(iteration / iterations, "Looking for wrong labels")
+        likelihood = np.log(color_shares(bins, member) + 1e-5)
+        near = np.stack([blurred(one, reach) for one in member]) + 1e-3
+        scores = likelihood[:, bins] + place * np.log(near)
+        scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
+        scores /= scores.sum(axis=0)
+        votes = np.stack([guided(guide, one) for one in scores[:-1]])
+        votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
+        member = (votes.argmax(axis=0)[None] + 1 == numbers).astype(np.float32)
+    return votes.astype(np.float32)
+
+
+def color_bins(picture: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Number of every pixel's colour among ``16^3`` bins."""
+    levels = np.minimum((picture * _BINS).astype(np.intp), _BINS - 1)
+    return (levels[..., 0] * _BINS + levels[..., 1]) * _BINS + levels[..., 2]
+
+
+def color_shares(bins: NDArray[np.intp], member: Floats) -> NDArray[np.float64]:
+    """Share of every colour bin in each of K groups of pixels, (K, bins)."""
+    shares = np.stack(
+        [np.bincount(bins.ravel(), one.ravel(), _BINS**3) for one in member]
+    )
+    return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
+
+
+def color_ratio(
+    picture: NDArray[np.float32], examples: Labels, labels: Labels
+) -> NDArray[np.float64]:
+    """Log-likelihood ratio of the best other label to the given one, by colours alone.
+
+    Parameters
+    ----------
+    picture : float32 array (H, W, 3)
+    examples : int array (H, W)
+        Labels 1..K to learn the colours from; 0 is left out.
+    labels : int array (H, W)
+        The labels in doubt.
+
+    Returns
+    -------
+    array (H, W)
+        Within -6 and 6; 0 where ``labels`` is 0.
+    """
+    bins = color_bins(picture)
+    count = int(examples.max())
+    member = np.stack([examples == k for k in range(1, count + 1)]).astype(float)
+    shares = [_smoothed_bins(one) for one in color_shares(bins, member)]
+    scores = np.log(np.stack(shares) + 1e-5)[:, bins]
+    own = of_label(scores, labels)
+    np.put_along_axis(scores, np.maximum(labels, 1)[None] - 1, -np.inf, 0)
+    ratio = np.clip(scores.max(axis=0) - own, -6, 6)
+    return np.where(labels == 0, 0, ratio)
+
+
+def _smoothed_bins(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
+    return cube.ravel()
+
+
+def guided(guide: Floats, values: Floats, radius: int = 6, eps: float = 1e-4) -> Floats:
+    """Grey guided filter: smooth values that keep the guide's edges."""
+
+    def box(array: Floats) -> Floats:
+        return ndimage.uniform_filter(array, 2 * radius + 1, mode="nearest")
+
+    mean_guide, mean_values = box(guide), box(values)
+    covariance = box(guide * values) - mean_guide * mean_values
+    slope = covariance / (box(guide * guide) - mean_guide**2 + eps)
+    return box(slope) * guide + box(mean_values - slope * mean_guide)
+
+
+def of_label(layers: Floats, labels: Labels) -> Floats:
+    """Every pixel's own layer of (K, H, W); the first one where unknown."""
+    return np.take_along_axis(layers, np.maximum(labels, 1)[None] - 1, 0)[0]

@@ -1,0 +1,82 @@
+"""The working resolution: where trimaps are judged, about a tenth of a megapixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from ..system import Labels
+
+#: Pixels of the working resolution.
+WORKING_PIXELS = 130_000
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.floating[Any]]
+
+
+def working_factor(shape: tuple[int, ...]) -> int:
+    """Whole number by which a picture is shrunk to the working resolution."""
+    return max(1, round(float(np.sqrt(shape[0] * shape[1] / WORKING_PIXELS))))
+
+
+def shrunk(picture: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+    """Mean of squares of pixels; the last ones may hang over the border."""
+    if factor == 1:
+        return picture
+    padded = _padded(picture, factor, "edge")
+    height, width = (n // factor for n in padded.shape[:2])
+    blocks = padded.reshape(height, factor, width, factor, -1)
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
+
+
+def shrunk_labels(labels: Labels, factor: int) -> NDArray[np.int32]:
+    """Most common label of squares of pixels; unknown where half of them are."""
+    if factor == 1:
+        return labels.astype(np.int32)
+    padded = _padded(labels, factor, "edge")
+    height, width = (n // factor for n in padded.shape)
+    blocks = padded.reshape(height, factor, width, factor)
+    votes = np.stack([(blocks == k).sum((1, 3)) for k in range(labels.max() + 1)])
+    best = votes[1:].argmax(axis=0) + 1
+    return np.where(2 * votes[0] >= factor**2, 0, best).astype(np.int32)
+
+
+def enlarged(mask: Mask, shape: tuple[int, ...], factor: int) -> Mask:
+    """A mask of the working resolution at the picture's own."""
+    if factor == 1:
+        return mask
+    return np.kron(mask, np.ones((factor, factor), bool))[: shape[0], : shape[1]]
+
+
+def enlarged_layers(
+    layers: NDArray[np.float32], shape: tuple[int, ...], factor: int
+) -> NDArray[np.float32]:
+    """Layers (K, h, w) of a smaller resolution at the picture's own, bilinearly."""
+    if factor == 1:
+        return layers
+    fine = [
+        ndimage.zoom(one, factor, order=1, grid_mode=True, mode="nearest")
+        for one in layers
+    ]
+    return np.stack(fine)[:, : shape[0], : shape[1]]
+
+
+def _padded(array: NDArray[Any], factor: int, mode: Any) -> NDArray[Any]:
+    missing = [(0, -n % factor) for n in array.shape[:2]]
+    return np.pad(array, [*missing, *[(0, 0)] * (array.ndim - 2)], mode=mode)
+
+
+def blurred(values: Floats, sigma: float) -> Floats:
+    """Wide Gaussian blur, computed on a coarser grid."""
+    step = max(1, int(sigma / 4))
+    if step == 1:
+        return ndimage.gaussian_filter(values, sigma, mode="nearest")
+    coarse = _padded(values, step, "edge")
+    height, width = (n // step for n in coarse.shape)
+    coarse = coarse.reshape(height, step, width, step).mean((1, 3))
+    coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="nearest")
+    fine = ndimage.zoom(coarse, step, order=1, grid_mode=True, mode="nearest")
+    return fine[: values.shape[0], : values.shape[1]]

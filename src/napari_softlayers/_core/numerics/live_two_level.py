@@ -1,0 +1,184 @@
+"""The two-level preconditioner for a system whose constraints change little by little.
+
+The same construction as in `two_level`, on the full grid of blocks, with everything kept
+that a change of a few unknowns leaves as it is: only the blocks that hold a changed
+unknown, and what they share with their neighbours, are computed again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..run import Run
+from .two_level import block_basis, factorise
+
+_ROWS_PER_SLICE = 65536
+
+
+class LiveTwoLevel:
+    """Coarse correction and Jacobi for the rows of a matrix that are free.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse.csr_matrix (n, n)
+        Symmetric, positive semi-definite; couples unknowns of neighbouring blocks at
+        most.
+    rank : int array (n,)
+        Number of the block of every unknown, blocks counted in raster order.
+    grid : (int, int)
+        Rows and columns of the grid of blocks.
+    candidates : array (n, m)
+        Vectors that the matrix nearly annihilates.
+    damping : float
+        Weight of the Jacobi part.
+    run : Run, optional
+        Progress and cancel.
+    """
+
+    def __init__(
+        self,
+        matrix: sparse.csr_matrix,
+        rank: NDArray[np.integer[Any]],
+        grid: tuple[int, int],
+        candidates: NDArray[np.floating[Any]],
+        *,
+        damping: float = 0.8,
+        run: Run | None = None,
+    ) -> None:
+        self._matrix, self._rank, self._candidates = matrix, rank, candidates
+        self._size, self._width = grid[0] * grid[1], candidates.shape[1]
+        self._jacobi = (damping / np.maximum(matrix.diagonal(), 1e-6))[:, None]
+        count, width = candidates.shape
+        self._values = np.zeros((count, width))
+        self._columns = (rank[:, None] * width + np.arange(width)).astype(np.int32)
+        self._row, self._column = np.divmod(np.arange(self._size), grid[1])
+        # Column (block row mod 3, block column mod 3, candidate) of the dense basis.
+        color = (self._row % 3 * 3 + self._column % 3)[rank]
+        self._slots = (color[:, None] * width + np.arange(width)).astype(np.int32)
+        self._dense = np.zeros((count, 9 * width))
+        self._blocks = np.zeros((self._size, 9, width, width))
+        self._pattern = _Pattern(self._row, self._column, grid, width)
+        self.free = np.zeros(count, bool)
+        self._factors: Any = None
+        self.set_free(np.ones(count, bool), run)
+
+    def set_free(self, free: NDArray[np.bool_], run: Run | None = None) -> None:
+        """Say which rows are free (n,); the others are held."""
+        run = run or Run()
+        changed = np.flatnonzero(free != self.free)
+        if self._factors is not None and not len(changed):
+            return
+        dirty = np.zeros(self._size, bool)
+        dirty[self._rank[changed]] = True
+        members = np.flatnonzero(dirty[self._rank])
+        # A cancel in here must not leave a half-made state behind.
+        self._factors = None
+        self.free = np.zeros_like(self.free)
+        self._renew_basis(members, free)
+        self._renew_blocks(dirty, members, run)
+        coarse = self._pattern.matrix(self._blocks)
+        self._factors = factorise(coarse, run)
+        self.free = free.copy()
+
+    def coarse_solve(
+        self, right: NDArray[np.floating[Any]]
+    ) -> NDArray[np.floating[Any]]:
+        """Best approximation of the solution in the span of the basis, (n, k)."""
+        small = self._basis.T @ right
+        return self._basis @ self._factors.solve(small)
+
+    def __call__(
+        self, residual: NDArray[np.floating[Any]]
+    ) -> NDArray[np.floating[Any]]:
+        """Apply the preconditioner to vectors (n, k) that are zero where held."""
+        result = self.coarse_solve(residual)
+        result += self._jacobi * residual
+        return result
+
+    def _renew_basis(self, members: NDArray[np.intp], free: NDArray[np.bool_]) -> None:
+        """Basis of the blocks whose unknowns are listed."""
+        self._values[members] = 0
+        inside = members[free[members]]
+        self._values[inside] = block_basis(
+            self._rank[inside], self._size, self._candidates[inside]
+        )
+        self._dense[members[:, None], self._slots[members]] = self._values[members]
+        count, width = self._values.shape
+        self._basis = sparse.csr_matrix(
+            (
+                self._values.ravel(),
+                self._columns.ravel(),
+                np.arange(0, count * width + 1, width, dtype=np.int32),
+            ),
+            shape=(count, self._size * width),
+        )
+
+    def _renew_blocks(
+        self, dirty: NDArray[np.bool_], members: NDArray[np.intp], run: Run
+    ) -> None:
+        """Galerkin products of the changed blocks with their neighbours."""
+        width = self._width
+        total = np.zeros((self._size * width, 9 * width))
+        for start in range(0, len(members), _ROWS_PER_SLICE):
+            rows = members[start : start + _ROWS_PER_SLICE]
+            total += self._basis[rows].T @ (self._matrix[rows] @ self._dense)
+            run.step(start / len(members), "Building the preconditioner")
+        products = total.reshape(self._size, width, 9, width)
+        for k in range(9):
+            dy, dx = k // 3 - 1, k % 3 - 1
+            here, other = self._pattern.pairs[k]
+            color = (self._row + dy) % 3 * 3 + (self._column + dx) % 3
+            chosen = dirty[here]
+            here, other = here[chosen], other[chosen]
+            block = products[here, :, color[here]]
+            self._blocks[here, k] = block
+            self._blocks[other, 8 - k] = block.transpose(0, 2, 1)
+
+
+class _Pattern:
+    """Where the blocks of neighbouring grid positions go in a sparse matrix."""
+
+    def __init__(
+        self,
+        row: NDArray[np.intp],
+        column: NDArray[np.intp],
+        grid: tuple[int, int],
+        width: int,
+    ) -> None:
+        size = len(row)
+        self.pairs: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
+        rows, columns, source = [], [], []
+        within = np.arange(width)
+        for k in range(9):
+            y, x = row + k // 3 - 1, column + k % 3 - 1
+            here = np.flatnonzero((y >= 0) & (y < grid[0]) & (x >= 0) & (x < grid[1]))
+            other = (y * grid[1] + x)[here]
+            self.pairs.append((here, other))
+            shape = (len(here), width, width)
+            r = (here * width)[:, None, None] + within[:, None]
+            c = (other * width)[:, None, None] + within
+            s = ((here * 9 + k) * width * width)[:, None, None]
+            s = s + within[:, None] * width + within
+            rows.append(np.broadcast_to(r, shape).ravel())
+            columns.append(np.broadcast_to(c, shape).ravel())
+            source.append(s.ravel())
+        joined = np.concatenate(columns) * (size * width) + np.concatenate(rows)
+        order = np.argsort(joined)
+        self._source = np.concatenate(source)[order]
+        self._rows = np.concatenate(rows)[order].astype(np.int32)
+        by_column = joined[order] // (size * width)
+        self._pointers = np.searchsorted(by_column, np.arange(size * width + 1))
+        self._pointers = self._pointers.astype(np.int32)
+        self._diagonal = np.flatnonzero(self._rows == by_column)
+
+    def matrix(self, blocks: NDArray[np.floating[Any]]) -> sparse.csc_matrix:
+        """The coarse matrix; ones on the diagonal of basis vectors that are zero."""
+        data = blocks.ravel()[self._source]
+        diagonal = data[self._diagonal]
+        data[self._diagonal] += np.where(diagonal > 0, 1e-9, 1)
+        size = len(self._pointers) - 1
+        return sparse.csc_matrix((data, self._rows, self._pointers), shape=(size, size))

@@ -1,0 +1,349 @@
+"""The click mode: clicks become objects at once, mattes when the user pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_softlayers._bridge import clear_results, show, step_of
+from napari_softlayers._bridge.prompts import (
+    ADD,
+    MOST_OBJECTS,
+    REMOVE,
+    add_click,
+    add_prompts,
+    next_click,
+    pixel_at,
+    restore,
+    snapshot_of,
+)
+from napari_softlayers._bridge.results import results_for
+from napari_softlayers._core.layers.soft_layers import SoftLayers
+
+from ..parts.jobs import Job, Jobs
+from ..parts.links import Links
+from ..parts.settings import result_dtype
+from .canvas import ClickCanvas
+from .engine import ClickEngine
+from .overlays import ClickView
+from .state import ClickState
+
+if TYPE_CHECKING:
+    from ..segments.dock import SegmentsWidget
+
+SETTLE_MS = 30
+PAUSE_MS = 400
+"""After so long without a click the fine matte is computed."""
+
+
+class ClickMode(QObject):
+    """Follows the clicks on one picture, from `start` to `stop`.
+
+    Parameters
+    ----------
+    dock : SegmentsWidget
+        Has the viewer and the status line.
+    """
+
+    changed = Signal()
+
+    def __init__(self, dock: SegmentsWidget) -> None:
+        super().__init__(dock)
+        self.dock = dock
+        self.viewer = dock.viewer
+        self.engine: ClickEngine | None = None
+        self.prompts: Any = None
+        self.state = ClickState((0, 0))
+        self.layers: SoftLayers | None = None
+        self._shown_key: object = None
+        self._fine = False
+        self.jobs = Jobs(self)
+        self.jobs.failed.connect(dock._on_failed)
+        self.canvas = ClickCanvas(
+            self.viewer, self.click, self.hover, self.grow, parent=self
+        )
+        self._links = Links()
+        self._settle = self._timer(SETTLE_MS, self._follow)
+        self._pause = self._timer(PAUSE_MS, self._refine)
+
+    def _timer(self, milliseconds: int, action: Callable[[], None]) -> QTimer:
+        made = QTimer(self)
+        made.setSingleShot(True)
+        made.setInterval(milliseconds)
+        made.timeout.connect(action)
+        return made
+
+    # ---- life -------------------------------------------------------------------------
+
+    @property
+    def image(self) -> Any:
+        """The image that is clicked on; None while the mode is off."""
+        return None if self.engine is None else self.engine.picture.layer
+
+    def start(self, engine: ClickEngine) -> None:
+        """Follow the clicks on a picture; those of earlier stay."""
+        self.stop()
+        self.engine = engine
+        self.view = ClickView(self.viewer, engine.picture)
+        self._take_prompts()
+        self._links.connect(self.viewer.layers.events.removed, self._on_removed)
+        self._links.connect(self.viewer.events.mouse_over_canvas, self._on_left)
+        self.state = ClickState(engine.picture.shape, snapshot_of(self.prompts))
+        self.state.current = max(self.state.prompts.objects, default=1)
+        next_click(self.prompts, self.state.role, self.state.current)
+        self.canvas.start()
+        self.changed.emit()
+        if len(self.prompts.data):
+            self._solve()
+        else:
+            self.dock.say("Click on an object.")
+
+    def release(self) -> None:
+        """Let go of the viewer; works after Qt has deleted this object as well."""
+        self.canvas.stop()
+        self._links.close()
+        self.jobs.abandon()
+
+    def stop(self) -> None:
+        """Leave nothing behind but the prompts, and not even them when empty."""
+        engine, self.engine = self.engine, None
+        self.release()
+        self._settle.stop()
+        self._pause.stop()
+        prompts, self.prompts = self.prompts, None
+        self.layers, self._shown_key = None, None
+        if engine is None:
+            return
+        self.view.clear()
+        if prompts in self.viewer.layers and len(prompts.data) == 0:
+            self.viewer.layers.remove(prompts)
+        self.changed.emit()
+
+    def _take_prompts(self) -> None:
+        if self.engine is not None and self.prompts is None:
+            self.prompts = add_prompts(self.viewer, self.engine.picture)
+            for name in ("data", "features", "set_data"):
+                self._links.connect(getattr(self.prompts.events, name), self._touched)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self.prompts:
+            self.prompts = None
+            self._settle.start()
+
+    # ---- clicks -----------------------------------------------------------------------
+
+    def pixel(self, position: Any) -> tuple[float, float] | None:
+        """Point (row, column) of the picture at a place in the world, if inside."""
+        if self.engine is None:
+            return None
+        point = self.engine.point_at(position)
+        return None if pixel_at(point, self.state.shape) is None else point
+
+    def click(self, position: Any, remove: bool = False) -> None:
+        """Add to the object, or take away from it, at a place in the world."""
+        if self.engine is None:
+            return
+        if step_of(self.viewer, self.image) != self.engine.step:
+            self.dock.say(
+                f"The clicks belong to frame {self.engine.step}; go back to it, or "
+                "switch Click off and on for the frame you see.",
+                "warning",
+            )
+            return
+        point = self.pixel(position)
+        if point is None:
+            self.dock.say("This is outside the picture; nothing was added.", "warning")
+            return
+        self._take_prompts()
+        self._follow()
+        role = REMOVE if remove else self.state.role
+        number = self.state.current
+        if role == REMOVE:
+            role, number = self.state.taken_from(point)
+        add_click(self.prompts, point, role, number)
+        next_click(self.prompts, self.state.role, self.state.current)
+        self._follow()
+
+    def set_role(self, role: str) -> None:
+        """Choose what a plain click does: add or remove."""
+        self.state.role = role
+        if self.prompts is not None:
+            next_click(self.prompts, role, self.state.current)
+        self.changed.emit()
+
+    def grow(self, steps: int) -> None:
+        """Go up (1) or down (-1) the merge tree with the object."""
+        number = self.state.current
+        if self.engine is None or number not in self.state.prompts.objects:
+            return
+        first, last = self.level_range()
+        if self.state.grow(number, steps, first, last):
+            self._solve()
+
+    def level_range(self) -> tuple[int, int]:
+        """How far the object can shrink (0 or less) and grow (0 or more)."""
+        prompts = self.state.prompts
+        label = prompts.label_of(self.state.current)
+        if self.engine is None or label is None:
+            return 0, 0
+        return self.engine.level_range(prompts, label)
+
+    def undo(self) -> None:
+        """Go back before the last click, edit or step of the tree."""
+        if self.engine is None:
+            return
+        self._follow()
+        if not self.state.back():
+            self.dock.say("There is nothing to undo.")
+            return
+        self._take_prompts()
+        restore(self.prompts, self.state.clicks)
+        next_click(self.prompts, self.state.role, self.state.current)
+        self._solve()
+
+    def _touched(self, *_: Any) -> None:
+        """Notice edits of the points themselves."""
+        self._settle.start()
+
+    def _follow(self) -> None:
+        if self.engine is not None and self.state.follow(snapshot_of(self.prompts)):
+            self._solve()
+
+    # ---- answers ----------------------------------------------------------------------
+
+    def _solve(self) -> None:
+        """Answer the clicks: the fast way now, the fine way after a pause."""
+        engine, prompts, grown = self.engine, self.state.prompts, self.state.grown
+        self._pause.stop()
+        self.changed.emit()
+        if engine is None:
+            return
+        if not prompts.objects:
+            self._forget()
+            return
+        key = self.state.key
+        self.jobs.submit(
+            Job(
+                lambda run, _post: engine.quick(prompts, grown, run),
+                lambda layers: self._show(layers, key, fine=False),
+            )
+        )
+
+    def _forget(self) -> None:
+        """There is no object: say what to do."""
+        self.jobs.cancel()
+        self.layers, self._shown_key = None, None
+        self.view.show_object(None, self.state.current)
+        self.dock.say(
+            "So far there are only removals; click on an object first."
+            if len(self.state.clicks[0])
+            else "Click on an object."
+        )
+
+    def _refine(self, then: Callable[[], None] | None = None) -> None:
+        """Compute the fine matte."""
+        engine, prompts, grown = self.engine, self.state.prompts, self.state.grown
+        if engine is None or not prompts.objects:
+            return
+        key = self.state.key
+
+        def done(layers: SoftLayers) -> None:
+            self._show(layers, key, fine=True)
+            if then is not None:
+                then()
+
+        self.jobs.submit(Job(lambda run, _post: engine.fine(prompts, grown, run), done))
+
+    def _show(self, layers: SoftLayers, key: object, fine: bool) -> None:
+        if self.engine is None or key != self.state.key:
+            return
+        self.layers, self._shown_key, self._fine = layers, key, fine
+        prompts, number = self.state.prompts, self.state.current
+        label = prompts.label_of(number)
+        alpha = None if label is None else layers.alphas[label]
+        self.view.show_object(alpha, number)
+        self.changed.emit()
+        if label is None:
+            self.dock.say(f"Click on the next object (number {number}).")
+        else:
+            self.dock.say(*self.state.news(float(layers.coverage[label])))
+        if not fine:
+            self._pause.start()
+
+    def hover(self, position: Any) -> None:
+        """Lighten the segment below the cursor."""
+        if self.engine is None:
+            return
+        point = self.pixel(position)
+        if point is None:
+            self.view.show_hover(None, None)
+            return
+        node = self.engine.node_at(point)
+        if node != self.view.hovered:
+            self.view.show_hover(node, self.engine.segment_at(point))
+
+    def _on_left(self, *_: Any) -> None:
+        """Nothing is below the cursor once it has left the canvas."""
+        if self.engine is not None and not self.viewer.mouse_over_canvas:
+            self.canvas.forget()
+            self.view.show_hover(None, None)
+
+    # ---- what becomes of the object ----------------------------------------------------
+
+    def accept(self) -> None:
+        """Make the objects a layer set and start the next one."""
+        if self.state.prompts.label_of(self.state.current) is None:
+            self.dock.say("There is no object yet: click on one first.", "error")
+            return
+        self._when_fine(self._accept_now)
+
+    def _when_fine(self, then: Callable[[], None]) -> None:
+        """Call back as soon as the fine matte of the present clicks is there."""
+        if self._fine and self._shown_key == self.state.key:
+            then()
+            return
+        self._pause.stop()
+        self.dock.say("Computing the matte …")
+        self._refine(then)
+
+    def _accept_now(self) -> None:
+        engine, layers, prompts = self.engine, self.layers, self.state.prompts
+        if engine is None or layers is None:
+            return
+        layers.names = ["rest", *(f"object {number}" for number in prompts.objects)]
+        show(self.viewer, layers, like=engine.picture, dtype=result_dtype())
+        self.state.accepted = layers.alphas.argmax(axis=0), prompts.objects
+        number = self.state.current
+        self.state.current = min(max(prompts.objects) + 1, MOST_OBJECTS)
+        self.set_role(ADD)
+        self.view.show_object(None, self.state.current)
+        self.dock.say(f"Object {number} is a layer now. Click on the next object.")
+
+    def clear(self) -> None:
+        """Remove the objects and the prompts, and show the picture again."""
+        if self.engine is None:
+            return
+        clear_results(self.viewer, results_for(self.viewer, self.image, "clicks"))
+        self.state.start_over()
+        self._take_prompts()
+        restore(self.prompts, self.state.clicks)
+        self._solve()
+
+    def with_matte(self, then: Callable[[Any, Any], None]) -> None:
+        """Call ``then(picture, alpha)`` with the fine matte of the present object.
+
+        After Accept, the present object is the one accepted last.
+        """
+        prompts = self.state.prompts
+        if self.engine is None or not prompts.objects:
+            self.dock.say("There is no object yet: click on one first.", "error")
+            return
+        label = prompts.label_of(self.state.current) or len(prompts.objects)
+
+        def ready() -> None:
+            if self.engine is not None and self.layers is not None:
+                then(self.engine.picture, self.layers.alphas[label])
+
+        self._when_fine(ready)

@@ -1,0 +1,229 @@
+"""The part of the segments dock for clicks: one toggle, and what it opens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+
+from napari_softlayers._bridge.prompts import ADD, REMOVE
+
+from ..matte.open_matte import open_matte
+from ..parts.base import row
+from ..parts.keys import Keys
+from .engine import ClickEngine
+from .mode import ClickMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..segments.dock import SegmentsWidget
+
+HELP = "Click adds, Ctrl+click takes away. Hold Shift and turn the wheel to grow or shrink."
+
+
+class ClickPanel(QWidget):
+    """Turns the click mode on and off, and has a button for each of its keys.
+
+    Parameters
+    ----------
+    dock : SegmentsWidget
+        Computes and says.
+    """
+
+    def __init__(self, dock: SegmentsWidget) -> None:
+        super().__init__()
+        self.dock = dock
+        self.mode = ClickMode(dock)
+        self.mode.changed.connect(self._follow)
+        self.preparing = False
+        self._keys: Keys | None = None
+        self._fill()
+        self._follow()
+
+    def _fill(self) -> None:
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        self.toggle = self.dock.button(
+            "Click",
+            self._toggled,
+            f"Choose objects by clicks in the picture (key: Q). {HELP}",
+            checkable=True,
+        )
+        outer.addWidget(self.toggle)
+        self.inside = QWidget()
+        box = QVBoxLayout(self.inside)
+        box.setContentsMargins(0, 0, 0, 0)
+        self.remove_button = self.dock.button(
+            "Remove",
+            self._choose_role,
+            "Plain clicks take away (key: Shift+Q; Ctrl+click always takes away)",
+            checkable=True,
+        )
+        self.undo_button = self.dock.button(
+            "Undo", self.mode.undo, "Take the last click or step back (key: U)"
+        )
+        box.addLayout(row(self.remove_button, self.undo_button))
+        self.shrink_button = self._small(
+            "−", -1, "A smaller part of the picture (key: Shift+J)"
+        )
+        self.grow_button = self._small(
+            "+", 1, "A larger part of the picture (key: Shift+K)"
+        )
+        self.size = QSlider(Qt.Orientation.Horizontal)
+        self.size.setPageStep(1)
+        self.size.setToolTip(
+            "Walk the merge tree with the object: smaller or larger (Shift+wheel)"
+        )
+        self.size.valueChanged.connect(self._sized)
+        box.addLayout(
+            row(QLabel("Extent"), self.shrink_button, self.size, self.grow_button)
+        )
+        self.accept_button = self.dock.button(
+            "Accept",
+            self.mode.accept,
+            "Make the object a layer and start the next one (key: N)",
+        )
+        self.matte_button = self.dock.button(
+            "Matte …",
+            self.to_matte,
+            "Make a trimap of the object and open it in 'Matte from trimap'",
+        )
+        self.clear_button = self.dock.button(
+            "Clear", self.mode.clear, "Remove the objects and the prompts"
+        )
+        box.addLayout(row(self.accept_button, self.matte_button, self.clear_button))
+        outer.addWidget(self.inside)
+
+    def _small(self, text: str, steps: int, tip: str) -> QWidget:
+        made = self.dock.button(text, lambda: self.mode.grow(steps), tip)
+        made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+        made.setMinimumWidth(32)
+        return made
+
+    # ---- on and off -------------------------------------------------------------------
+
+    def switch(self) -> None:
+        """Key Q: on, or off."""
+        self.toggle.click()
+
+    def _toggled(self) -> None:
+        if not self.toggle.isChecked():
+            self.turn_off()
+            return
+        request = self.dock._request()
+        if request is None:
+            self.toggle.setChecked(False)
+            return
+        self.preparing = True
+        self.dock.compute(
+            lambda run, _post: ClickEngine.prepare(request, run),
+            self._ready,
+            sources=(request.image,),
+        )
+
+    def _ready(self, engine: ClickEngine) -> None:
+        self.preparing = False
+        if engine.picture.layer not in self.dock.viewer.layers:
+            self.turn_off()
+            return
+        self.mode.start(engine)
+
+    def turn_off(self) -> None:
+        """End the click mode; the prompts stay."""
+        if self.preparing:
+            self.preparing = False
+            self.dock.cancel()
+        self.mode.stop()
+        self._follow()
+
+    def settle(self, image: Any) -> None:
+        """Turn off when the chosen image changed or preparing came to nothing."""
+        if self.preparing and not self.dock.jobs.busy:
+            self.preparing = False
+            self._follow()
+        followed = self.mode.image
+        if followed is None or followed is image:
+            return
+        self.turn_off()
+        if followed not in self.dock.viewer.layers:
+            self.dock.say(
+                f"'{followed.name}' was removed; the click mode is off.", "warning"
+            )
+
+    def release(self) -> None:
+        """Let go of the viewer; works after Qt has deleted this widget as well."""
+        if self._keys is not None:
+            self._keys.release()
+            self._keys = None
+        self.mode.release()
+
+    def _follow(self) -> None:
+        """Show the state of the mode."""
+        on = self.mode.engine is not None
+        self.toggle.setChecked(on or self.preparing)
+        self.inside.setVisible(on)
+        if on and self._keys is None:
+            self._bind()
+        if not on and self._keys is not None:
+            self._keys.release()
+            self._keys = None
+        state = self.mode.state
+        self.remove_button.setChecked(state.role == REMOVE)
+        self.undo_button.setEnabled(bool(state.history))
+        current = state.prompts.label_of(state.current) is not None
+        self.accept_button.setEnabled(current)
+        self.matte_button.setEnabled(bool(state.prompts.objects))
+        self._show_size(current)
+
+    def _bind(self) -> None:
+        self._keys = Keys(self.dock.viewer)
+        actions: dict[str, Callable[[], Any]] = {
+            "u": self.mode.undo,
+            "n": self.mode.accept,
+            "Shift-q": self.remove_button.click,
+            "Shift-j": lambda: self.mode.grow(-1),
+            "Shift-k": lambda: self.mode.grow(1),
+        }
+        for key, action in actions.items():
+            self._keys.bind(key, action)
+
+    # ---- controls ---------------------------------------------------------------------
+
+    def _choose_role(self) -> None:
+        self.mode.set_role(REMOVE if self.remove_button.isChecked() else ADD)
+
+    def _show_size(self, current: bool) -> None:
+        first, last = self.mode.level_range() if current else (0, 0)
+        level = self.mode.state.levels.get(self.mode.state.current, 0)
+        self.size.blockSignals(True)
+        self.size.setRange(first, last)
+        self.size.setValue(level)
+        self.size.blockSignals(False)
+        self.size.setEnabled(last > first)
+        self.shrink_button.setEnabled(level > first)
+        self.grow_button.setEnabled(level < last)
+
+    def _sized(self, value: int) -> None:
+        self.mode.grow(value - self.mode.state.levels.get(self.mode.state.current, 0))
+
+    def to_matte(self) -> None:
+        """Hand the object over to the matte dock."""
+        self.mode.with_matte(self._open_matte)
+
+    def _open_matte(self, picture: Any, alpha: Any) -> None:
+        self.turn_off()
+        try:
+            open_matte(self.dock.viewer, picture, alpha)
+        except (TypeError, ValueError) as error:
+            self.dock.say(str(error), "error")
+            return
+        self.dock.say("The object is a trimap in 'Matte from trimap' now.")
+
+    def code(self) -> str:
+        """The clicks as calls for the console; empty without an object."""
+        engine, state = self.mode.engine, self.mode.state
+        if engine is None or not state.prompts.objects:
+            return ""
+        return engine.code(state.prompts, state.grown)

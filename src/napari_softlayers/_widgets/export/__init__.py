@@ -1,0 +1,3 @@
+from .dock import ExportWidget
+
+__all__ = ["ExportWidget"]

@@ -1,0 +1,307 @@
+"""The dock "Layers & export"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QGroupBox,
+    QLabel,
+    QVBoxLayout,
+)
+
+from napari_softlayers._bridge import layers_from_napari, record_of
+from napari_softlayers._bridge.edits import (
+    adjusted_colors,
+    adjustment_of,
+    bake,
+    put_preview,
+    replace_set,
+    set_stack_mode,
+    show_adjusted,
+    stack_mode,
+)
+from napari_softlayers._core.layers.compositing import composite_over
+from napari_softlayers._core.layers.edit import Adjustment, duplicate, feather
+
+from ..parts.base import LayersWidget, row
+from .adjust_panel import AdjustPanel
+from .clean import clean_layer, is_rgba
+from .formats import FORMATS, export_code, file_filter, target_path
+from .preview_bar import PreviewBar
+from .result_picker import ResultPicker
+
+MODES = ("additive", "normal")
+
+
+class ExportWidget(LayersWidget):
+    """Look at a result, change its layers, and save them for other programs.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "Export …")
+        self._preview: Any = None
+        self._fill()
+        self.shortcuts |= {
+            "h": self.preview.next_choice,
+            "j": lambda: self.table.step(-1),
+            "k": lambda: self.table.step(1),
+        }
+        self.attach()
+
+    def _fill(self) -> None:
+        self.result = ResultPicker(self.viewer)
+        self.table = self.result.table
+        self.result.set_changed.connect(self._on_set)
+        self.result.selection_changed.connect(self._on_selection)
+        self.body.addWidget(self.result)
+        self._fill_actions()
+        self.mode = QComboBox()
+        self.mode.addItems(list(MODES))
+        self.mode.setToolTip(
+            "additive: hiding a layer takes its light away; normal: hiding it reveals "
+            "what lies below, as in other programs"
+        )
+        self.mode.activated.connect(lambda *_: self._switch())
+        self.body.addLayout(row(QLabel("Stack"), self.mode))
+        self.preview = PreviewBar(self.viewer)
+        self.combos.append(self.preview.picture)
+        self.preview.changed.connect(self._show_preview)
+        self.body.addWidget(self.preview)
+        self.adjust = AdjustPanel()
+        self.adjust.changed.connect(self._adjust)
+        self.adjust.baked.connect(self._bake)
+        group = QGroupBox("Adjust the selected layer")
+        QVBoxLayout(group).addWidget(self.adjust)
+        self.body.addWidget(group)
+        self.format = QComboBox()
+        self.format.addItems(list(FORMATS))
+        self.only = QCheckBox("Only the selected layers")
+        self.only.setToolTip("The rest stays transparent: a cut-out")
+        self.body.addLayout(row(QLabel("Save as"), self.format))
+        self.body.addWidget(self.only)
+
+    def _fill_actions(self) -> None:
+        merge = self.button("Merge", self.merge, "Join the selected layers into one")
+        double = self.button(
+            "Duplicate",
+            self.duplicate,
+            "Split the selected layer into two halves that add up to it",
+        )
+        clean = self.button(
+            "Clean colours",
+            self.clean,
+            "Of the RGBA layer that is selected in the layer list: takes away what shines "
+            "through its soft edges; makes a new layer",
+        )
+        self.radius = QDoubleSpinBox()
+        self.radius.setRange(0.1, 200)
+        self.radius.setValue(2)
+        self.radius.setSuffix(" px")
+        soften = self.button(
+            "Feather", self.feather, "Soften the selected layer's edge; the sum stays"
+        )
+        self.body.addLayout(row(merge, double, clean))
+        self.body.addLayout(row(soften, self.radius))
+        self.on_set = [merge, double, soften]
+
+    # ---- the chosen set --------------------------------------------------------------
+
+    def refresh_state(self) -> None:
+        """Follow the results in the viewer."""
+        if hasattr(self, "only"):
+            self.result.refresh()
+
+    def _on_set(self) -> None:
+        layers = self.result.layers
+        parts = (*self.on_set, self.primary_button, self.mode, self.preview)
+        for part in parts:
+            part.setEnabled(bool(layers))
+        if layers:
+            self.mode.setCurrentIndex(MODES.index(stack_mode(layers)))
+        elif not self.jobs.busy:
+            self.hint(
+                "There is no result yet: make one with another dock, or open a file."
+            )
+
+    def _on_selection(self) -> None:
+        one = self.result.selected[0] if len(self.result.selected) == 1 else None
+        self.adjust.setEnabled(one is not None)
+        self.adjust.show_value(adjustment_of(one) if one is not None else Adjustment())
+        if self.preview.is_on:
+            self._show_preview()
+
+    # ---- changing layers -------------------------------------------------------------
+
+    def _one(self) -> int | None:
+        """Number of the one selected layer; a message when it is not one."""
+        if len(self.result.selected) == 1:
+            return self.result.rows[0]
+        self.say("Select one layer in the table.", "warning")
+        return None
+
+    def merge(self) -> None:
+        """Join the selected layers."""
+        rows = self.result.rows
+        if len(rows) < 2:
+            self.say("Select two or more layers in the table to merge them.", "warning")
+            return
+        self._edit(lambda soft, _run: soft.merge([rows]), "Merged.")
+
+    def duplicate(self) -> None:
+        """Split the selected layer into two halves."""
+        line = self._one()
+        if line is not None:
+            self._edit(lambda soft, _run: duplicate(soft, line), "Duplicated.")
+
+    def feather(self) -> None:
+        """Soften the edge of the selected layer."""
+        line, radius = self._one(), self.radius.value()
+        if line is not None:
+            self._edit(lambda soft, run: feather(soft, line, radius, run), "Feathered.")
+
+    def _edit(self, change: Any, message: str) -> None:
+        """Change the set in a thread; adjustments are baked by it."""
+        family = list(self.result.layers)
+        mode = stack_mode(family)
+        adjusted = any(not adjustment_of(layer).is_neutral for layer in family)
+        try:
+            soft = layers_from_napari(family)
+        except (TypeError, ValueError) as error:
+            self.say(str(error), "error")
+            return
+
+        def done(edited: Any) -> None:
+            if any(layer not in self.viewer.layers for layer in family):
+                self.say(
+                    "The result has gone meanwhile; nothing was changed.", "warning"
+                )
+                return
+            shown = replace_set(self.viewer, family, edited)
+            set_stack_mode(self.viewer, shown, mode)
+            self.refresh_state()
+            self.say(message + (" Adjustments were baked." if adjusted else ""))
+
+        self.compute(lambda run, _post: change(soft, run), done, sources=tuple(family))
+
+    def _switch(self) -> None:
+        if self.result.layers:
+            try:
+                set_stack_mode(self.viewer, self.result.layers, self.mode.currentText())
+            except (TypeError, ValueError) as error:
+                self.say(str(error), "error")
+            self.result.show_checks()
+
+    def _adjust(self, adjustment: Adjustment) -> None:
+        """Show the sliders' adjustment on the selected layer; the latest one wins."""
+        if len(self.result.selected) != 1:
+            return
+        layer = self.result.selected[0]
+
+        def done(colors: Any) -> None:
+            if layer in self.viewer.layers:
+                show_adjusted(layer, adjustment, colors)
+                self.result.show_checks()
+                self._show_preview()
+                self.say("Adjusted; it can be changed until it is baked.")
+
+        self.compute(
+            lambda _run, _post: adjusted_colors(layer, adjustment),
+            done,
+            sources=(layer,),
+        )
+
+    def _bake(self) -> None:
+        for layer in self.result.selected:
+            bake(layer)
+        self._on_selection()
+        self.say("Baked: the adjusted colours are the layer's own now.")
+
+    def clean(self) -> None:
+        """Clean the colours of the active RGBA layer."""
+        layer = self.viewer.layers.selection.active
+        if layer is None or not is_rgba(layer):
+            self.say("Select an RGBA layer in the layer list first.", "warning")
+            return
+        clean_layer(self.viewer, layer, self)
+
+    # ---- looking ---------------------------------------------------------------------
+
+    def _show_preview(self) -> None:
+        if not self.preview.is_on or not self.result.layers:
+            self._drop_preview()
+            return
+        layers = self.result.layers
+        which = self.result.rows or list(range(len(layers)))[1:] or [0]
+        try:
+            soft = layers_from_napari(layers)
+            picture = composite_over(soft, which, self.preview.background())
+        except (TypeError, ValueError) as error:
+            self.say(str(error), "warning")
+            return
+        self._preview = put_preview(self.viewer, self._preview, picture, layers[0])
+
+    def _drop_preview(self) -> None:
+        if self._preview is not None and self._preview in self.viewer.layers:
+            self.viewer.layers.remove(self._preview)
+        self._preview = None
+
+    def detach(self) -> None:
+        """Take the preview away and let the viewer go."""
+        if self._attached:
+            self._drop_preview()
+        self.result.forget()
+        super().detach()
+
+    # ---- saving ----------------------------------------------------------------------
+
+    def primary(self) -> None:
+        """Ask where to, and export."""
+        if not self.result.layers:
+            self.say("There is no result to export yet.", "warning")
+            return
+        kind = self.format.currentText()
+        name = str((record_of(self.result.layers[0]) or {}).get("source") or "layers")
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Export layers", str(target_path(name, kind)), file_filter(kind)
+        )
+        if path:
+            self.export(path)
+
+    def export(self, path: str) -> None:
+        """Save the set, or its selected layers, in the chosen format."""
+        from napari_softlayers._io import save_layers
+
+        kind = self.format.currentText()
+        target, options = target_path(path, kind), FORMATS[kind][1]
+        rows = self.result.rows
+        if self.only.isChecked() and not rows:
+            self.say("Select the layers to export in the table.", "warning")
+            return
+        try:
+            soft = layers_from_napari(self.result.layers)
+        except (TypeError, ValueError) as error:
+            self.say(str(error), "error")
+            return
+        if self.only.isChecked():
+            soft = soft.subset(rows)
+        self.compute(
+            lambda _run, _post: save_layers(soft, target, **options),
+            lambda written: self.say(f"Saved to '{written}'."),
+        )
+
+    def code(self) -> str:
+        """The export as a call for the console."""
+        if not self.result.layers:
+            return ""
+        names = [layer.name for layer in self.result.layers]
+        rows = self.result.rows if self.only.isChecked() else None
+        return export_code(names, self.format.currentText(), rows)

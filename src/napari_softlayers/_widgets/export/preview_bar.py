@@ -1,0 +1,110 @@
+"""Looking at layers on another background."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_softlayers._bridge import picture_of
+from napari_softlayers._core.layers.compositing import BACKGROUNDS
+
+from ..parts.combos import LayerCombo, is_picture
+
+OFF, COLOR, PICTURE = "off", "on a colour", "on a picture"
+CHOICES = (OFF, *(f"on {name}" for name in BACKGROUNDS), COLOR, PICTURE)
+
+
+class PreviewBar(QWidget):
+    """Choice of a background: plain ones, a colour, another picture."""
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self.choice = QComboBox()
+        self.choice.addItems(list(CHOICES))
+        self.choice.setToolTip(
+            "Show the selected layers (all but the bottom one when none is selected) on "
+            "another background (key: H)"
+        )
+        self.color = QColor("#3a7d44")
+        self.color_button = QPushButton("Colour …")
+        self.color_button.clicked.connect(lambda *_: self.pick_color())
+        self.picture = LayerCombo(viewer, is_picture, None, self)
+        self.picture.setToolTip("Scaled to cover the layers")
+        top = QHBoxLayout()
+        top.addWidget(QLabel("Preview"))
+        top.addWidget(self.choice, 1)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addLayout(top)
+        box.addWidget(self.color_button)
+        box.addWidget(self.picture)
+        self.choice.currentTextChanged.connect(self._chosen)
+        self.picture.layer_changed.connect(self._picture_changed)
+        self._show_parts()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a preview is wanted."""
+        return self.choice.currentText() != OFF
+
+    def background(self) -> Any:
+        """What `composite_over` takes as background.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When no picture is chosen, or it cannot be read.
+        """
+        choice = self.choice.currentText()
+        if choice == COLOR:
+            return self.color.getRgbF()[:3]
+        if choice == PICTURE:
+            if self.picture.layer is None:
+                raise ValueError("Open a picture first; it becomes the background.")
+            return picture_of(self.picture.layer).data
+        return choice.removeprefix("on ")
+
+    def next_choice(self) -> None:
+        """Key H: the next background."""
+        self.choice.setCurrentIndex(
+            (self.choice.currentIndex() + 1) % self.choice.count()
+        )
+
+    def turn_off(self) -> None:
+        """Back to the layers themselves."""
+        self.choice.setCurrentText(OFF)
+
+    def pick_color(self) -> None:
+        """Ask for a colour."""
+        color = QColorDialog.getColor(self.color, self)
+        if color.isValid():
+            self.color = color
+            self._show_parts()
+            self.changed.emit()
+
+    def _chosen(self) -> None:
+        self._show_parts()
+        self.changed.emit()
+
+    def _picture_changed(self) -> None:
+        if self.choice.currentText() == PICTURE:
+            self.changed.emit()
+
+    def _show_parts(self) -> None:
+        choice = self.choice.currentText()
+        self.color_button.setVisible(choice == COLOR)
+        self.color_button.setStyleSheet(f"background-color: {self.color.name()};")
+        self.picture.setVisible(choice == PICTURE)

@@ -1,0 +1,179 @@
+"""Choice of a result set, its layers in a table, and whether they keep the promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QTimer, Signal
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_softlayers._bridge import record_of, result_sets
+from napari_softlayers._bridge.edits import adjustment_of, checks_of
+
+from ..parts.layer_table import LayerTable
+
+CHECK_DELAY_MS = 150
+
+
+class ResultPicker(QWidget):
+    """Follows the result sets of a viewer."""
+
+    set_changed = Signal()
+    selection_changed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._sets: list[list[Any]] = []
+        self._shown: list[Any] = []
+        self._names: list[str] = []
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(CHECK_DELAY_MS)
+        self._timer.timeout.connect(self._show_checks)
+        self.combo = QComboBox()
+        self.combo.setToolTip("The result to work on")
+        self.combo.currentIndexChanged.connect(lambda *_: self.show_set())
+        self.checks = QLabel()
+        self.checks.setWordWrap(True)
+        self.checks.setToolTip("What the layers add up to, compared with the picture")
+        self.table = LayerTable()
+        self.table.setToolTip("Names can be edited; select layers (keys: J, K)")
+        self.table.renamed.connect(self._rename)
+        self.table.itemSelectionChanged.connect(self.selection_changed)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("Result", self.combo)
+        form.addRow("Checks", self.checks)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.addLayout(form)
+        box.addWidget(self.table)
+
+    @property
+    def layers(self) -> list[Any]:
+        """Layers of the chosen result, the bottom one first."""
+        index = self.combo.currentIndex()
+        return self._sets[index] if 0 <= index < len(self._sets) else []
+
+    @property
+    def rows(self) -> list[int]:
+        """Numbers of the layers selected in the table."""
+        return [line for line in self.table.rows if line < len(self.layers)]
+
+    @property
+    def selected(self) -> list[Any]:
+        """The layers selected in the table."""
+        return [self.layers[line] for line in self.rows]
+
+    def refresh(self) -> None:
+        """Follow the viewer's results; keep the choice where it still exists."""
+        sets = list(result_sets(self._viewer).values())
+        titles = [_title(layers) for layers in sets]
+        shown = [self.combo.itemText(i) for i in range(self.combo.count())]
+        if shown != titles or _identities(sets) != _identities(self._sets):
+            chosen = self.layers[0] if self.layers else None
+            active = self._viewer.layers.selection.active
+            where = [i for i, layers in enumerate(sets) if chosen in layers]
+            where += [i for i, layers in enumerate(sets) if active in layers]
+            self.combo.blockSignals(True)
+            self.combo.clear()
+            self.combo.addItems(titles)
+            self._sets = sets
+            self.combo.setCurrentIndex(where[0] if where else len(sets) - 1)
+            self.combo.blockSignals(False)
+        names = [layer.name for layer in self.layers]
+        same = _identities([self.layers]) == _identities([self._shown])
+        if not same or names != self._names or not names:
+            self.show_set()
+
+    def show_set(self) -> None:
+        """Fill table and checks with the chosen set."""
+        layers = self.layers
+        records = [record_of(layer) or {} for layer in layers]
+        rows = self.table.rows
+        self.table.blockSignals(True)
+        self.table.show_layers(
+            [_short_name(layer) for layer in layers],
+            [record.get("color", (0, 0, 0)) for record in records],
+            [record.get("coverage", 0) for record in records],
+        )
+        if _identities([layers]) == _identities([self._shown]):
+            self.select(rows)
+        self._follow(layers)
+        self.table.blockSignals(False)
+        self.show_checks()
+        self.set_changed.emit()
+        self.selection_changed.emit()
+
+    def select(self, rows: list[int]) -> None:
+        """Select rows of the table."""
+        model, selection = self.table.model(), self.table.selectionModel()
+        selection.clearSelection()
+        for line in rows:
+            flags = selection.SelectionFlag.Select | selection.SelectionFlag.Rows
+            selection.select(model.index(line, 0), flags)
+
+    def _follow(self, layers: list[Any]) -> None:
+        """Notice when the data of these layers change."""
+        for layer in self._shown:
+            layer.events.data.disconnect(self.show_checks)
+        self._shown = list(layers)
+        self._names = [layer.name for layer in layers]
+        for layer in layers:
+            layer.events.data.connect(self.show_checks)
+
+    def show_checks(self, *_: Any) -> None:
+        """Compare the layers' sum with the picture, as soon as all is quiet."""
+        self._timer.start()
+
+    def _show_checks(self) -> None:
+        self.checks.setText(self._checks_text() if self.layers else "")
+
+    def _checks_text(self) -> str:
+        try:
+            found = checks_of(self._viewer, self.layers)
+        except (TypeError, ValueError) as error:
+            return str(error)
+        low, high = found.sum_range
+        text = f"alphas sum to {low:.3f} … {high:.3f}"
+        if np.isfinite(found.mean_error):
+            mean, largest = 255 * found.mean_error, 255 * found.max_error
+            text = f"error {mean:.2f} (at most {largest:.1f}) of 255; {text}"
+        if any(not adjustment_of(layer).is_neutral for layer in self.layers):
+            text += "; adjusted"
+        return text
+
+    def forget(self) -> None:
+        """Drop all references to layers."""
+        self._timer.stop()
+        self._follow([])
+        self._sets = []
+        self.combo.blockSignals(True)
+        self.combo.clear()
+        self.combo.blockSignals(False)
+
+    def _rename(self, line: int, name: str) -> None:
+        if name and line < len(self.layers):
+            layer = self.layers[line]
+            prefix = _prefix(layer)
+            layer.name = prefix + name if layer.name.startswith(prefix) else name
+
+
+def _identities(sets: list[list[Any]]) -> list[list[int]]:
+    return [[id(layer) for layer in layers] for layers in sets]
+
+
+def _title(layers: list[Any]) -> str:
+    record = record_of(layers[0]) or {}
+    return f"{record.get('source') or 'file'} · {record.get('kind')} ({len(layers)})"
+
+
+def _prefix(layer: Any) -> str:
+    source = (record_of(layer) or {}).get("source")
+    return f"{source} · " if source else ""
+
+
+def _short_name(layer: Any) -> str:
+    return str(layer.name).removeprefix(_prefix(layer))

@@ -1,0 +1,63 @@
+"""From a result to the next dock: an object's alpha becomes a trimap for a matte."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_softlayers._bridge import Picture
+from napari_softlayers._bridge.space import frame_shape
+
+from ..commands import add_trimap
+
+PLUGIN = "napari-softlayers"
+MATTE = "Matte from trimap"
+
+
+def open_matte(viewer: Any, picture: Picture, alpha: Any) -> Any:
+    """Make an adaptive trimap of an object and choose it in the matte dock.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    picture : Picture
+        With its layer.
+    alpha : ndarray of float, ``(H, W)``
+        The object.
+
+    Returns
+    -------
+    MatteWidget
+        Opened, where it was not; image and trimap are chosen in it.
+    """
+    from napari_softlayers._core.matting import trimap_from_mask
+
+    labels = trimap_from_mask(alpha, None, picture=picture.data)
+    full = frame_shape(picture.layer)
+    if labels.shape != full:
+        rows, columns = (
+            ((np.arange(many) + 0.5) * few / many).astype(int)
+            for many, few in zip(full, labels.shape, strict=True)
+        )
+        labels = labels[np.ix_(rows, columns)]
+    dock = matte_dock(viewer)
+    trimap = add_trimap(viewer, picture.layer, labels)
+    dock.image.layer = picture.layer
+    dock.trimap.layer = trimap
+    return dock
+
+
+def matte_dock(viewer: Any) -> Any:
+    """Find the matte dock of a viewer, or open it."""
+    from .dock import MatteWidget
+
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, MatteWidget):
+            return widget
+    try:
+        return viewer.window.add_plugin_dock_widget(PLUGIN, MATTE, tabify=True)[1]
+    except (KeyError, ValueError):
+        widget = MatteWidget(viewer)
+        viewer.window.add_dock_widget(widget, name=MATTE, tabify=True)
+        return widget

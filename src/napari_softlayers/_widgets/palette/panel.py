@@ -1,0 +1,307 @@
+"""The lower half of the palette dock: swatches and what can be done with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QColorDialog,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..parts.base import row
+from .eyedropper import Eyedropper
+from .model import FEWEST, MOST, Color, PaletteModel, as_color
+from .swatches import Swatches
+
+if TYPE_CHECKING:
+    from .dock import PaletteWidget
+
+RECOLOR, MOVE = "recolours the picture", "moves the palette"
+HARMONIES = (
+    "complementary",
+    "analogous",
+    "triad",
+    "warmer",
+    "cooler",
+    "muted",
+    "vivid",
+) + ("lighter", "darker")
+THROTTLE_MS = 10
+FILES = "GIMP palettes (*.gpl)"
+
+
+class PalettePanel(QWidget):
+    """Swatches of a `PaletteModel`: recolour, move, pick, lock, add, remove, reorder.
+
+    Parameters
+    ----------
+    dock : PaletteWidget
+        Computes, shows and says.
+    """
+
+    def __init__(self, dock: PaletteWidget) -> None:
+        super().__init__()
+        self.dock = dock
+        self.model: PaletteModel | None = None
+        self.eyedropper = Eyedropper(dock.viewer)
+        self._dialog: QColorDialog | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(THROTTLE_MS)
+        self._timer.timeout.connect(self._preview)
+        self._fill()
+
+    def _fill(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.swatches = Swatches()
+        self.swatches.edited.connect(self.edit)
+        self.swatches.reordered.connect(self.reorder)
+        self.swatches.currentRowChanged.connect(self.enable)
+        column.addWidget(self.swatches)
+        self.effect = QComboBox()
+        self.effect.addItems([RECOLOR, MOVE])
+        self.effect.setToolTip(
+            "Recolouring keeps the layers; moving the palette takes the picture apart anew"
+        )
+        column.addLayout(row(QLabel("A new colour"), self.effect))
+        make = self.dock.button
+        self.change_button = make("Change", self.edit, "Choose another colour")
+        self.pick_button = make(
+            "Pick", self.pick, "Then click in the picture: the swatch takes that colour"
+        )
+        self.lock_button = make(
+            "Lock", self.toggle_lock, "Extract keeps locked colours", checkable=True
+        )
+        column.addLayout(row(self.change_button, self.pick_button, self.lock_button))
+        self.add_button = make(
+            "Add", self.add, "Then click in the picture: its colour becomes a new layer"
+        )
+        self.remove_button = make("Remove", self.remove, "Take the colour out")
+        self.reset_button = make("Reset", self.reset, "The picture's own colours again")
+        column.addLayout(row(self.add_button, self.remove_button, self.reset_button))
+        self.harmony = QComboBox()
+        self.harmony.addItems(["Harmony …", *HARMONIES])
+        self.harmony.setToolTip("Recolour with a palette related to the present one")
+        self.harmony.activated.connect(lambda index: self.harmonise(index))
+        self.load_button = make(
+            "Load …", self.load, "Colours from a GIMP palette (.gpl)"
+        )
+        self.save_button = make(
+            "Save …", self.save, "The colours as a GIMP palette (.gpl)"
+        )
+        column.addLayout(row(self.harmony, self.load_button, self.save_button))
+
+    # ---- showing ------------------------------------------------------------------------
+
+    def show_model(self, model: PaletteModel | None) -> None:
+        """Show the swatches of a model."""
+        if model is not self.model:
+            self.model = model
+        if model is None:
+            self.swatches.show_colors([], [])
+        else:
+            names = model.layers.names if "pairs" in model.layers.extras else ()
+            self.swatches.show_colors(model.colors, model.locked, names)
+        self.enable()
+
+    def enable(self, *_: Any) -> None:
+        """Switch buttons by what there is."""
+        model, chosen = self.model, self.swatches.currentRow()
+        some = model is not None and 0 <= chosen < len(model.colors)
+        for button in (self.change_button, self.pick_button, self.lock_button):
+            button.setEnabled(some)
+        plain = model is not None and "pairs" not in model.layers.extras
+        count = 0 if model is None else len(model.colors)
+        self.add_button.setEnabled(plain and count < MOST)
+        self.remove_button.setEnabled(some and plain and count > FEWEST)
+        self.reset_button.setEnabled(model is not None and model.recolored)
+        self.harmony.setEnabled(model is not None)
+        self.save_button.setEnabled(model is not None)
+        if some and model is not None:
+            self.lock_button.setChecked(model.locked[chosen])
+
+    def forget(self) -> None:
+        """Show nothing, wait for nothing."""
+        self._timer.stop()
+        self.eyedropper.stop()
+        if self._dialog is not None:
+            self._dialog.close()
+        self.show_model(None)
+
+    # ---- colours ------------------------------------------------------------------------
+
+    def set_color(self, index: int, color: Any, final: bool = True) -> None:
+        """Give a swatch another colour.
+
+        Parameters
+        ----------
+        index : int
+        color : sequence of three numbers in [0, 1]
+        final : bool
+            False while a colour is being dragged: a quick preview only.
+        """
+        model = self.model
+        if model is None or not 0 <= index < len(model.colors):
+            return
+        wanted = as_color(color)
+        self.swatches.paint(index, wanted, model.locked[index])
+        if self.effect.currentText() == MOVE and "pairs" not in model.layers.extras:
+            palette = list(model.palette)
+            palette[index] = wanted
+            self.dock.decompose(palette, quick=not final)
+            return
+        model.colors[index] = wanted
+        self.recolor(final)
+
+    def recolor(self, final: bool = True) -> None:
+        """Show the present colours: a preview, or the layers themselves."""
+        if not final:
+            if not self._timer.isActive():
+                self._timer.start()
+            return
+        self._timer.stop()
+        if self.model is not None:
+            self.dock.show_result(self.model)
+
+    def _preview(self) -> None:
+        if self.model is not None:
+            self.dock.show_quickly(self.model)
+
+    def edit(self, index: int | None = None) -> None:
+        """Open a colour dialog for a swatch; the picture follows while it is used."""
+        model = self.model
+        chosen = self.swatches.currentRow() if index is None else index
+        if model is None or not 0 <= chosen < len(model.colors):
+            return
+        before = model.colors[chosen]
+        dialog = QColorDialog(QColor.fromRgbF(*before), self)
+        dialog.currentColorChanged.connect(
+            lambda color: self.set_color(chosen, color.getRgbF()[:3], final=False)
+        )
+        dialog.colorSelected.connect(
+            lambda color: self.set_color(chosen, color.getRgbF()[:3])
+        )
+        dialog.rejected.connect(lambda: self.set_color(chosen, before))
+        dialog.finished.connect(self._dialog_closed)
+        self._dialog = dialog
+        dialog.open()
+
+    def _dialog_closed(self, *_: Any) -> None:
+        dialog, self._dialog = self._dialog, None
+        if dialog is not None:
+            dialog.deleteLater()
+
+    def pick(self) -> None:
+        """Let the next click in the picture set the selected swatch."""
+        chosen = self.swatches.currentRow()
+        self._wait_for_click(lambda color: self.set_color(chosen, color))
+
+    def add(self) -> None:
+        """Let the next click in the picture add a colour."""
+        model = self.model
+        if model is not None:
+            palette = list(model.palette)
+            self._wait_for_click(
+                lambda color: self.dock.decompose([*palette, as_color(color)])
+            )
+
+    def _wait_for_click(self, use: Any) -> None:
+        model = self.model
+        if model is None:
+            return
+
+        def picked(color: Any) -> None:
+            if color is None:
+                self.dock.say("That was beside the picture; nothing was changed.")
+            else:
+                use(color)
+
+        self.dock.say("Click on a colour in the picture.")
+        self.eyedropper.start(model.picture, picked)
+
+    def remove(self) -> None:
+        """Take the selected colour out."""
+        model, chosen = self.model, self.swatches.currentRow()
+        if model is not None and len(model.colors) > FEWEST:
+            palette = list(model.palette)
+            del palette[chosen]
+            self.dock.decompose(palette)
+
+    def toggle_lock(self) -> None:
+        """Lock the selected colour, or unlock it."""
+        model, chosen = self.model, self.swatches.currentRow()
+        if model is not None and 0 <= chosen < len(model.colors):
+            model.locked[chosen] = not model.locked[chosen]
+            self.swatches.paint(chosen, model.colors[chosen], model.locked[chosen])
+            self.enable()
+
+    def reorder(self, order: list[int]) -> None:
+        """Put the layers in another order."""
+        if self.model is not None and sorted(order) == list(
+            range(len(self.model.colors))
+        ):
+            self.dock.show_result(self.model.reordered(order))
+
+    def reset(self) -> None:
+        """Back to the picture's own colours."""
+        if self.model is not None:
+            self.set_colors(self.model.palette)
+
+    def set_colors(self, colors: list[Color]) -> None:
+        """Recolour with a whole palette; further colours of it are ignored."""
+        model = self.model
+        if model is not None:
+            known = [as_color(color) for color in colors][: len(model.colors)]
+            model.colors = known + model.colors[len(known) :]
+            self.recolor()
+
+    def harmonise(self, index: int) -> None:
+        """Recolour with a related palette."""
+        if self.model is not None and index > 0:
+            from napari_softlayers._core.palette.names import harmony
+
+            self.set_colors(list(harmony(self.model.colors, HARMONIES[index - 1])))
+        self.harmony.setCurrentIndex(0)
+
+    def load(self, path: str | Path | None = None) -> None:
+        """Take colours from a GIMP palette; asks for the file when none is given."""
+        from napari_softlayers._core.palette.gpl import read_gpl
+
+        chosen = path or QFileDialog.getOpenFileName(self, "Load palette", "", FILES)[0]
+        if not chosen:
+            return
+        try:
+            colors, _ = read_gpl(chosen)
+        except (OSError, ValueError) as error:
+            self.dock.say(str(error), "error")
+            return
+        found = [as_color(color) for color in colors]
+        if self.model is not None and self.effect.currentText() == RECOLOR:
+            self.set_colors(found)
+        else:
+            self.dock.decompose(found)
+
+    def save(self, path: str | Path | None = None) -> None:
+        """Write the colours as a GIMP palette; asks for the file when none is given."""
+        from napari_softlayers._core.palette.gpl import write_gpl
+
+        if self.model is None:
+            return
+        chosen = path or QFileDialog.getSaveFileName(self, "Save palette", "", FILES)[0]
+        if not chosen:
+            return
+        try:
+            write_gpl(Path(chosen).with_suffix(".gpl"), self.model.colors)
+        except OSError as error:
+            self.dock.say(f"The palette could not be written: {error}", "error")
+            return
+        self.dock.say(f"Saved {Path(chosen).with_suffix('.gpl').name}.")

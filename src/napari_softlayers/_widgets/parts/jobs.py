@@ -1,0 +1,189 @@
+"""One computation at a time in a thread: progress, cancel, latest wins."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from qtpy.QtCore import QElapsedTimer, QObject, QTimer, Signal
+
+from napari_softlayers._core.run import Cancelled, Run
+
+from .activity import Activity
+
+POLL_MS = 15
+REPORT_MS = 100
+Compute = Callable[[Run, Callable[[Any], None]], Any]
+
+
+@dataclass
+class Job:
+    """A computation and what is known of it; written by its thread, read by Qt's.
+
+    Parameters
+    ----------
+    compute : callable
+        ``compute(run, post)`` runs in the thread; ``post(value)`` hands over an
+        intermediate result.
+    done : callable
+        Called with the result, in Qt's thread.
+    partial : callable, optional
+        Called with every intermediate result, in Qt's thread.
+    """
+
+    compute: Compute
+    done: Callable[[Any], None]
+    partial: Callable[[Any], None] | None = None
+    fraction: float = 0.0
+    message: str = ""
+    stopped: bool = False
+    finished: bool = False
+    result: Any = None
+    error: Exception | None = None
+    posts: deque[Any] = field(default_factory=deque)
+    warnings: list[str] = field(default_factory=list)
+    worker: Any = None
+
+    def execute(self) -> None:
+        """Compute, in the job's thread; errors go to the worker's ``errored``."""
+        run = Run(self._progress, self._wants_stop)
+        try:
+            if "torch" not in sys.modules:
+                run.step(0, "Loading PyTorch")
+            self.result = self.compute(run, self.posts.append)
+        except Cancelled:
+            self.stopped = True
+
+    def _wants_stop(self) -> bool:
+        return self.stopped or (self.worker is not None and self.worker.abort_requested)
+
+    def _progress(self, fraction: float, message: str) -> None:
+        self.fraction = fraction
+        self.message = message or self.message
+
+
+class Jobs(QObject):
+    """Runs the jobs of one widget, one at a time.
+
+    A job submitted while another runs stops that one and waits for its thread; of
+    several waiting jobs only the latest is kept. `cancel` answers at once, however long
+    the thread takes to notice. What takes longer is in napari's activity bar as well.
+    """
+
+    started = Signal()
+    progressed = Signal(float, str)
+    stopped = Signal()
+    succeeded = Signal(list)
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._running: Job | None = None
+        self._waiting: Job | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(POLL_MS)
+        self._timer.timeout.connect(self._poll)
+        self._told: tuple[float, str] | None = None
+        self._since = QElapsedTimer()
+        self._since.start()
+        self._activity = Activity(self, self.cancel)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a computation runs or waits that the user has not cancelled."""
+        running = self._running is not None and not self._running.stopped
+        return running or self._waiting is not None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no thread runs any more, cancelled ones included."""
+        return self._running is None and self._waiting is None
+
+    def submit(self, job: Job) -> None:
+        """Start a job now, or as soon as the present one has stopped."""
+        if self._running is not None:
+            self._running.stopped = True
+            self._waiting = job
+        else:
+            self._start(job)
+        self._activity.start()
+        self.started.emit()
+
+    def cancel(self) -> None:
+        """Stop: the widget is free at once, results that still come are dropped."""
+        was_busy = self.busy
+        self._waiting = None
+        if self._running is not None:
+            self._running.stopped = True
+        self._activity.stop()
+        if was_busy:
+            self.stopped.emit()
+
+    def abandon(self) -> None:
+        """Stop without telling anybody: the widget goes away."""
+        self._waiting = None
+        if self._running is not None:
+            self._running.stopped = True
+            self._running.done = self._running.partial = _drop
+        self._activity.stop()
+
+    def _start(self, job: Job) -> None:
+        from napari.qt.threading import create_worker
+
+        self._running = job
+        worker = create_worker(job.execute, _start_thread=False, _ignore_errors=True)
+        worker.errored.connect(partial(setattr, job, "error"))
+        worker.warned.connect(lambda warned: job.warnings.append(str(warned[0])))
+        worker.finished.connect(partial(setattr, job, "finished", True))
+        job.worker = worker
+        worker.start()
+        self._timer.start()
+
+    def _poll(self) -> None:
+        """Hand over what the thread has left; in Qt's thread."""
+        job = self._running
+        if job is None:
+            self._timer.stop()
+            return
+        finished = job.finished
+        while job.posts and not job.stopped:
+            value = job.posts.popleft()
+            if job.partial is not None:
+                job.partial(value)
+        if not job.stopped:
+            self._tell(job)
+        if finished:
+            self._finish(job)
+
+    def _tell(self, job: Job) -> None:
+        """Report progress, but not so often that drawing it slows the work."""
+        news = (job.fraction, job.message)
+        if news != self._told and self._since.elapsed() >= REPORT_MS:
+            self._told = news
+            self._since.restart()
+            self._activity.tell(*news)
+            self.progressed.emit(*news)
+
+    def _finish(self, job: Job) -> None:
+        self._running = None
+        following, self._waiting = self._waiting, None
+        if following is not None:
+            self._start(following)
+            return
+        self._timer.stop()
+        self._activity.stop()
+        if job.stopped:
+            return
+        if job.error is not None:
+            self.failed.emit(job.error)
+            return
+        job.done(job.result)
+        self.succeeded.emit(job.warnings)
+
+
+def _drop(_value: Any) -> None:
+    """Take a result that nobody waits for any more."""

@@ -1,0 +1,190 @@
+"""The dock "Soft segments"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox
+
+from napari_softlayers._bridge import is_layer
+
+from ..clicks.panel import ClickPanel
+from ..parts.combos import is_picture
+from ..parts.options import OptionsDrawer
+from ..parts.picture_dock import PictureWidget
+from ..parts.settings import preference
+from .jobs import BUNDLED, COLORS, HUB, LAYER, OPTIONS, SegmentsRequest
+from .model import MOST_LAYERS, SegmentsModel
+from .panel import SegmentsPanel
+
+MEGABYTE = 1 << 20
+
+
+class SegmentsWidget(PictureWidget):
+    """The picture falls apart into its objects by itself.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    kind = "segments"
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer, "Compute", ("result", "original"))
+        self._fill_form()
+        self.clicks = ClickPanel(self)
+        self.after.addWidget(self.clicks)
+        self.panel = SegmentsPanel(self)
+        self.after.addWidget(self.panel)
+        self.after.addWidget(self.view)
+        self.view.cleared.append("clicks")
+        self.view.clear_button.clicked.connect(lambda *_: self.clicks.mode.clear())
+        self.shortcuts |= {
+            "j": lambda: self.panel.table.step(-1),
+            "k": lambda: self.panel.table.step(1),
+            "q": self.clicks.switch,
+        }
+        self.attach()
+
+    def _fill_form(self) -> None:
+        self.count = QSpinBox()
+        self.count.setRange(1, MOST_LAYERS)
+        self.count.setSpecialValueText("auto")
+        self.count.setToolTip("Number of layers, 2 to 15; auto decides by the picture")
+        self.form.addRow("Segments", self.count)
+        self.features = QComboBox()
+        self.features.addItems([BUNDLED, COLORS, LAYER, HUB])
+        self.features.setToolTip("What tells objects apart")
+        self.features.currentTextChanged.connect(self.refresh_state)
+        self.form.addRow("Features", self.features)
+        self.feature_layer = self.combo(
+            "Feature layer",
+            is_picture,
+            tip="RGB, or features along the third-last axis",
+        )
+        self.hub_model = QLineEdit()
+        self.hub_model.setPlaceholderText("facebook/dinov2-small, or a folder")
+        self.hub_model.setToolTip(
+            "A Hugging Face model; it is downloaded when you press Compute"
+        )
+        self.form.addRow("Model", self.hub_model)
+        self.options = OptionsDrawer(OPTIONS)
+        self.superpixels = self.combo(
+            "Superpixels",
+            lambda layer: hasattr(layer, "selected_label"),
+            tip="Regions of your own instead of SLIC",
+            optional="SLIC",
+            form=self.options.form,
+        )
+        self.body.addWidget(self.options)
+
+    @property
+    def model(self) -> SegmentsModel | None:
+        """The layers shown last, with their tree."""
+        return self.panel.model
+
+    def primary(self) -> None:
+        """Compute the layers and show them."""
+        request = self._request()
+        if request is not None:
+            self.compute(request.solve, self._show_new, sources=(request.image,))
+
+    def _request(self) -> SegmentsRequest | None:
+        """The settings as they are now; None, and a message, when they do not fit."""
+        try:
+            return SegmentsRequest(
+                **self.picture_settings(),
+                count=self._count(),
+                features=self._feature_source(),
+                superpixels=self.superpixels.layer,
+                cache_bytes=int(preference("compute", "cache_mb")) * MEGABYTE,
+                options=self.options.values(),
+            )
+        except ValueError as error:
+            self.say(str(error), "error")
+            return None
+
+    def _count(self) -> int | str:
+        return "auto" if self.count.value() < 2 else int(self.count.value())
+
+    def _feature_source(self) -> Any:
+        """A name, a layer, or None for colours alone."""
+        chosen = self.features.currentText()
+        if chosen == BUNDLED:
+            return "bundled"
+        if chosen == COLORS:
+            return None
+        if chosen == HUB:
+            name = self.hub_model.text().strip()
+            if not name:
+                raise ValueError("Name a Hugging Face model, or choose other features.")
+            return f"hub:{name}"
+        if self.feature_layer.layer is None:
+            raise ValueError("Choose the layer that holds the features.")
+        return self.feature_layer.layer
+
+    def _show_new(self, model: SegmentsModel) -> None:
+        if self.panel.show_model(model):
+            count = len(model.layers)
+            self.say(f"Done: {count} layers. Move the level; select to merge or split.")
+
+    # ---- state ---------------------------------------------------------------------------
+
+    def refresh_state(self, *_: Any) -> None:
+        """Follow the chosen layers."""
+        if not hasattr(self, "panel"):
+            return
+        image, chosen = self.image.layer, self.features.currentText()
+        self.channels.follow(image)
+        for field, wanted in ((self.feature_layer, LAYER), (self.hub_model, HUB)):
+            field.setVisible(chosen == wanted)
+            self.form.labelForField(field).setVisible(chosen == wanted)
+        if self.model is not None and self.model.picture.layer is not image:
+            self.panel.forget()
+        self.clicks.settle(image)
+        self.primary_button.setEnabled(image is not None)
+        self.clicks.toggle.setEnabled(image is not None)
+        self.panel.enable()
+        if not self.jobs.busy:
+            self.hint("" if image is not None else "There is no image: open one.")
+
+    def attach(self) -> None:
+        """Follow the viewer."""
+        if not self._attached:
+            self._links.undo.append(self.clicks.release)
+        super().attach()
+
+    def detach(self) -> None:
+        """Let viewer and layers go."""
+        self.clicks.turn_off()
+        self.panel.forget()
+        super().detach()
+
+    def code(self) -> str:
+        """The present settings as a call for the console."""
+        image = self.image.layer
+        if image is None:
+            return ""
+        if clicks := self.clicks.code():
+            return clicks
+        settings = {"device": str(preference("compute", "device"))}
+        settings |= self.options.changed()
+        try:
+            source = self._feature_source()
+        except ValueError:
+            return ""
+        named = f"viewer.layers[{source.name!r}]" if is_layer(source) else repr(source)
+        parts = [f"{self._count()!r}", f"features={named}"]
+        if self.superpixels.layer is not None:
+            parts.append(f"superpixels=viewer.layers[{self.superpixels.layer.name!r}]")
+        parts += [f"{key}={value!r}" for key, value in settings.items()]
+        text = (
+            "import napari_softlayers as nsl\n\n"
+            f"picture = viewer.layers[{image.name!r}]\n"
+            f"layers = nsl.soft_segments(picture, {', '.join(parts)})\n"
+        )
+        model = self.model
+        if model is not None and (model.edited or len(model.layers) != self._count()):
+            text += model.code()
+        return text + "layers.to_napari(viewer, like=picture)\n"
