@@ -1,8 +1,8 @@
 """napari-softlayers: soft layers that always add up to the picture.
 
 Arrays are float32 in [0, 1] (sRGB values as stored), alphas have shape ``(K, H, W)`` and
-sum to one, colours ``(K, H, W, 3)`` are straight (not premultiplied). Every name is
-loaded when it is first used.
+sum to the picture's own alpha (one where it is opaque), colours ``(K, H, W, 3)`` are
+straight (not premultiplied). Every name is loaded when it is first used.
 """
 
 from importlib import import_module
@@ -11,6 +11,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Cancelled": "napari_softlayers._core.run",
+    "METHODS": "napari_softlayers._core.matting",
+    "Run": "napari_softlayers._core.run",
     "Segmenter": "napari_softlayers._api",
     "SoftLayers": "napari_softlayers._core.layers.soft_layers",
     "cut": "napari_softlayers._api",
@@ -30,6 +33,7 @@ __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
+        import_module("napari_softlayers._methods")
         return getattr(import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -1,20 +1,34 @@
-"""The console's functions: the core's methods for napari layers and arrays alike."""
+"""The console's functions: the core's methods for napari layers and arrays alike.
+
+Every entrance (array, layer, file, dock, command line, rerun) goes through them: they
+read with the one reader, cover what is transparent, and note the recipe.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ._bridge import Picture, features_of, is_layer, labels_of, picture_of
+from . import _methods  # noqa: F401  # gives SoftLayers its methods
+from ._bridge import (
+    Marks,
+    Picture,
+    features_of,
+    is_layer,
+    labels_of,
+    picture_of,
+    trimap_of,
+)
+from ._core.layers.soft_layers import Edit, SoftLayers
+from ._recipes import Input, Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import torch
 
-    from ._core.layers.soft_layers import SoftLayers
-    from ._core.palette.stack import PaletteStack
     from ._core.picture import FloatArray
     from ._core.run import Run
+    from ._stack_api import PaletteStack
 
 
 def matte(
@@ -23,6 +37,9 @@ def matte(
     method: str = "closed_form",
     *,
     channels: tuple[int, ...] | None = None,
+    step: Sequence[int] | None = None,
+    level: int | None = None,
+    nan: str = "refuse",
     device: str | torch.device = "auto",
     run: Run | None = None,
     **options: Any,
@@ -32,15 +49,23 @@ def matte(
     Parameters
     ----------
     image : napari Image layer or array_like
-        Any dtype; grey, RGB, RGBA, multi-channel with ``channels``; of a stack, the
-        frame that the viewer shows.
+        Any dtype; grey, RGB, RGBA (its alpha stays the picture's), multi-channel with
+        ``channels``. Of a layer, what the screen shows: contrast limits, gamma and
+        colormap are in the picture; of a stack, the frame that its viewer shows.
     trimap : napari Labels layer or array_like, ``(H, W)``
-        0 unknown, 1..K layers (1 background, 2 foreground), or a classic trimap with
-        0, 128 and 255.
+        0 unknown, 1..K layers (1 background, 2 foreground), or a grey trimap: dark is
+        background, light foreground, between unknown. A layer is read where it lies over
+        the image in the world.
     method : str
-        A key of `napari_softlayers._core.matting.METHODS`.
+        A key of `napari_softlayers.METHODS`.
     channels : tuple of int, optional
         Up to three channels of a multi-channel image as red, green, blue.
+    step : sequence of int, optional
+        Another frame of a stack: one index for each axis before the picture's own.
+    level : int, optional
+        Level of a multiscale layer; 0, the full one, by default.
+    nan : {"refuse", "fill"}
+        NaN and infinite values are an error, or transparent pixels.
     device : {"auto", "cpu", "cuda", "mps"}
     run : Run, optional
         Progress and cancelling.
@@ -56,15 +81,20 @@ def matte(
     ------
     ValueError, TypeError
         When the picture or the trimap does not fit; the message says what to do.
+
+    Warns
+    -----
+    UserWarning
+        When something had to be guessed; it says what was taken as what.
     """
     from ._core.matting import matte as core_matte
 
-    picture = picture_of(image, channels=channels)
-    labels = labels_of(trimap, shape=picture.data.shape[:2])
+    picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
+    marks = trimap_of(trimap, picture)
     layers = core_matte(
-        picture.data, labels, method, device=str(device), run=run, **options
+        picture.data, marks.values, method, device=str(device), run=run, **options
     )
-    return _from_source(layers, picture, {"trimap": _name_of(trimap)})
+    return from_picture(layers, picture, {"trimap": marks}, str(device))
 
 
 def soft_segments(
@@ -74,6 +104,9 @@ def soft_segments(
     *,
     superpixels: Any = None,
     channels: tuple[int, ...] | None = None,
+    step: Sequence[int] | None = None,
+    level: int | None = None,
+    nan: str = "refuse",
     device: str | torch.device = "auto",
     run: Run | None = None,
     **options: Any,
@@ -83,14 +116,14 @@ def soft_segments(
     Parameters
     ----------
     image : napari Image layer or array_like
-        Any dtype; see `matte`.
+        See `matte`.
     n_segments : "auto" or int from 2 to 15
     features : str, napari layer, array_like ``(H, W, D)`` or None
         "bundled", "hub:<model or folder>", features of your own, or None for spectral
         matting.
     superpixels : napari Labels layer or array_like ``(H, W)``, optional
         Regions of your own instead of SLIC superpixels.
-    channels, device, run
+    channels, step, level, nan, device, run
         See `matte`.
     **options
         Further parameters of `napari_softlayers._core.segments.soft_segments`, such as
@@ -108,18 +141,18 @@ def soft_segments(
     """
     from ._core.segments import soft_segments as core_soft_segments
 
-    picture = picture_of(image, channels=channels)
+    picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
+    inputs = _segment_inputs(features, superpixels, picture)
     layers = core_soft_segments(
         picture.data,
         n_segments,
-        features_of(features),
-        superpixels=None if superpixels is None else labels_of(superpixels),
+        inputs["features"].values,
+        superpixels=inputs["superpixels"].values if "superpixels" in inputs else None,
         device=device,
         run=run,
         **options,
     )
-    inputs = {"features": _name_of(features), "superpixels": _name_of(superpixels)}
-    return _from_source(layers, picture, inputs)
+    return from_picture(layers, picture, inputs, str(device))
 
 
 def cut(
@@ -138,12 +171,24 @@ def cut(
     Returns
     -------
     SoftLayers
+        Earlier merges and names are left behind: it starts from the tree.
     """
     from ._core.segments import cut as core_cut
 
     other = core_cut(layers, n_segments, **options)
-    other.source = layers.source
-    return other
+    nodes = options.get("nodes")
+    noted: dict[str, Any] = {"n_segments": n_segments}
+    if nodes is not None:
+        noted = {"nodes": [int(node) for node in nodes]}
+    if "grouping" in options:
+        noted["grouping"] = options["grouping"]
+    return replace(
+        other.covered(layers.alpha),
+        source=layers.source,
+        profile=layers.profile,
+        recipe=layers.recipe,
+        edits=(Edit("cut", noted),),
+    )
 
 
 class Segmenter:
@@ -152,8 +197,8 @@ class Segmenter:
     Parameters
     ----------
     image : napari Image layer or array_like
-        Any dtype; see `matte`.
-    features, superpixels, channels, device, run
+        See `matte`.
+    features, superpixels, channels, step, level, nan, device, run
         See `soft_segments`; what it computed for the picture before is used again.
     **options
         Further parameters of the slow steps, such as ``seed=1``.
@@ -172,25 +217,29 @@ class Segmenter:
         *,
         superpixels: Any = None,
         channels: tuple[int, ...] | None = None,
+        step: Sequence[int] | None = None,
+        level: int | None = None,
+        nan: str = "refuse",
         device: str | torch.device = "auto",
         run: Run | None = None,
         **options: Any,
     ) -> None:
         from ._core.segments.segmenter import Segmenter as CoreSegmenter
 
-        self.picture = picture_of(image, channels=channels)
+        self.picture = picture_of(
+            image, channels=channels, step=step, level=level, nan=nan
+        )
+        self._inputs = _segment_inputs(features, superpixels, self.picture)
+        self._device = str(device)
+        regions = self._inputs.get("superpixels")
         self.core = CoreSegmenter(
             self.picture.data,
-            features_of(features),
-            superpixels=None if superpixels is None else labels_of(superpixels),
+            self._inputs["features"].values,
+            superpixels=None if regions is None else regions.values,
             device=device,
             run=run,
             **options,
         )
-        self._inputs = {
-            "features": _name_of(features),
-            "superpixels": _name_of(superpixels),
-        }
 
     def click(
         self, points: Any, labels: Any, levels: Sequence[int] | None = None
@@ -200,8 +249,8 @@ class Segmenter:
         Parameters
         ----------
         points : napari Points layer or array_like, ``(n, 2)``
-            Row and column of each click, in pixels of the picture; the layer "prompts"
-            of the click mode has them.
+            Row and column of each click, in pixels of the picture. The points of a layer
+            are taken where they lie over the image in the world.
         labels : array_like of int, ``(n,)``
             1, 2, ... for the objects, 0 for what belongs to none.
         levels : sequence of int, optional
@@ -219,8 +268,15 @@ class Segmenter:
             When a click lies outside of the picture, two on one pixel contradict each
             other, or none adds to an object.
         """
-        places = points.data if is_layer(points) else points
+        places = self._pixels_of(points) if is_layer(points) else points
         return self.core.click(places, labels, levels)
+
+    def _pixels_of(self, points: Any) -> Any:
+        """Rows and columns of a Points layer's points in the picture."""
+        grid = self.picture.grid
+        if grid is None or len(points.data) == 0:
+            return points.data
+        return grid.pixels_of([points.data_to_world(tuple(p)) for p in points.data])
 
     def undo(self) -> SoftLayers | None:
         """Go back to the answer before the last one; None when there was none."""
@@ -234,7 +290,8 @@ class Segmenter:
         RuntimeError
             Before the first click.
         """
-        return _from_source(self.core.refine(run), self.picture, self._inputs)
+        layers = self.core.refine(run)
+        return from_picture(layers, self.picture, self._inputs, self._device)
 
     def levels_at(self, point: Any) -> tuple[int, int]:
         """How many steps the segment at a point shrinks (0 or less) and grows."""
@@ -251,6 +308,9 @@ def palette_layers(
     method: str = "mixture",
     *,
     channels: tuple[int, ...] | None = None,
+    step: Sequence[int] | None = None,
+    level: int | None = None,
+    nan: str = "refuse",
     device: str | torch.device = "auto",
     run: Run | None = None,
     **options: Any,
@@ -260,11 +320,12 @@ def palette_layers(
     Parameters
     ----------
     image : napari Image layer or array_like
-        Any dtype; see `matte`.
+        See `matte`.
     palette : int from 2 to 12, "auto" or array_like ``(K, 3)`` in [0, 1]
-        Number of colours, or the colours themselves.
+        Number of colours, or the colours themselves. Colours that are hidden below an
+        alpha of 0 are not among them.
     method : {"mixture", "lookup", "network"}
-    channels, device, run
+    channels, step, level, nan, device, run
         See `matte`.
     **options
         Further parameters of `napari_softlayers._core.palette.palette_layers`, such as
@@ -282,11 +343,18 @@ def palette_layers(
     """
     from ._core.palette import palette_layers as core_palette_layers
 
-    picture = picture_of(image, channels=channels)
+    picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
+    visible = None if picture.alpha is None else picture.alpha > 0
     layers = core_palette_layers(
-        picture.data, palette, method, device=device, run=run, **options
+        picture.data,
+        palette,
+        method,
+        visible=visible,
+        device=device,
+        run=run,
+        **options,
     )
-    return _from_source(layers, picture, {})
+    return from_picture(layers, picture, {}, str(device))
 
 
 def palette_stack(stack: Any, palette: Any = 6, **options: Any) -> PaletteStack:
@@ -295,7 +363,8 @@ def palette_stack(stack: Any, palette: Any = 6, **options: Any) -> PaletteStack:
     Parameters
     ----------
     stack : napari Image layer or array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``
-        NumPy, dask or zarr; a frame is read when it is looked at.
+        NumPy, dask or zarr; a frame is read when it is looked at, as `palette_layers`
+        reads it.
     palette : int from 2 to 12, "auto" or array_like ``(K, 3)`` in [0, 1]
     **options
         See `palette_layers`.
@@ -306,25 +375,56 @@ def palette_stack(stack: Any, palette: Any = 6, **options: Any) -> PaletteStack:
         ``.to_napari(viewer)`` shows lazy layers, ``.frame(t)`` gives one frame's
         SoftLayers, ``.alphas()`` and ``.rgba()`` dask arrays.
     """
-    from ._bridge.stacks import stack_of
-    from ._core.palette.stack import PaletteStack
+    from ._bridge.palette_stacks import frames_of
+    from ._stack_api import PaletteStack
 
-    layers = PaletteStack(stack_of(stack), palette, **options)
+    layers = PaletteStack(frames_of(stack), palette, **options)
     layers.source = stack if is_layer(stack) else None
     return layers
 
 
-def _from_source(
-    layers: SoftLayers, picture: Picture, inputs: dict[str, Any]
+def _segment_inputs(
+    features: Any, superpixels: Any, picture: Picture
+) -> dict[str, Marks]:
+    """What segments and clicks are computed from, beside the picture."""
+    inputs = {"features": features_of(features, picture)}
+    if superpixels is not None:
+        inputs["superpixels"] = labels_of(superpixels, picture)
+    return inputs
+
+
+def from_picture(
+    layers: SoftLayers,
+    picture: Picture,
+    inputs: dict[str, Marks],
+    device: str = "auto",
+    live: bool = False,
 ) -> SoftLayers:
-    """Note where the layers came from, so that they can be shown there and made again."""
-    layers.source = picture if picture.layer is not None else None
-    layers.parameters |= picture.parameters
-    layers.parameters |= {
-        key: value for key, value in inputs.items() if value is not None
-    }
-    return layers
-
-
-def _name_of(thing: Any) -> str | None:
-    return str(thing.name) if is_layer(thing) else None
+    """Give layers the picture's alpha, and note where they came from and how."""
+    options = dict(layers.parameters)
+    method = str(options.pop("method", "")) if layers.kind == "matte" else ""
+    options.pop("device", None)
+    options.pop("features", None)
+    by_user = options.pop("by_user", False)
+    noted: dict[str, Input] = {"image": picture.input}
+    noted |= {name: marks.input for name, marks in inputs.items()}
+    edits: tuple[Edit, ...] = ()
+    if options.get("nodes") is not None:
+        edits = (Edit("cut", {"nodes": options["nodes"]}),)
+    options.pop("nodes", None)
+    recipe = Recipe(
+        kind=layers.kind,
+        method=method,
+        device=device,
+        options=options,
+        inputs=noted,
+        frame=picture.frame,
+        live=live,
+    )
+    layers = layers.covered(picture.alpha)
+    return replace(
+        layers,
+        source=picture if picture.layer is not None else None,
+        recipe=None if by_user else recipe,
+        edits=edits,
+    )

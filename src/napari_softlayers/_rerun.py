@@ -1,32 +1,41 @@
-"""Make a result again from the parameters that its layers carry."""
+"""Make a result again from the recipe that its layers carry."""
 
 from __future__ import annotations
 
-import sys
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 from ._api import Segmenter, cut, matte, palette_layers, soft_segments
-from ._bridge import Picture, picture_of, record_of, source_of
-from ._bridge.stored import as_stored
-from ._core.layers.edit import reordered
+from ._bridge import (
+    Marks,
+    Picture,
+    features_of,
+    labels_of,
+    layers_from_napari,
+    record_of,
+    trimap_of,
+    viewer_of,
+)
+from ._bridge.edits import picture_again
+from ._bridge.results import as_shown, digest_of, layer_with_id
 from ._core.layers.soft_layers import SoftLayers
-
-_FRAME = ("step", "channels", "level", "limits")
+from ._recipes import EditNote, Input, Recipe, read_recipe, recipe_of
 
 
 def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
     """Compute the result again that a layer in the viewer belongs to.
 
     The image and the trimap, features or superpixels that it was made from must still be
-    in the viewer under their names. On the same device and from the same inputs the
-    layers are the same to the last bit.
+    in the viewer, unchanged; edits (levels, merges, colours, names) are made again. On
+    the same device and from the same inputs the layers are the same to the last bit.
 
     Parameters
     ----------
     layer : napari Image layer
         Any layer of a result.
     viewer : napari.Viewer, optional
-        The current one by default.
+        The one that holds the layer by default.
 
     Returns
     -------
@@ -37,135 +46,189 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
     ValueError
         When the layer is no result, or something that it was made from is gone or was
         changed, or it came from the live mode, which builds on all strokes before.
+
+    Warns
+    -----
+    UserWarning
+        When what came out differs from what the viewer shows.
     """
     record = record_of(layer)
-    if record is None or record["kind"] not in _RECIPES:
+    if record is None or record.recipe is None:
         raise ValueError(
             f"'{getattr(layer, 'name', layer)}' does not say how it was made; choose a "
-            f"layer of a result ({', '.join(_RECIPES)})."
+            "layer of a result that was computed here."
         )
-    viewer = viewer if viewer is not None else _current_viewer()
-    source = source_of(viewer, layer)
-    if source is None:
-        raise ValueError(
-            f"The image '{record.get('source')}' that '{layer.name}' was made from is no "
-            "longer in the viewer; open it again and compute anew."
-        )
-    parameters = dict(record["params"])
-    frame = {key: parameters.pop(key) for key in _FRAME if key in parameters}
-    picture = picture_of(
-        source,
-        channels=_tuple(frame.get("channels")),
-        step=_tuple(frame.get("step")),
-        level=frame.get("level"),
-    )
-    return _RECIPES[record["kind"]](picture, parameters, viewer)
-
-
-def _current_viewer() -> Any:
-    napari = sys.modules.get("napari")
-    viewer = napari.current_viewer() if napari is not None else None
+    viewer = viewer if viewer is not None else viewer_of(layer)
     if viewer is None:
-        raise ValueError("No viewer is open; give one with viewer=.")
-    return viewer
-
-
-def _tuple(values: Any) -> tuple[int, ...] | None:
-    return None if values is None else tuple(int(value) for value in values)
-
-
-def _layer_named(viewer: Any, name: Any, what: str) -> Any:
-    """Find an input of the result by its name."""
-    if name not in viewer.layers:
-        raise ValueError(
-            f"The {what} '{name}' is not in the viewer; open it, or give a layer its "
-            "name again."
+        raise ValueError(f"No viewer holds '{layer.name}'; give one with viewer=.")
+    family = [x for x in viewer.layers if _run_of(x) == record.run]
+    family.sort(key=lambda x: (record_of(x) or record).index)
+    shown = layers_from_napari(family) if family else None
+    recipe = record.recipe if shown is None else recipe_of(shown)
+    if recipe is None:
+        warnings.warn(
+            "The layers were painted on or changed by hand after they had been "
+            "computed; what was computed is made again.",
+            UserWarning,
+            stacklevel=2,
         )
-    return viewer.layers[name]
+        return made_again(record.recipe, viewer)
+    if recipe.edits and recipe.edits[-1].name == "stored":
+        recipe = recipe.model_copy(update={"edits": recipe.edits[:-1]})
+    layers = made_again(recipe, viewer)
+    unedited = recipe.edits == record.recipe.edits and as_shown(family, record)
+    if unedited and digest_of(list(layers.rgba(family[0].data.dtype))) != record.digest:
+        warnings.warn(
+            "The result differs from the layers in the viewer: they were computed on "
+            "another device, with other threads, or by another version.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return layers
 
 
-def _matte(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
-    if parameters.get("live"):
+def _run_of(layer: Any) -> str | None:
+    record = record_of(layer)
+    return None if record is None else record.run
+
+
+def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
+    """Compute what a recipe says from the layers of a viewer.
+
+    Raises
+    ------
+    ValueError
+        When an input is gone or was changed, or the recipe cannot be followed.
+    """
+    if recipe.live:
         raise ValueError(
             "This matte came from the live mode: it was improved stroke by stroke, and "
             "the strokes are not kept, so it cannot be made again to the last bit. Press "
             "Solve (or call nsl.matte) for a matte that can be."
         )
-    trimap = _layer_named(viewer, parameters.pop("trimap", None), "trimap")
-    return matte(picture, trimap, **parameters)
-
-
-def _segments(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
-    nodes = parameters.pop("nodes", None)
-    merged = parameters.pop("merged", None)
-    features, superpixels = _inputs(parameters, viewer)
-    count = parameters.pop("n_segments", None) or "auto"
-    grouping = parameters.pop("grouping", "tree")
-    layers = soft_segments(
-        picture,
-        count,
-        features,
-        superpixels=superpixels,
-        grouping=grouping,
-        **parameters,
-    )
-    if nodes is not None:
-        layers = cut(layers, nodes=nodes)
-    if merged:
-        at = list(layers.extras["nodes"]).index
-        layers = layers.merge([[at(node) for node in group] for group in merged])
+    source = _layer_of(recipe.inputs.get("image", Input()), viewer, "image")
+    picture = picture_again(source, recipe.frame)
+    _check_same(recipe.inputs["image"], picture.input, "image")
+    inputs = {
+        name: _marks_of(name, given, picture, viewer)
+        for name, given in recipe.inputs.items()
+        if name != "image"
+    }
+    options = recipe.model_options().model_dump()
+    layers = _CALLS[recipe.kind](picture, recipe, options, inputs)
+    for edit in recipe.edits:
+        layers = _edited(layers, edit, viewer)
     return layers
 
 
-def _clicks(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
-    features, superpixels = _inputs(parameters, viewer)
-    clicks = {name: parameters.pop(name) for name in ("points", "labels", "levels")}
-    segmenter = Segmenter(picture, features, superpixels=superpixels, **parameters)
+def _layer_of(given: Input, viewer: Any, what: str) -> Any:
+    """Find an input: by its id, else by its name."""
+    if given.name is None and given.id is None:
+        raise ValueError(
+            f"This result was made with an array as {what} that is not kept; compute it "
+            "with the array again."
+        )
+    found = None if given.id is None else layer_with_id(viewer, given.id)
+    if found is None and given.name in viewer.layers:
+        found = viewer.layers[given.name]
+    if found is None:
+        raise ValueError(
+            f"The {what} '{given.name}' is no longer in the viewer; open it, or give a "
+            "layer its name again, or compute anew."
+        )
+    return found
+
+
+def _check_same(before: Input, now: Input, what: str) -> None:
+    if before.digest is not None and before.digest != now.digest:
+        raise ValueError(
+            f"The {what} '{now.name}' was changed after the result had been computed, "
+            "so it cannot be made again; compute anew."
+        )
+
+
+def _marks_of(name: str, given: Input, picture: Picture, viewer: Any) -> Marks:
+    """A trimap, features or superpixels, the same as they were."""
+    if name == "features" and given.name is None and given.value != "array":
+        found = given.value
+        if isinstance(found, str) and given.id is None and found in viewer.layers:
+            found = viewer.layers[found] if found != "bundled" else found
+        return features_of(found, picture)
+    source = _layer_of(given, viewer, name)
+    read = {"trimap": trimap_of, "features": features_of, "superpixels": labels_of}
+    marks: Marks = read[name](source, picture)
+    _check_same(given, marks.input, name)
+    return marks
+
+
+def _edited(layers: SoftLayers, edit: EditNote, viewer: Any) -> SoftLayers:
+    """Make one edit again."""
+    if edit.name == "cut":
+        return cut(layers, **edit.arguments)
+    if edit.name == "merge_nodes":  # version 0.1 noted nodes of the tree
+        at = list(layers.extras["nodes"]).index
+        groups = edit.arguments["groups"]
+        return layers.merge([[at(node) for node in group] for group in groups])
+    if edit.name == "split_by":
+        segments = read_recipe(edit.arguments["segments"])
+        if segments is None:
+            raise ValueError(
+                "The recipe of the segments cannot be read; split by segments anew."
+            )
+        return made_again(segments, viewer).intersect(layers)
+    if edit.name not in _EDITS:
+        raise ValueError(
+            f"The recipe names the edit {edit.name!r}; known are {', '.join(_EDITS)}. It "
+            "was written by another version; compute anew."
+        )
+    change: Callable[..., SoftLayers] = getattr(layers, edit.name)
+    return change(**edit.arguments)
+
+
+_EDITS = (
+    "adjust",
+    "duplicate",
+    "feather",
+    "merge",
+    "recolor",
+    "renamed",
+    "reordered",
+    "stored",
+    "subset",
+)
+
+
+def _matte(
+    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
+) -> SoftLayers:
+    trimap = inputs["trimap"]
+    return matte(picture, trimap, recipe.method, device=recipe.device, **options)
+
+
+def _segments(
+    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
+) -> SoftLayers:
+    given: dict[str, Any] = inputs | options
+    return soft_segments(picture, device=recipe.device, **given)
+
+
+def _clicks(
+    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
+) -> SoftLayers:
+    clicks = {name: options.pop(name) for name in ("points", "labels", "levels")}
+    given: dict[str, Any] = inputs | options
+    segmenter = Segmenter(picture, device=recipe.device, **given)
     segmenter.click(**clicks)
     return segmenter.refine()
 
 
-def _inputs(parameters: dict[str, Any], viewer: Any) -> tuple[Any, Any]:
-    """Take features and superpixels, layers found by their names, out of parameters."""
-    features = parameters.pop("features", None)
-    if features == "array":
-        raise ValueError(
-            "This result was made with an array of features that is not kept; compute it "
-            "with the array again."
-        )
-    if features in viewer.layers:
-        features = viewer.layers[features]
-    superpixels = parameters.pop("superpixels", None)
-    if superpixels is not None:
-        superpixels = _layer_named(viewer, superpixels, "superpixels")
-    return features, superpixels
+def _palette(
+    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
+) -> SoftLayers:
+    return palette_layers(picture, device=recipe.device, **options)
 
 
-def _palette(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
-    colors = parameters.pop("recolored", None)
-    if "segments" in parameters:
-        layers = _split(picture, parameters, viewer)
-    else:
-        layers = palette_layers(picture, **parameters)
-    return layers if colors is None else layers.recolor(colors)
-
-
-def _split(picture: Picture, parameters: dict[str, Any], viewer: Any) -> SoftLayers:
-    """Palette layers cut up along segments."""
-    inner = [
-        {k: v for k, v in parameters[kind].items() if k not in _FRAME}
-        for kind in ("segments", "palette")
-    ]
-    note = inner[0].pop("stored", None)
-    segments = _segments(picture, inner[0], viewer)
-    if note is not None:
-        segments = as_stored(segments, note)
-    layers = segments.intersect(_palette(picture, inner[1], viewer))
-    order = parameters.get("order")
-    return layers if order is None else reordered(layers, order)
-
-
-_RECIPES = {
+_CALLS: dict[str, Callable[..., SoftLayers]] = {
     "matte": _matte,
     "segments": _segments,
     "clicks": _clicks,

@@ -4,33 +4,43 @@ Nothing here needs Qt, and napari itself is only imported where a layer is made;
 are known by what they offer, not by their class.
 """
 
-from .features import features_of
-from .read import Picture, labels_of, mask_of, picture_of, step_of
+from .pictures import Picture, grid_of, identity_of, picture_of
+from .places import Grid, is_layer, place_in_space, step_of, viewer_of
+from .record import is_own, is_result, record_of
 from .results import (
     clear_results,
-    is_result,
     layers_from_napari,
-    record_of,
     result_sets,
+    results_for,
     source_of,
 )
 from .show import show
-from .space import is_layer, place_in_space
+from .trimaps import Marks, Over, features_of, labels_of, mask_of, over, trimap_of
 
 __all__ = [
+    "Grid",
+    "Marks",
+    "Over",
     "Picture",
     "clear_results",
     "features_of",
+    "grid_of",
+    "identity_of",
     "is_layer",
+    "is_own",
     "is_result",
     "labels_of",
     "layers_from_napari",
     "mask_of",
+    "over",
     "picture_of",
     "place_in_space",
     "record_of",
     "result_sets",
+    "results_for",
     "show",
     "source_of",
     "step_of",
+    "trimap_of",
+    "viewer_of",
 ]

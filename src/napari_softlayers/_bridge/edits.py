@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,24 +13,34 @@ from napari_softlayers._core.layers.compositing import Checks, check_layers
 from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
-from napari_softlayers._core.picture import to_dtype
+from napari_softlayers._core.picture import from_dtype, to_dtype
 
-from .read import picture_of
-from .results import (
+from .pictures import picture_again
+from .places import SPATIAL_KEYS
+from .record import (
     KEY,
-    PREVIEW,
+    Adjusting,
+    HelperRecord,
+    record_of,
+    write_record,
+)
+from .results import (
+    ORIGINAL,
     additive_alphas,
     layers_from_napari,
-    record_of,
+    put_frame,
     rgba_of,
     source_of,
+    stored_frame,
+    unadjusted_frame,
 )
-from .show import _add, _full_name, _records, _update, limits_of
-from .space import place_in_space
+from .show import limits_of, place_set, records_of_set
+from .view_modes import PREVIEW
 
 CHECKED_PIXELS = 1 << 20
-ORIGINAL = "napari-softlayers original"
 BLENDING = {"additive": "additive", "normal": "translucent_no_depth"}
+KEPT = ("run", "source", "source_id", "source_visible", "hidden", "plane", "words")
+"""What a set keeps when its layers are edited."""
 
 
 def replace_set(viewer: Any, old: Sequence[Any], layers: SoftLayers) -> list[Any]:
@@ -45,26 +54,17 @@ def replace_set(viewer: Any, old: Sequence[Any], layers: SoftLayers) -> list[Any
     list of napari.layers.Image
         The bottom one first.
     """
-    first = record_of(old[0]) or {}
-    dtype = np.asarray(old[0].data).dtype
-    place = place_in_space(old[0])
+    first = record_of(old[0])
+    stack = layers.rgba(stored_frame(old[0]).dtype)
+    records = records_of_set(layers, None, None, stack)
+    if first is not None:
+        kept = {name: getattr(first, name) for name in KEPT}
+        records = [record.changed(**kept) for record in records]
+    spatial = {key: getattr(old[0], key) for key in SPATIAL_KEYS}
+    place = (int(old[0].ndim) - 2, spatial)
     source = source_of(viewer, old[0])
-    records = _records(layers, source, source, dtype)
-    shown: list[Any] = []
-    for layer in list(old[len(layers) :]):
-        viewer.layers.remove(layer)
-    for index, (data, record) in enumerate(
-        zip(layers.rgba(dtype), records, strict=True)
-    ):
-        for key in ("run", "source", "source_id", "source_visible"):
-            if key in first:
-                record[key] = first[key]
-        if index < len(old):
-            old[index].metadata.pop(ORIGINAL, None)
-            shown.append(_update(old[index], data, record, place, False))
-        else:
-            shown.append(_add(viewer, data, record, place, source, shown))
-    _name(shown, [_full_name(record) for record in records])
+    shown = place_set(viewer, old, stack, records, place, source, False)
+    _name(shown, [record.full_name for record in records])
     return shown
 
 
@@ -83,7 +83,8 @@ def _name(layers: Sequence[Any], names: Sequence[str]) -> None:
 
 def stack_mode(layers: Sequence[Any]) -> str:
     """How a result set is blended: "additive" or "normal"."""
-    return str((record_of(layers[0]) or {}).get("stack", "additive"))
+    record = record_of(layers[0])
+    return "additive" if record is None else record.stack
 
 
 def set_stack_mode(viewer: Any, layers: Sequence[Any], mode: str) -> None:
@@ -105,16 +106,16 @@ def set_stack_mode(viewer: Any, layers: Sequence[Any], mode: str) -> None:
     if stack_mode(layers) == mode:
         return
     soft = layers_from_napari(layers)
-    dtype = np.asarray(layers[0].data).dtype
+    dtype = stored_frame(layers[0]).dtype
     alphas = soft.rgba(dtype)[..., 3]
     if mode == "normal":
         floating = dtype.kind == "f"
         alphas = soft.normal_stack() if floating else over_from_additive(alphas)
         _in_order(viewer, layers)
     for layer, alpha in zip(layers, alphas, strict=True):
-        data = np.array(layer.data)
-        data[..., 3] = alpha
-        layer.data = data
+        frame = stored_frame(layer).copy()
+        frame[..., 3] = alpha
+        put_frame(layer, frame)
         layer.blending = BLENDING[mode]
         _note(layer, stack=mode)
 
@@ -127,8 +128,16 @@ def _in_order(viewer: Any, layers: Sequence[Any]) -> None:
 
 
 def _note(layer: Any, **changes: Any) -> None:
-    record = {**(record_of(layer) or {}), **changes}
-    layer.metadata = {**layer.metadata, KEY: record}
+    record = record_of(layer)
+    if record is not None:
+        write_record(layer, record.changed(**changes))
+
+
+def rename(layer: Any, name: str) -> None:
+    """Give a result layer another name behind its source's."""
+    record = record_of(layer)
+    prefix = f"{record.source} · " if record is not None and record.source else ""
+    layer.name = prefix + name
 
 
 def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:
@@ -137,27 +146,28 @@ def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:
     Of large pictures only every n-th pixel of every n-th row is looked at, about a
     megapixel in all.
     """
-    pixels = math.prod(np.shape(layers[0].data)[:2])
+    pixels = math.prod(stored_frame(layers[0]).shape[:2])
     step = max(1, math.ceil(math.sqrt(pixels / CHECKED_PIXELS)))
     frames = np.stack([rgba_of(layer, step) for layer in layers])
     alphas = additive_alphas(layers, frames[..., 3])
-    picture = _picture_below(viewer, layers)
-    thin = None if picture is None else picture[::step, ::step]
+    light = _light_below(viewer, layers)
+    thin = None if light is None else light[::step, ::step]
     return check_layers(alphas, frames[..., :3], thin)
 
 
-def _picture_below(viewer: Any, layers: Sequence[Any]) -> NDArray[np.float32] | None:
-    source = source_of(viewer, layers[0])
-    if source is None:
+def _light_below(viewer: Any, layers: Sequence[Any]) -> NDArray[np.float32] | None:
+    """What the source of a set shows, ``alpha * image``, as the result took it."""
+    source, record = source_of(viewer, layers[0]), record_of(layers[0])
+    if source is None or record is None or record.recipe is None:
         return None
-    params = (record_of(layers[0]) or {}).get("params", {})
-    channels = params.get("channels")
-    picture = picture_of(
-        source,
-        channels=tuple(channels) if channels else None,
-        step=params.get("step"),
-    ).data
-    return picture if picture.shape[:2] == layers[0].data.shape[:2] else None
+    picture = picture_again(source, record.recipe.frame)
+    if picture.shape != stored_frame(layers[0]).shape[:2]:
+        return None
+    return (
+        picture.data
+        if picture.alpha is None
+        else picture.alpha[..., None] * picture.data
+    )
 
 
 # ---- adjustments that stay editable ------------------------------------------------------
@@ -165,50 +175,37 @@ def _picture_below(viewer: Any, layers: Sequence[Any]) -> NDArray[np.float32] | 
 
 def adjustment_of(layer: Any) -> Adjustment:
     """The adjustment that a layer shows and that is not baked yet."""
-    stored = (record_of(layer) or {}).get("adjust")
-    return Adjustment(**stored) if stored else Adjustment()
-
-
-def original_colors(layer: Any) -> NDArray[Any]:
-    """RGB of a layer without its adjustment, ``(H, W, 3)``, in the layer's dtype."""
-    kept = layer.metadata.get(ORIGINAL)
-    shape = (*np.shape(layer.data)[:2], 3)
-    if (record_of(layer) or {}).get("adjust") and np.shape(kept) == shape:
-        return np.asarray(kept)
-    return np.asarray(layer.data)[..., :3]
+    record = record_of(layer)
+    if record is None or record.adjust is None:
+        return Adjustment()
+    return Adjustment(**record.adjust.model_dump())
 
 
 def adjusted_colors(layer: Any, adjustment: Adjustment) -> NDArray[Any]:
     """RGB of a layer with another adjustment, from its original colours."""
-    original = original_colors(layer)
+    original = unadjusted_frame(layer)[..., :3]
     if adjustment.is_neutral:
         return original
-    alpha = rgba_of(layer)[..., 3]
-    if original.dtype.kind == "f":
-        colors = original.astype(np.float32)
-    else:
-        colors = (original / np.float32(np.iinfo(original.dtype).max)).astype(
-            np.float32
-        )
-    return to_dtype(adjustment.apply(colors, alpha), original.dtype)
+    colors = adjustment.apply(from_dtype(original), rgba_of(layer)[..., 3])
+    return to_dtype(colors, original.dtype)
 
 
 def show_adjusted(layer: Any, adjustment: Adjustment, colors: NDArray[Any]) -> None:
     """Put adjusted colours into a layer; the original ones stay with it."""
-    original = original_colors(layer).copy()
-    data = np.array(layer.data)
-    data[..., :3] = colors
-    layer.data = data
+    original = unadjusted_frame(layer)[..., :3].copy()
+    frame = stored_frame(layer).copy()
+    frame[..., :3] = colors
+    put_frame(layer, frame)
     kept = {} if adjustment.is_neutral else {ORIGINAL: original}
     rest = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
     layer.metadata = rest | kept
-    _note(layer, adjust=None if adjustment.is_neutral else asdict(adjustment))
+    values = Adjusting(**vars(adjustment))
+    _note(layer, adjust=None if adjustment.is_neutral else values)
 
 
-def bake(layer: Any) -> None:
-    """Make a layer's adjustment its own colours; it can no longer be changed."""
-    layer.metadata = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
-    _note(layer, adjust=None)
+def bake(viewer: Any, layers: Sequence[Any]) -> list[Any]:
+    """Make the adjustments of a set its own colours; they can no longer be changed."""
+    return replace_set(viewer, layers, layers_from_napari(layers))
 
 
 # ---- previews ----------------------------------------------------------------------------
@@ -234,20 +231,21 @@ def put_preview(viewer: Any, preview: Any, picture: NDArray[Any], like: Any) -> 
 
     data = to_dtype(picture, np.uint8)
     if preview is not None and preview in viewer.layers:
-        if preview.data.shape == data.shape:
-            preview.data = data
+        if preview.data.shape[-3:] == data.shape:
+            put_frame(preview, data)
             preview.visible = True
             return preview
         viewer.layers.remove(preview)
     active = viewer.layers.selection.active
+    leading = (1,) * (int(like.ndim) - 2)
     made = Image(
-        data,
+        data.reshape(*leading, *data.shape),
         rgb=True,
         name="preview",
         blending="translucent_no_depth",
         contrast_limits=limits_of(np.uint8),
-        metadata={KEY: {"kind": PREVIEW}},
-        **place_in_space(like),
+        metadata={KEY: HelperRecord(kind=PREVIEW).plain()},
+        **{key: getattr(like, key) for key in SPATIAL_KEYS},
     )
     viewer.layers.append(made)
     if active is not None and active in viewer.layers:

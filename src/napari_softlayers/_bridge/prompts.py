@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .read import FloatArray, Picture
-from .results import KEY, identity_of, record_of
-from .space import set_visible
+from napari_softlayers._core.picture import FloatArray
+
+from .pictures import Picture, identity_of
+from .places import Grid, on_plane, place_in_space, set_visible
+from .record import KEY, HelperRecord, helper_of
+from .results import put_frame
 
 ADD, REMOVE = "add", "remove"
 ROLES = (ADD, REMOVE)
@@ -84,8 +87,8 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
         border_color="white",
         size=max(2.0, max(picture.shape) / 60),
         canvas_size_limits=DOT,
-        metadata={KEY: {"kind": PROMPTS, "source_id": identity_of(picture.layer)}},
-        **picture.spatial,
+        metadata={KEY: _prompts_record(picture.layer).plain()},
+        **place_in_space(picture.layer, picture.shape),
     )
     viewer.layers.append(layer)
     if active is not None and active in viewer.layers:
@@ -95,8 +98,12 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
 
 def prompts_for(viewer: Any, image: Any) -> Any:
     """Find the Points layer with the clicks on an image; None without one."""
-    wanted = {"kind": PROMPTS, "source_id": identity_of(image)}
-    return next((x for x in viewer.layers if record_of(x) == wanted), None)
+    wanted = _prompts_record(image)
+    return next((x for x in viewer.layers if helper_of(x) == wanted), None)
+
+
+def _prompts_record(image: Any) -> HelperRecord:
+    return HelperRecord(kind=PROMPTS, source_id=identity_of(image))
 
 
 def next_click(layer: Any, role: str, number: int) -> None:
@@ -219,28 +226,28 @@ def show_overlay(
     """
     from napari.layers import Image
 
-    from .space import place_in_space
-
     data = np.empty((*alpha.shape, 4), np.uint8)
     data[..., :3] = np.rint(np.array(color) * 255)
     data[..., 3] = np.rint(np.clip(alpha, 0, 1) * (255 * strength))
     layer = overlay_for(viewer, picture.layer, what)
-    place = place_in_space(picture.layer, (alpha.shape[0], alpha.shape[1]))
-    if layer is not None and layer.data.shape == data.shape:
-        layer.data = data
+    if layer is not None and layer.data.shape[-3:] == data.shape:
+        put_frame(layer, data)
         set_visible(layer, True)
         return layer
     if layer is not None:
         viewer.layers.remove(layer)
     active = viewer.layers.selection.active
+    size = (int(alpha.shape[0]), int(alpha.shape[1]))
+    frame = picture.grid
+    grid = Grid(picture.layer, size, frame.step, frame.channels) if frame else None
     layer = Image(
-        data,
+        data if grid is None else on_plane(data, grid),
         rgb=True,
         name=f"{picture.name} · {what}",
         blending="translucent_no_depth",
         contrast_limits=(0, 255),
-        metadata={KEY: _overlay_record(picture.layer, what)},
-        **place,
+        metadata={KEY: _overlay_record(picture.layer, what).plain()},
+        **({} if grid is None else grid.place()),
     )
     prompts = prompts_for(viewer, picture.layer)
     above = len(viewer.layers) if prompts is None else viewer.layers.index(prompts)
@@ -253,7 +260,7 @@ def show_overlay(
 def overlay_for(viewer: Any, image: Any, what: str) -> Any:
     """Find an overlay of an image; None without one."""
     wanted = _overlay_record(image, what)
-    return next((x for x in viewer.layers if record_of(x) == wanted), None)
+    return next((x for x in viewer.layers if helper_of(x) == wanted), None)
 
 
 def hide_overlay(viewer: Any, image: Any, what: str) -> None:
@@ -267,10 +274,10 @@ def remove_overlays(viewer: Any, image: Any) -> None:
     """Take all overlays of an image away."""
     owner = identity_of(image)
     for layer in list(viewer.layers):
-        record = record_of(layer) or {}
-        if record.get("kind") == OVERLAY and record.get("source_id") == owner:
+        record = helper_of(layer)
+        if record and (record.kind, record.source_id) == (OVERLAY, owner):
             viewer.layers.remove(layer)
 
 
-def _overlay_record(image: Any, what: str) -> dict[str, Any]:
-    return {"kind": OVERLAY, "what": what, "source_id": identity_of(image)}
+def _overlay_record(image: Any, what: str) -> HelperRecord:
+    return HelperRecord(kind=OVERLAY, what=what, source_id=identity_of(image))

@@ -1,55 +1,37 @@
-"""Result layers in a viewer: what they are, which belong together, the way back."""
+"""Result layers in a viewer: which belong together, their pixels, the way back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from napari_softlayers._core.layers.alphas import simplex
+from napari_softlayers._core.cache import content_key
+from napari_softlayers._core.layers.alphas import coverage_of
 from napari_softlayers._core.layers.over import additive_from_over, snap
-from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
+from napari_softlayers._core.picture import from_dtype, largest, to_dtype
 
-from .space import is_layer
+from .pictures import identity_of
+from .places import set_visible
+from .record import ResultRecord, is_result, record_of
 
-KEY = "napari-softlayers"
-PREVIEW = "preview"
-
-
-def record_of(layer: Any) -> dict[str, Any] | None:
-    """What a result layer carries in its metadata; None for any other layer.
-
-    Keys: ``version``, ``kind``, ``run`` (one text for all layers of a set), ``index``
-    (0 is the bottom), ``source`` (its name), ``source_id``, ``params``, ``coverage``,
-    ``color``, ``name`` (as given), ``stack`` ("additive" or "normal").
-    """
-    if not is_layer(layer):
-        return None
-    record = layer.metadata.get(KEY)
-    return record if isinstance(record, dict) and "kind" in record else None
+ORIGINAL = "napari-softlayers original"
+"""Where an adjusted layer keeps its colours from before."""
 
 
-def is_result(layer: Any) -> bool:
-    """Tell whether a layer belongs to a result set (helper layers do not)."""
-    record = record_of(layer)
-    return record is not None and record["kind"] != PREVIEW and "index" in record
-
-
-def identity_of(layer: Any) -> str:
-    """A text that stays with a layer when it is renamed."""
-    return str(getattr(layer, "unique_id", id(layer)))
+def layer_with_id(viewer: Any, identity: str) -> Any:
+    """Find a layer by its id; None when it is no longer there."""
+    return next((x for x in viewer.layers if identity_of(x) == identity), None)
 
 
 def source_of(viewer: Any, layer: Any) -> Any:
     """Find the image that a result came from; None when it is no longer there."""
     record = record_of(layer)
-    if record is None:
-        return None
-    for other in viewer.layers:
-        if identity_of(other) == record.get("source_id"):
-            return other
-    return None
+    return None if record is None else layer_with_id(viewer, record.source_id)
 
 
 def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
@@ -60,15 +42,17 @@ def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
     dict
         ``(source_id, kind)`` -> layers, the bottom one first.
     """
-    sets: dict[tuple[str, str], list[Any]] = {}
+    sets: dict[tuple[str, str], list[tuple[int, Any]]] = {}
     for layer in viewer.layers:
-        if is_result(layer):
-            record = layer.metadata[KEY]
-            key = (str(record.get("source_id")), str(record["kind"]))
-            sets.setdefault(key, []).append(layer)
-    for layers in sets.values():
-        layers.sort(key=lambda layer: int(layer.metadata[KEY]["index"]))
-    return sets
+        record = record_of(layer)
+        if record is not None:
+            sets.setdefault((record.source_id, record.kind), []).append(
+                (record.index, layer)
+            )
+    return {
+        key: [layer for _, layer in sorted(found, key=lambda pair: pair[0])]
+        for key, found in sets.items()
+    }
 
 
 def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
@@ -79,14 +63,77 @@ def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
 
 
 def clear_results(viewer: Any, layers: Iterable[Any]) -> None:
-    """Remove result layers and show their source again if it was visible before."""
+    """Remove result layers; what was hidden for them is seen again."""
     for layer in list(layers):
         record = record_of(layer)
-        source = source_of(viewer, layer)
-        if source is not None and record is not None and record.get("source_visible"):
-            source.visible = True
+        if record is not None:
+            bring_back(viewer, record)
         if layer in viewer.layers:
             viewer.layers.remove(layer)
+
+
+def bring_back(viewer: Any, record: ResultRecord) -> None:
+    """Show the source of a result, and what was hidden with it."""
+    source = layer_with_id(viewer, record.source_id)
+    if source is not None and record.source_visible:
+        set_visible(source, True)
+    for identity in record.hidden:
+        below = layer_with_id(viewer, identity)
+        if below is not None:
+            set_visible(below, True)
+
+
+def stored_frame(layer: Any) -> NDArray[Any]:
+    """Pixels ``(H, W, C)`` of a layer of one frame, without leading axes of length one.
+
+    Raises
+    ------
+    TypeError
+        When the layer holds more than one frame.
+    """
+    array = layer.data
+    shape = tuple(np.shape(array))
+    if (
+        not getattr(layer, "rgb", False)
+        or getattr(layer, "multiscale", False)
+        or any(n != 1 for n in shape[:-3])
+    ):
+        raise TypeError(
+            f"'{layer.name}' has shape {shape}; an RGB or RGBA image of one frame is "
+            "needed. Take one frame of it first."
+        )
+    return np.asarray(array).reshape(shape[-3:])
+
+
+def put_frame(layer: Any, frame: NDArray[Any]) -> None:
+    """Give a layer of one frame other pixels ``(H, W, C)``."""
+    leading = (1,) * (len(np.shape(layer.data)) - 3)
+    layer.data = frame.reshape(*leading, *frame.shape)
+
+
+def rgba_of(layer: Any, step: int = 1) -> Any:
+    """Values of an RGBA layer of one frame as float32 in [0, 1]; every ``step``-th."""
+    frame = stored_frame(layer)
+    if frame.shape[-1] != 4:
+        raise TypeError(
+            f"'{layer.name}' has shape {frame.shape}; an RGBA image (H, W, 4) is needed."
+        )
+    return from_dtype(frame[::step, ::step])
+
+
+def additive_alphas(layers: Sequence[Any], alphas: Any) -> Any:
+    """Alphas ``(K, H, W)`` that add up, whatever the set's present blending."""
+    record = record_of(layers[0])
+    if record is None or record.stack != "normal":
+        return alphas
+    additive = additive_from_over(list(alphas))
+    dtype = np.dtype(layers[0].data.dtype)
+    return additive if dtype.kind == "f" else snap(additive, int(largest(dtype)))
+
+
+def digest_of(frames: Sequence[NDArray[Any]]) -> str:
+    """What tells the pixels of a set of layers from any others."""
+    return content_key(*(np.asarray(frame) for frame in frames))
 
 
 def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
@@ -95,72 +142,100 @@ def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
     Parameters
     ----------
     layers : iterable of napari Image layers
-        Two-dimensional RGBA layers; result layers are put in the order of their index,
+        RGBA layers of one frame; result layers are put in the order of their index,
         others stay as they come (the bottom one first).
 
     Returns
     -------
     SoftLayers
-        Colours as stored in the layers, alphas divided by their sum; the names are the
-        layers' own without the source's name.
+        Colours and alphas as stored in the layers; what the alphas sum to is the
+        picture's own alpha. Names are the layers' own without the source's.
 
     Raises
     ------
     ValueError, TypeError
-        When a layer is no two-dimensional RGBA image or the sizes differ.
+        When a layer is no RGBA image of one frame or the sizes differ.
     """
     chosen = list(layers)
     if not chosen:
         raise ValueError("No layers came; choose at least one RGBA result layer.")
     if all(is_result(layer) for layer in chosen):
-        chosen.sort(key=lambda layer: int(layer.metadata[KEY]["index"]))
+        chosen.sort(key=lambda layer: (record_of(layer) or _NO_RECORD).index)
     frames = [rgba_of(layer) for layer in chosen]
-    shapes = {frame.shape for frame in frames}
-    if len(shapes) > 1:
+    if len({frame.shape for frame in frames}) > 1:
         sizes = ", ".join(
             f"'{layer.name}' {frame.shape[0]}x{frame.shape[1]}"
             for layer, frame in zip(chosen, frames, strict=True)
         )
         raise ValueError(f"The layers differ in size ({sizes}); one size is needed.")
     stack = np.stack(frames)
-    record = record_of(chosen[0]) or {}
-    alphas = additive_alphas(chosen, stack[..., 3])
-    return SoftLayers(
-        simplex(alphas.copy()),
+    alphas = np.clip(additive_alphas(chosen, stack[..., 3]), 0, 1)
+    total = alphas.sum(axis=0)
+    if total.max() > 1 + 1e-3:
+        alphas = alphas / np.maximum(total, 1)
+    record = record_of(chosen[0])
+    read = SoftLayers(
+        alphas,
         stack[..., :3],
-        [_plain_name(layer) for layer in chosen],
-        str(record.get("kind", "layers")),
-        dict(record.get("params", {})),
+        [plain_name(layer) for layer in chosen],
+        "layers" if record is None else record.kind,
+        alpha=coverage_of(alphas),
     )
+    return _with_recipe(read, chosen, record)
 
 
-def rgba_of(layer: Any, step: int = 1) -> Any:
-    """Values of a 2-D RGBA layer as float32 in [0, 1]; every ``step``-th pixel."""
-    array = np.asarray(layer.data)
-    if not getattr(layer, "rgb", False) or array.ndim != 3 or array.shape[-1] != 4:
-        raise TypeError(
-            f"'{layer.name}' has shape {array.shape}; a two-dimensional RGBA image "
-            "(H, W, 4) is needed."
+_NO_RECORD = ResultRecord(kind="", run="", index=0)
+
+
+def _with_recipe(
+    read: SoftLayers, layers: list[Any], record: ResultRecord | None
+) -> SoftLayers:
+    """Note how these layers, rounded and adjusted as they are, are come by again."""
+    if record is None or record.recipe is None or not as_shown(layers, record):
+        return read
+    done = [Edit(note.name, dict(note.arguments)) for note in record.recipe.edits]
+    dtype = str(np.dtype(layers[0].data.dtype))
+    if dtype != "float32":
+        done.append(Edit("stored", {"dtype": dtype}))
+    records = [record_of(layer) or record for layer in layers]
+    for index, own in enumerate(records):
+        if own.adjust is not None:
+            done.append(Edit("adjust", {"index": index} | own.adjust.model_dump()))
+    if read.names != [own.name for own in records]:
+        done.append(Edit("renamed", {"names": list(read.names)}))
+    recipe = record.recipe.model_copy(update={"edits": ()})
+    return replace(read, recipe=recipe, edits=tuple(done))
+
+
+def as_shown(layers: Sequence[Any], record: ResultRecord) -> bool:
+    """Whether the pixels of a set are still those that were shown, but for adjustments."""
+    frames = [unadjusted_frame(layer) for layer in layers]
+    if record.stack == "normal":
+        if frames[0].dtype.kind == "f":
+            return False
+        alphas = additive_alphas(
+            layers, np.stack([from_dtype(f[..., 3]) for f in frames])
         )
-    array = array[::step, ::step]
-    if array.dtype.kind == "f":
-        return np.clip(np.nan_to_num(array), 0, 1).astype(np.float32)
-    return (array / np.float64(np.iinfo(array.dtype).max)).astype(np.float32)
+        frames = [frame.copy() for frame in frames]
+        for frame, alpha in zip(frames, to_dtype(alphas, frames[0].dtype), strict=True):
+            frame[..., 3] = alpha
+    return digest_of(frames) == record.digest
 
 
-def additive_alphas(layers: Sequence[Any], alphas: Any) -> Any:
-    """Alphas ``(K, H, W)`` that add up, whatever the set's present blending."""
-    if (record_of(layers[0]) or {}).get("stack") != "normal":
-        return alphas
-    additive = additive_from_over(list(alphas))
-    dtype = np.asarray(layers[0].data).dtype
-    return additive if dtype.kind == "f" else snap(additive, int(np.iinfo(dtype).max))
+def unadjusted_frame(layer: Any) -> NDArray[Any]:
+    """Pixels ``(H, W, 4)`` of a result layer without its adjustment."""
+    frame = stored_frame(layer)
+    record, kept = record_of(layer), layer.metadata.get(ORIGINAL)
+    if record is None or record.adjust is None:
+        return frame
+    if np.shape(kept) != (*frame.shape[:2], 3):
+        return frame
+    return np.concatenate([np.asarray(kept), frame[..., 3:]], axis=-1)
 
 
-def _plain_name(layer: Any) -> str:
+def plain_name(layer: Any) -> str:
     """Name of a layer without its source's."""
     record = record_of(layer)
-    if record is None:
+    if record is None or not record.source:
         return str(layer.name)
-    prefix = f"{record.get('source')} · "
-    return str(layer.name).removeprefix(prefix)
+    return str(layer.name).removeprefix(f"{record.source} · ")

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 
-from napari_softlayers import __version__
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.picture import largest
+from napari_softlayers._recipes import recipe_of
 
-from .read import Picture, _result_dtype
-from .results import KEY, identity_of, result_sets
-from .space import frame_shape, is_layer, levels_of, place_in_space, set_visible
+from .pictures import Picture, grid_of, identity_of, result_dtype_of
+from .places import Grid, frame_shape, is_layer, levels_of, set_visible
+from .planes import follow_planes
+from .record import ResultRecord, record_of, write_record
+from .results import (
+    ORIGINAL,
+    clear_results,
+    digest_of,
+    put_frame,
+    result_sets,
+    results_for,
+)
+
+Place = tuple[int, dict[str, Any]]
+"""Number of leading axes of length one, and spatial arguments."""
 
 
 def show(
@@ -29,7 +42,9 @@ def show(
 
     An earlier result of the same source and kind is updated in place: the user's
     opacity, visibility and names stay, superfluous layers go. The source is hidden, and
-    so are results of another kind from the same source, for their light would add.
+    so is what would shine through: results of another kind from the same source, and
+    visible images below that overlap it. A result of one plane of a stack is shown on
+    that plane alone; on the others the source is seen.
 
     Parameters
     ----------
@@ -49,28 +64,50 @@ def show(
         The bottom one first.
     """
     source = like.layer if isinstance(like, Picture) else like
-    place = _place(like, layers.shape)
-    stack = layers.rgba(dtype if dtype is not None else _dtype_of(like))
-    records = _records(layers, like, source, stack.dtype)
-    earlier = _earlier(viewer, source, layers.kind)
+    source = source if is_layer(source) else None
+    grid = _grid(like, source, layers.shape)
+    stack = layers.rgba(dtype if dtype is not None else _dtype_of(like, source))
+    earlier = results_for(viewer, source, layers.kind)
+    records = records_of_set(layers, source, grid, stack)
+    if earlier and np.ndim(earlier[0].data) > 3 and len(earlier[0].data) > 1:
+        clear_results(viewer, earlier)  # of a whole stack: takes the place of this one
+        earlier = []
+    first = record_of(earlier[0]) if earlier else None
+    if first is not None:
+        kept = {"source_visible": first.source_visible, "hidden": first.hidden}
+    else:
+        kept = hide_for(viewer, source)
+    records = [record.changed(**kept) for record in records]
+    place = None if grid is None else (len(grid.index), grid.place())
+    shown = place_set(viewer, earlier, stack, records, place, source, fresh)
+    _hide_others(viewer, source, layers.kind)
+    follow_planes(viewer)
+    return shown
+
+
+def place_set(
+    viewer: Any,
+    old: Sequence[Any],
+    stack: NDArray[Any],
+    records: list[ResultRecord],
+    place: Place | None,
+    source: Any,
+    fresh: bool,
+) -> list[Any]:
+    """Put pixels ``(K, H, W, 4)`` and records into the layers of a set, in their order.
+
+    Layers of the set are updated, superfluous ones removed, missing ones added above.
+    """
     active = viewer.layers.selection.active
-    known_visible = [
-        layer.metadata[KEY].get("source_visible", True) for layer in earlier
-    ]
-    was_visible = known_visible[0] if known_visible else _is_visible(source)
-    for layer in earlier[len(stack) :]:
+    for layer in list(old[len(stack) :]):
         viewer.layers.remove(layer)
-    _free_names(earlier, records, fresh)
-    limits = _limits_like(source, records[0]["params"], stack.dtype)
+    _free_names(old, records, fresh)
     shown: list[Any] = []
     for index, (data, record) in enumerate(zip(stack, records, strict=True)):
-        record["source_visible"] = bool(was_visible)
-        if index < len(earlier):
-            shown.append(_update(earlier[index], data, record, place, fresh))
+        if index < len(old):
+            shown.append(_update(old[index], data, record, place, fresh))
         else:
             shown.append(_add(viewer, data, record, place, source, shown))
-            shown[-1].contrast_limits = limits
-    _hide_others(viewer, source, layers.kind)
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
     return shown
@@ -78,75 +115,14 @@ def show(
 
 def limits_of(dtype: DTypeLike) -> tuple[float, float]:
     """Contrast limits that show values as they are (napari stretches colours else)."""
-    kind = np.dtype(dtype)
-    return (0.0, 1.0) if kind.kind == "f" else (0.0, float(np.iinfo(kind).max))
+    return 0.0, largest(dtype)
 
 
-def _limits_like(
-    source: Any, parameters: dict[str, Any], dtype: np.dtype[Any]
-) -> tuple[float, float]:
-    """Contrast limits with which the layers together look as the source does.
-
-    napari shows ``(value - low) / (high - low)`` also for colours; as alphas sum to one,
-    the source's own limits on every layer give the source's look. A source whose values
-    were scaled by its limits already needs none.
-    """
-    usual = limits_of(dtype)
-    if not is_layer(source) or parameters.get("limits") is not None:
-        return usual
-    kind = np.dtype(levels_of(source)[0].dtype)
-    if kind.kind == "b":
-        return usual
-    top = limits_of(kind)[1]
-    low, high = (float(value) / top * usual[1] for value in source.contrast_limits)
-    return (low, high) if high > low else usual
-
-
-def _place(like: Any, shape: tuple[int, int]) -> dict[str, Any]:
-    """Spatial arguments for layers of some shape; none without a source."""
-    if isinstance(like, Picture):
-        return dict(like.spatial)
-    if not is_layer(like):
-        return {}
-    if getattr(like, "multiscale", False):
-        return place_in_space(like, shape)
-    if frame_shape(like) != tuple(shape):
-        height, width = frame_shape(like)
-        raise ValueError(
-            f"The layers are {shape[0]}x{shape[1]}, '{like.name}' is {height}x{width}; "
-            "show them with the image that they were made from."
-        )
-    return place_in_space(like)
-
-
-def _dtype_of(like: Any) -> np.dtype[Any]:
-    if isinstance(like, Picture):
-        return like.dtype
-    return _result_dtype(levels_of(like)[0]) if is_layer(like) else np.dtype(np.uint8)
-
-
-def _is_visible(source: Any) -> bool:
-    return bool(source.visible) if is_layer(source) else False
-
-
-def _records(
-    layers: SoftLayers, like: Any, source: Any, dtype: np.dtype[Any]
-) -> list[dict[str, Any]]:
-    """Metadata of every layer: small plain values."""
-    run = uuid4().hex[:12]
-    params = dict(layers.parameters)
-    if isinstance(like, Picture):
-        params |= like.parameters
-    common = {
-        "version": __version__,
-        "kind": layers.kind,
-        "run": run,
-        "source": source.name if is_layer(source) else "",
-        "source_id": identity_of(source) if is_layer(source) else "",
-        "params": plain(params),
-        "stack": "additive",
-        "dtype": str(dtype),
-    }
+def records_of_set(
+    layers: SoftLayers, source: Any, grid: Grid | None, stack: NDArray[Any]
+) -> list[ResultRecord]:
+    """The record of every layer."""
+    run, digest = uuid4().hex[:12], digest_of(list(stack))
     weights = layers.alphas.reshape(len(layers), -1)
     records = []
     for index, (name, coverage) in enumerate(
@@ -154,87 +130,99 @@ def _records(
     ):
         flat = layers.colors[index].reshape(-1, 3)
         mean = weights[index] @ flat / max(float(weights[index].sum()), 1e-6)
-        own = {
-            "index": index,
-            "name": name,
-            "coverage": round(float(coverage), 5),
-            "color": [round(float(value), 4) for value in np.clip(mean, 0, 1)],
-        }
-        records.append(common | own)
+        red, green, blue = (round(float(v), 4) for v in np.clip(mean, 0, 1))
+        records.append(
+            ResultRecord(
+                kind=layers.kind,
+                run=run,
+                index=index,
+                name=name,
+                source="" if source is None else str(source.name),
+                source_id="" if source is None else identity_of(source),
+                plane=() if grid is None else grid.step,
+                words="" if grid is None else grid.words(),
+                coverage=round(float(coverage), 5),
+                color=(red, green, blue),
+                digest=digest,
+                recipe=recipe_of(layers),
+            )
+        )
     return records
 
 
-def plain(value: Any) -> Any:
-    """Turn parameters into values that JSON knows; big arrays become their shape."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist() if value.size <= 64 else f"array of {value.shape}"
-    if isinstance(value, np.generic):
-        return value.item()
-    try:
-        json.dumps(value)
-    except TypeError:
-        return str(value)
-    return value
+def _grid(like: Any, source: Any, shape: tuple[int, int]) -> Grid | None:
+    """The plane that layers of some shape lie on; None without a source."""
+    if isinstance(like, Picture):
+        return like.grid
+    if source is None:
+        return None
+    if not getattr(source, "multiscale", False) and frame_shape(source) != tuple(shape):
+        height, width = frame_shape(source)
+        raise ValueError(
+            f"The layers are {shape[0]}x{shape[1]}, '{source.name}' is {height}x{width}; "
+            "show them with the image that they were made from."
+        )
+    grid, _ = grid_of(source)
+    return Grid(source, (int(shape[0]), int(shape[1])), grid.step)
 
 
-def _earlier(viewer: Any, source: Any, kind: str) -> list[Any]:
-    """Layers of an earlier result of the same source and kind."""
-    if not is_layer(source):
-        return []
-    return result_sets(viewer).get((identity_of(source), kind), [])
-
-
-def _full_name(record: dict[str, Any]) -> str:
-    return (
-        f"{record['source']} · {record['name']}" if record["source"] else record["name"]
-    )
+def _dtype_of(like: Any, source: Any) -> np.dtype[Any]:
+    if isinstance(like, Picture):
+        return like.dtype
+    if source is None:
+        return np.dtype(np.uint8)
+    return result_dtype_of(levels_of(source)[0])
 
 
 def _free_names(
-    layers: list[Any], records: list[dict[str, Any]], fresh: bool = False
+    layers: Sequence[Any], records: list[ResultRecord], fresh: bool = False
 ) -> None:
     """Take names away that other layers are about to get: napari would number them."""
     for layer, record in zip(layers, records, strict=False):
-        old = layer.metadata[KEY]
-        own = fresh or layer.name == _full_name(old)
-        if own and layer.name != _full_name(record):
-            waiting = {**old, "name": f"{record['index']} {record['run']}"}
-            layer.metadata = {**layer.metadata, KEY: waiting}
-            layer.name = _full_name(waiting)
+        old = record_of(layer)
+        if old is None or not (fresh or layer.name == old.full_name):
+            continue
+        if layer.name != record.full_name:
+            waiting = old.changed(name=f"{record.index} {record.run}")
+            write_record(layer, waiting)
+            layer.name = waiting.full_name
 
 
 def _update(
     layer: Any,
-    data: Any,
-    record: dict[str, Any],
-    place: dict[str, Any],
-    fresh: bool = False,
+    data: NDArray[Any],
+    record: ResultRecord,
+    place: Place | None,
+    fresh: bool,
 ) -> Any:
     """Put new data into an earlier result layer; keep what the user set."""
-    old = layer.metadata[KEY]
-    same_type = np.dtype(old.get("dtype", "uint8")) == data.dtype
-    if fresh or layer.name == _full_name(old):
-        layer.name = _full_name(record)
+    old = record_of(layer)
+    if fresh or old is None or layer.name == old.full_name:
+        layer.name = record.full_name
     if fresh:
         if layer.opacity != 1:
             layer.opacity = 1.0
         set_visible(layer, True)
-    layer.data = data
+    same_type = np.dtype(layer.data.dtype) == data.dtype
+    if place is None:
+        put_frame(layer, data)
+    else:
+        layer.data = _with_axes(data, place)
+        for key, value in place[1].items():
+            if not _same(getattr(layer, key), value):
+                setattr(layer, key, value)
     if not same_type:
-        limits = limits_of(data.dtype)
-        layer.contrast_limits_range = limits
-        layer.contrast_limits = limits
-    for key, value in place.items():
-        if not _same(getattr(layer, key), value):
-            setattr(layer, key, value)
-    if old.get("stack") == "normal":
+        layer.contrast_limits_range = limits_of(data.dtype)
+        layer.contrast_limits = limits_of(data.dtype)
+    if old is not None and old.stack == "normal":
         layer.blending = "additive"
-    layer.metadata = {**layer.metadata, KEY: record}
+    layer.metadata = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
+    write_record(layer, record)
     return layer
+
+
+def _with_axes(data: NDArray[Any], place: Place) -> NDArray[Any]:
+    return data[(None,) * place[0]]
 
 
 def _same(old: Any, new: Any) -> bool:
@@ -249,9 +237,9 @@ def _same(old: Any, new: Any) -> bool:
 
 def _add(
     viewer: Any,
-    data: Any,
-    record: dict[str, Any],
-    place: dict[str, Any],
+    data: NDArray[Any],
+    record: ResultRecord,
+    place: Place | None,
     source: Any,
     below: list[Any],
 ) -> Any:
@@ -259,15 +247,16 @@ def _add(
     from napari.layers import Image
 
     layer = Image(
-        data,
+        data if place is None else _with_axes(data, place),
         rgb=True,
-        name=_full_name(record),
+        name=record.full_name,
         blending="additive",
+        opacity=1.0 if source is None else float(source.opacity),
         contrast_limits=limits_of(data.dtype),
-        interpolation2d=_interpolation(source),
-        metadata={KEY: record},
-        **place,
+        interpolation2d=str(getattr(source, "interpolation2d", "nearest")),
+        **({} if place is None else place[1]),
     )
+    write_record(layer, record)
     anchor = below[-1] if below else source
     if anchor is not None and anchor in viewer.layers:
         viewer.layers.insert(viewer.layers.index(anchor) + 1, layer)
@@ -276,16 +265,40 @@ def _add(
     return layer
 
 
-def _interpolation(source: Any) -> str:
-    return str(getattr(source, "interpolation2d", "nearest"))
-
-
 def _hide_others(viewer: Any, source: Any, kind: str) -> None:
     """Hide the source and its results of other kinds."""
-    if not is_layer(source):
+    if source is None:
         return
     set_visible(source, False)
     for (owner, other), layers in result_sets(viewer).items():
         if owner == identity_of(source) and other != kind:
             for layer in layers:
                 set_visible(layer, False)
+
+
+def hide_for(viewer: Any, source: Any) -> dict[str, Any]:
+    """Hide a source and what would shine through; what a record keeps of that."""
+    visible = source is not None and bool(source.visible)
+    hidden = _hide_below(viewer, source)
+    if source is not None:
+        set_visible(source, False)
+    return {"source_visible": visible, "hidden": hidden}
+
+
+def _hide_below(viewer: Any, source: Any) -> tuple[str, ...]:
+    """Hide visible images below the source that overlap it: they would shine through."""
+    if source is None or source not in viewer.layers:
+        return ()
+    hidden = []
+    for layer in viewer.layers[: viewer.layers.index(source)]:
+        other = hasattr(layer, "rgb") and layer.visible and record_of(layer) is None
+        if other and _overlap(layer, source):
+            set_visible(layer, False)
+            hidden.append(identity_of(layer))
+    return tuple(hidden)
+
+
+def _overlap(one: Any, other: Any) -> bool:
+    """Whether two layers share a part of the plane of their last two axes."""
+    first, second = (np.asarray(x.extent.world)[:, -2:] for x in (one, other))
+    return bool((first[0] <= second[1]).all() and (second[0] <= first[1]).all())

@@ -17,8 +17,8 @@ from napari_softlayers._bridge import (
     source_of,
     step_of,
 )
+from napari_softlayers._bridge.places import frame_shape
 from napari_softlayers._bridge.results import KEY, identity_of
-from napari_softlayers._bridge.space import frame_shape
 
 from .parts.combos import is_picture
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
+OPAQUE = 1e-4
+"""A sum this near to one is one."""
+
 
 def simplex(alphas: FloatArray) -> FloatArray:
     """Clip alphas ``(K, H, W)`` to [0, 1] and divide them by their sum.
@@ -26,6 +29,12 @@ def simplex(alphas: FloatArray) -> FloatArray:
     alphas[0][total <= 0] = 1
     total[total <= 0] = 1
     return alphas / total
+
+
+def coverage_of(alphas: FloatArray) -> FloatArray | None:
+    """What alphas ``(K, H, W)`` sum to, ``(H, W)``; None where that is one everywhere."""
+    total = np.clip(alphas.sum(axis=0, dtype=np.float64), 0, 1).astype(np.float32)
+    return None if total.min() > 1 - OPAQUE else total
 
 
 def check_alphas(alphas: NDArray[Any]) -> None:

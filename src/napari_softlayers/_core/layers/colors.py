@@ -7,7 +7,9 @@ everywhere, so that a later edit of the alpha shows no fringes.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -64,9 +66,8 @@ def estimate_colors(
     """
     run = run or Run()
     target = choose_device(device)
-    picture = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-    picture = picture.to(target)
-    alpha = torch.from_numpy(np.ascontiguousarray(alphas)).to(target)
+    picture = as_tensor(image.transpose(2, 0, 1)).to(target)
+    alpha = as_tensor(alphas).to(target)
     smooth = _multi_level(picture, alpha, run.part(0.0, 0.8))
     exact = project_exact(picture, alpha, smooth, run.part(0.8, 1.0))
     return np.ascontiguousarray(exact.permute(0, 2, 3, 1).cpu().numpy())
@@ -209,6 +210,39 @@ def project_exact(
         result[:, :, rows] = _project_rows(picture[:, rows], part, colors[:, :, rows])
         run.step(rows.stop / height, "exact sum")
     return result
+
+
+def exact_colors(
+    image: FloatArray, alphas: FloatArray, colors: FloatArray, run: Run | None = None
+) -> FloatArray:
+    """`project_exact` for arrays.
+
+    Parameters
+    ----------
+    image : ndarray, ``(H, W, 3)``
+    alphas : ndarray, ``(K, H, W)``, summing to one
+    colors : ndarray, ``(K, H, W, 3)``
+    run : Run, optional
+
+    Returns
+    -------
+    ndarray of float32, ``(K, H, W, 3)``
+    """
+    exact = project_exact(
+        as_tensor(image.transpose(2, 0, 1)),
+        as_tensor(alphas),
+        as_tensor(colors.transpose(0, 3, 1, 2)),
+        run,
+    )
+    return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())
+
+
+def as_tensor(array: NDArray[Any]) -> torch.Tensor:
+    """Tensor over an array's memory; one that may only be read is read."""
+    array = np.ascontiguousarray(array)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(array)
 
 
 def _row_slices(height: int, width: int, layers: int) -> Iterator[slice]:

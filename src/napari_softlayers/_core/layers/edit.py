@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..run import Run
-from .soft_layers import SoftLayers
+from .soft_layers import Edit, SoftLayers
 
 FloatArray = NDArray[np.float32]
 
@@ -85,20 +85,14 @@ def adjust(
     Returns
     -------
     SoftLayers
-        Its picture is the new sum of the layers. ``parameters["adjustments"]`` keeps the
-        numbers.
+        Its picture is the new sum of the layers.
     """
     number = layers.index(index)
     change = Adjustment(exposure, saturation, hue, blur)
     colors = layers.colors.copy()
     colors[number] = change.apply(colors[number], layers.alphas[number])
-    done = dict(layers.parameters.get("adjustments", {}))
-    done[layers.names[number]] = asdict(change)
-    changed = replace(
-        layers, colors=colors, parameters=layers.parameters | {"adjustments": done}
-    )
-    changed.image = changed.composite()
-    return changed
+    edit = Edit("adjust", {"index": number} | asdict(change))
+    return layers.edited(edit, colors=colors, image=None)
 
 
 def feather(
@@ -125,27 +119,20 @@ def feather(
     ValueError
         When the radius is negative or there is only one layer.
     """
-    import torch
-
-    from .colors import project_exact
+    from .colors import exact_colors
 
     number = layers.index(index)
-    if not radius >= 0:
+    if not 0 <= radius < np.inf:
         raise ValueError(f"radius={radius} came; 0 or more pixels are needed.")
     if len(layers) < 2:
         raise ValueError("One layer has no edge to feather; two or more are needed.")
     if radius == 0:
         return replace(layers)
-    alphas = _feathered(layers.alphas, number, radius)
-    picture = torch.from_numpy(np.ascontiguousarray(layers.image.transpose(2, 0, 1)))
-    colors = torch.from_numpy(np.ascontiguousarray(layers.colors.transpose(0, 3, 1, 2)))
-    exact = project_exact(picture, torch.from_numpy(alphas), colors, run)
-    return replace(
-        layers,
-        alphas=alphas,
-        colors=np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy()),
-        extras={},
-    )
+    edit = Edit("feather", {"index": number, "radius": float(radius)})
+    alphas = _feathered(layers.whole(), number, radius)
+    colors = exact_colors(layers.image, alphas, layers.colors, run)
+    cover = 1 if layers.alpha is None else layers.alpha
+    return layers.edited(edit, alphas=alphas * cover, colors=colors, extras={})
 
 
 def _feathered(alphas: FloatArray, number: int, radius: float) -> FloatArray:
@@ -178,8 +165,12 @@ def duplicate(layers: SoftLayers, index: int | str) -> SoftLayers:
     alphas, names = layers.alphas[order], [layers.names[i] for i in order]
     alphas[[number, number + 1]] /= 2
     names[number + 1] = _free_name(f"{names[number]} copy", layers.names)
-    return replace(
-        layers, alphas=alphas, colors=layers.colors[order], names=names, extras={}
+    return layers.edited(
+        Edit("duplicate", {"index": number}),
+        alphas=alphas,
+        colors=layers.colors[order],
+        names=names,
+        extras={},
     )
 
 
@@ -252,8 +243,8 @@ def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
     for name in ("palette", "pairs"):  # what belongs to the single layers
         if name in extras:
             extras[name] = np.asarray(extras[name])[chosen]
-    return replace(
-        layers,
+    return layers.edited(
+        Edit("reordered", {"order": chosen}),
         alphas=layers.alphas[chosen],
         colors=layers.colors[chosen],
         names=[layers.names[index] for index in chosen],

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..picture import as_image, to_dtype
+from ..picture import from_dtype, read_picture, to_dtype
 from ..run import Run
-from .alphas import check_alphas, round_jointly, simplex
+from .alphas import check_alphas, coverage_of, round_jointly, simplex
 
 if TYPE_CHECKING:
     import torch
@@ -20,14 +20,26 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Edit:
+    """One change of layers after they had been computed, as the call that made it.
+
+    ``layers.<name>(**arguments)`` does it again; the arguments are plain values.
+    """
+
+    name: str
+    arguments: dict[str, Any]
+
+
 @dataclass
 class SoftLayers:
-    """Soft layers of a picture: ``sum_k alphas[k] * colors[k] == image``.
+    """Soft layers of a picture: ``sum_k alphas[k] * colors[k] == alpha * image``.
 
     Parameters
     ----------
     alphas : ndarray of float32, ``(K, H, W)``
-        In [0, 1], summing to one at every pixel. Layer 0 is the bottom of the stack.
+        In [0, 1], summing to the picture's own alpha at every pixel: to one where it is
+        opaque. Layer 0 is the bottom of the stack.
     colors : ndarray of float32, ``(K, H, W, 3)``
         Straight (not premultiplied) colours in [0, 1], sRGB values as stored.
     names : list of str, optional
@@ -39,15 +51,23 @@ class SoftLayers:
     extras : dict
         By-products of the method, such as a merge tree or an adapted trimap.
     image : ndarray of float32, ``(H, W, 3)``, optional
-        The picture; the composite otherwise.
+        The picture, straight; the composite otherwise.
     source : optional
         Where the picture came from, such as a napari layer: `to_napari` shows the
         layers in its place.
+    alpha : ndarray of float32, ``(H, W)``, optional
+        The picture's own alpha; None where it is opaque.
+    profile : bytes, optional
+        ICC profile of the picture's file, kept for the files that are written.
+    recipe : optional
+        How the layers were computed, before the edits.
+    edits : tuple of Edit
+        What was done to them since.
 
     Raises
     ------
     ValueError
-        When shapes do not fit together.
+        When shapes do not fit together, or a value is NaN or infinite.
     """
 
     alphas: FloatArray
@@ -58,6 +78,10 @@ class SoftLayers:
     extras: dict[str, Any] = field(default_factory=dict)
     image: FloatArray = None  # type: ignore[assignment]  # set in __post_init__
     source: Any = None
+    alpha: FloatArray | None = None
+    profile: bytes | None = None
+    recipe: Any = None
+    edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
         self.alphas = np.ascontiguousarray(self.alphas, dtype=np.float32)
@@ -76,8 +100,16 @@ class SoftLayers:
                 f"{len(self.names)} names came for {len(self.alphas)} layers; give one "
                 "name a layer."
             )
+        if not (np.isfinite(self.alphas).all() and np.isfinite(self.colors).all()):
+            raise ValueError("Alphas or colours hold NaN or infinite values.")
         if self.image is None:
-            self.image = self.composite()
+            light = self.composite()
+            total = (
+                1.0 if self.alpha is None else np.maximum(self.alpha, 1e-6)[..., None]
+            )
+            self.image = (
+                np.clip(light / total, 0, 1) if self.alpha is not None else light
+            )
 
     @classmethod
     def from_alphas(
@@ -112,8 +144,8 @@ class SoftLayers:
         """
         from .colors import estimate_colors
 
-        picture = as_image(image)
-        alphas = simplex(np.asarray(alphas, dtype=np.float32))
+        picture, alpha = read_picture(image)
+        alphas = simplex(np.array(alphas, dtype=np.float32))
         if alphas.shape[1:] != picture.shape[:2]:
             raise ValueError(
                 f"Alphas have shape {alphas.shape}, the picture is "
@@ -121,7 +153,7 @@ class SoftLayers:
                 "width."
             )
         colors = estimate_colors(picture, alphas, device=device, run=run)
-        return cls(
+        opaque = cls(
             alphas,
             colors,
             list(names or []),
@@ -130,6 +162,7 @@ class SoftLayers:
             dict(extras or {}),
             picture,
         )
+        return opaque.covered(alpha)
 
     def __len__(self) -> int:
         return len(self.alphas)
@@ -165,9 +198,42 @@ class SoftLayers:
         return total
 
     @property
+    def light(self) -> FloatArray:
+        """What the layers add up to, ``(H, W, 3)``: ``alpha * image``."""
+        return self.image if self.alpha is None else self.alpha[..., None] * self.image
+
+    @property
     def recomposition_error(self) -> float:
-        """Largest difference between the sum of the layers and the picture."""
-        return float(np.abs(self.composite() - self.image).max())
+        """Largest difference between the sum of the layers and the picture's light."""
+        return float(np.abs(self.composite() - self.light).max())
+
+    def covered(self, alpha: FloatArray | None) -> SoftLayers:
+        """The layers of an opaque picture for one that has this alpha ``(H, W)``."""
+        if alpha is None:
+            return self
+        return replace(self, alphas=self.alphas * alpha, alpha=alpha)
+
+    def whole(self) -> FloatArray:
+        """Alphas ``(K, H, W)`` that sum to one, whatever the picture's own alpha."""
+        if self.alpha is None:
+            return self.alphas
+        total = np.where(self.alpha > 0, self.alpha, 1)
+        alphas = self.alphas / total
+        alphas[0][self.alpha <= 0] = 1
+        return np.asarray(alphas, np.float32)
+
+    def stored(self, dtype: DTypeLike = np.uint8) -> SoftLayers:
+        """The layers as a viewer or a file of this dtype holds them, rounded."""
+        values = from_dtype(self.rgba(dtype))
+        edit = Edit("stored", {"dtype": str(np.dtype(dtype))})
+        return self.edited(
+            edit,
+            alphas=values[..., 3],
+            colors=values[..., :3],
+            alpha=coverage_of(values[..., 3]),
+            image=None,
+            extras={},
+        )
 
     def rgba(self, dtype: DTypeLike = np.uint8) -> NDArray[Any]:
         """Straight RGBA layers for additive blending, ``(K, H, W, 4)``.
@@ -219,7 +285,18 @@ class SoftLayers:
         alphas = np.stack([self.alphas[group].sum(axis=0) for group in wanted])
         colors = np.stack([self._joint_color(group) for group in wanted])
         names = [" + ".join(self.names[i] for i in group) for group in wanted]
-        return self._derived(np.clip(alphas, 0, 1), colors, names)
+        return self.edited(
+            Edit("merge", {"groups": [group for group in wanted if len(group) > 1]}),
+            alphas=np.clip(alphas, 0, 1),
+            colors=colors,
+            names=names,
+            extras={},
+        )
+
+    def renamed(self, names: Sequence[str]) -> SoftLayers:
+        """The same layers with other names, one a layer."""
+        changed = [str(name) for name in names]
+        return self.edited(Edit("renamed", {"names": changed}), names=changed)
 
     def subset(self, layers: Sequence[int | str]) -> SoftLayers:
         """Keep only the named layers (indices or names), in the given order.
@@ -227,53 +304,41 @@ class SoftLayers:
         The alphas of a true subset no longer sum to one: the rest is transparent, and
         ``image`` is the light of these layers alone.
         """
-        if not layers:
+        if len(layers) == 0:
             raise ValueError("No layers were named; name at least one.")
         chosen = [self.index(item) for item in layers]
         if len(chosen) != len(set(chosen)):
             raise ValueError(f"A layer is named twice in {list(layers)}.")
-        picked = self._derived(
-            self.alphas[chosen], self.colors[chosen], [self.names[i] for i in chosen]
+        picked = self.edited(
+            Edit("subset", {"layers": chosen}),
+            alphas=self.alphas[chosen],
+            colors=self.colors[chosen],
+            names=[self.names[i] for i in chosen],
+            extras={},
+            alpha=None,
         )
         picked.image = picked.composite()
         return picked
 
-    def recolor(self, palette: Any) -> SoftLayers:
-        """Give every layer a new colour, keeping its shading.
+    if TYPE_CHECKING:  # put in by `napari_softlayers._methods`, which knows how
 
-        Parameters
-        ----------
-        palette : array_like, ``(K, 3)`` in [0, 1]
-            One colour a layer.
-
-        Returns
-        -------
-        SoftLayers
-            Their sum, ``image``, is the recoloured picture.
-        """
-        from ..palette.recolor import recolored_layers
-
-        return recolored_layers(self, palette)
-
-    def intersect(self, palette: SoftLayers) -> SoftLayers:
-        """Cut these layers up by palette layers of the same picture.
-
-        Parameters
-        ----------
-        palette : SoftLayers
-            From `palette_layers`, of the same picture.
-
-        Returns
-        -------
-        SoftLayers
-            One layer for every colour of every layer; empty ones are left out.
-        """
-        from ..palette.intersect import intersect
-
-        return intersect(self, palette)
+        def adjust(self, index: int | str, **changes: float) -> SoftLayers: ...
+        def duplicate(self, index: int | str) -> SoftLayers: ...
+        def feather(self, index: int | str, radius: float) -> SoftLayers: ...
+        def recolor(self, palette: Any) -> SoftLayers: ...
+        def reordered(self, order: Sequence[int]) -> SoftLayers: ...
+        def intersect(self, palette: SoftLayers) -> SoftLayers: ...
+        def to_napari(
+            self, viewer: Any, like: Any = None, dtype: DTypeLike | None = None
+        ) -> list[Any]: ...
+        def save(self, path: str | Path) -> Path: ...
 
     def index(self, layer: int | str) -> int:
         """Position of a layer given by index or name."""
+        if isinstance(layer, bool) or not isinstance(layer, (int, np.integer, str)):
+            raise TypeError(
+                f"{layer!r} came for a layer; its number or its name is needed."
+            )
         if isinstance(layer, str):
             if layer not in self.names:
                 raise ValueError(
@@ -286,37 +351,6 @@ class SoftLayers:
             )
         return int(layer) % len(self)
 
-    def to_napari(
-        self, viewer: Any, like: Any = None, dtype: DTypeLike | None = None
-    ) -> list[Any]:
-        """Show the layers in a napari viewer; see `napari_softlayers._bridge`.
-
-        Parameters
-        ----------
-        viewer : napari.Viewer
-        like : napari layer, optional
-            The source: its place in space and dtype are taken over, it is hidden. By
-            default the layer that the picture came from.
-        dtype : dtype, optional
-            uint8, uint16 or float32; the source's by default.
-
-        Returns
-        -------
-        list of napari.layers.Image
-            Additive RGBA layers, the bottom one first.
-        """
-        from napari_softlayers._bridge import show
-
-        return show(
-            viewer, self, like=self.source if like is None else like, dtype=dtype
-        )
-
-    def save(self, path: str | Path) -> Path:
-        """Write ``.ora``, ``.psd``, ``.tif`` or a folder of PNGs; see `save_layers`."""
-        from napari_softlayers._io import save_layers
-
-        return save_layers(self, path)
-
     def _joint_color(self, group: list[int]) -> FloatArray:
         """Alpha-weighted mean colour of some layers; plain mean where all are empty."""
         weights = self.alphas[group][..., None]
@@ -326,10 +360,9 @@ class SoftLayers:
         joint = np.divide(weighted, total, out=plain, where=total > 0)
         return np.clip(joint, 0, 1)
 
-    def _derived(
-        self, alphas: FloatArray, colors: FloatArray, names: list[str]
-    ) -> SoftLayers:
-        return replace(self, alphas=alphas, colors=colors, names=names, extras={})
+    def edited(self, edit: Edit, **changes: Any) -> SoftLayers:
+        """These layers with some fields changed, and a note of what was done."""
+        return replace(self, edits=(*self.edits, edit), **changes)
 
     def __repr__(self) -> str:
         height, width = self.shape

@@ -55,6 +55,7 @@ def palette_layers(
     locked: ArrayLike | None = None,
     weights: str | Path | None = None,
     seed: int = 0,
+    visible: ArrayLike | None = None,
     device: str | torch.device = "auto",
     run: Run | None = None,
 ) -> SoftLayers:
@@ -86,6 +87,8 @@ def palette_layers(
         Weights for "network": a safetensors file, for example an imported checkpoint.
         The ones that come with the package by default.
     seed : int
+    visible : array_like of bool, ``(H, W)``, optional
+        Pixels that the colours are chosen from; all by default.
     device : str or torch.device
     run : Run, optional
         Progress and cancelling.
@@ -107,8 +110,9 @@ def palette_layers(
     run = run or Run()
     picture = as_image(image)
     run.step(0, "Choosing the palette")
+    seen = picture if visible is None else picture[np.asarray(visible, bool)][None]
     colors = select_palette(
-        picture, palette, selection=selection, locked=locked, seed=seed
+        seen, palette, selection=selection, locked=locked, seed=seed
     )
     asked = _asked_colors(palette, locked)
     masks = as_masks(mask, colors if asked is None else asked, picture)
@@ -124,9 +128,13 @@ def palette_layers(
     parameters = {
         "palette": colors.tolist(),
         "method": method,
+        "selection": selection,
         "smoothing": float(smoothing),
+        "weights": None if weights is None else str(weights),
         "seed": int(seed),
     }
+    if mask is not None or processing is not None:
+        parameters["by_user"] = True  # arrays and functions are not kept
     return SoftLayers(
         alphas,
         residues,

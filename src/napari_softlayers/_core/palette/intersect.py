@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from ..layers.colors import project_exact
+from ..layers.colors import exact_colors
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
 from .recolor import layer_palette
@@ -53,41 +54,33 @@ def intersect(
     colors = layer_palette(palette)
     alphas: list[FloatArray] = []
     pairs: list[tuple[int, int]] = []
-    for s, segment in enumerate(segments.alphas):
+    shades = palette.whole()
+    for s, segment in enumerate(segments.whole()):
         run.step(0.4 * s / len(segments), "Crossing segments and colours")
         shares = np.einsum(
-            "khw,hw->k", palette.alphas, segment, dtype=np.float64, optimize=True
+            "khw,hw->k", shades, segment, dtype=np.float64, optimize=True
         ) / float(segment.size)
         kept = np.flatnonzero(shares >= empty)
         if not len(kept):
             kept = np.array([int(shares.argmax())])
-        products = palette.alphas[kept] * segment
+        products = shades[kept] * segment
         lost = segment - products.sum(axis=0)
         products[int(shares[kept].argmax())] += lost
         alphas.extend(np.clip(products, 0, 1))
         pairs.extend((s, int(p)) for p in kept)
-    swatches = colors[[p for _, p in pairs]]
-    return SoftLayers(
-        np.stack(alphas),
-        _exact_colors(
-            palette, np.stack(alphas), [p for _, p in pairs], run.part(0.4, 1)
+    order = [p for _, p in pairs]
+    stack = np.stack(alphas)
+    crossed = replace(
+        palette,
+        alphas=stack,
+        colors=exact_colors(
+            palette.image, stack, palette.colors[order], run.part(0.4, 1)
         ),
-        [f"{segments.names[s]} · {palette.names[p]}" for s, p in pairs],
-        "palette",
-        {"segments": segments.parameters, "palette": palette.parameters},
-        {"palette": swatches, "pairs": np.array(pairs)},
-        palette.image,
+        names=[f"{segments.names[s]} · {palette.names[p]}" for s, p in pairs],
+        extras={"palette": colors[order], "pairs": np.array(pairs)},
+        alpha=None,
     )
-
-
-def _exact_colors(
-    palette: SoftLayers, alphas: FloatArray, sources: list[int], run: Run
-) -> FloatArray:
-    """The palette layers' own colours, moved as little as the dropped pairs require."""
-    planes = torch.from_numpy(np.ascontiguousarray(palette.image.transpose(2, 0, 1)))
-    base = torch.from_numpy(palette.colors).permute(0, 3, 1, 2)[sources]
-    exact = project_exact(planes, torch.from_numpy(alphas), base, run)
-    return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())
+    return crossed.covered(palette.alpha)
 
 
 def _check_same_picture(segments: SoftLayers, palette: SoftLayers) -> None:

@@ -6,15 +6,14 @@ A layer keeps its alphas and residues, so the new picture is ``c' = clip(c + sum
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from ..layers.colors import project_exact
-from ..layers.soft_layers import SoftLayers
+from ..layers.colors import as_tensor, exact_colors
+from ..layers.soft_layers import Edit, SoftLayers
 from ..run import Run
 from ..threads import for_bands
 from .names import hex_name
@@ -81,17 +80,11 @@ def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
     picture = recolor(layers, colors)
     shift = (colors - layer_palette(layers)).astype(np.float32)
     moved = np.clip(layers.colors + shift[:, None, None], 0, 1)
-    exact = project_exact(
-        torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
-        torch.from_numpy(layers.alphas),
-        torch.from_numpy(np.ascontiguousarray(moved.transpose(0, 3, 1, 2))),
-    )
-    return replace(
-        layers,
-        colors=exact.permute(0, 2, 3, 1).numpy(),
+    return layers.edited(
+        Edit("recolor", {"palette": colors.tolist()}),
+        colors=exact_colors(picture, layers.whole(), moved),
         image=picture,
         names=[hex_name(color) for color in colors],
-        parameters={**layers.parameters, "recolored": colors.tolist()},
         extras={**layers.extras, "palette": colors.astype(np.float32)},
     )
 
@@ -118,10 +111,9 @@ class Recolorer:
                 f"dtype {self.dtype} came; recolouring gives uint8 or float32."
             )
         self.palette = layer_palette(layers)
-        self._alphas = torch.from_numpy(layers.alphas)
+        self._alphas = as_tensor(layers.whole())
         scale = 255.0 if self.dtype == np.uint8 else 1.0
-        picture = np.ascontiguousarray(np.asarray(layers.image).transpose(2, 0, 1))
-        self._picture = torch.from_numpy(picture) * scale
+        self._picture = as_tensor(layers.image.transpose(2, 0, 1)) * scale
         if self.dtype == np.uint8:
             self._picture += 0.5  # converting to integers cuts: this rounds
         self._scale = scale

@@ -13,13 +13,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
-from ..picture import as_image
+from ..picture import FloatArray
 from ..run import Run
 from .decomposer import Decomposer, Processing
+from .frames import Frames
 from .names import hex_name
 from .selection import select_palette
-
-FloatArray = NDArray[np.float32]
 
 PALETTE_FRAMES = 8  # frames that a palette is chosen from
 KEPT_FRAMES = 4  # decomposed frames that are remembered
@@ -33,7 +32,7 @@ class PaletteStack:
 
     Parameters
     ----------
-    stack : array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``
+    stack : Frames or array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``
         NumPy, dask or any array that gives frames by ``stack[t]``.
     palette, method, selection, smoothing, processing, locked, weights, seed, device
         See `palette_layers`. A palette to be chosen is chosen from eight frames.
@@ -65,19 +64,17 @@ class PaletteStack:
         seed: int = 0,
         device: str | torch.device = "auto",
     ) -> None:
-        shape = tuple(int(n) for n in np.shape(stack))
-        if len(shape) != 4 or shape[3] not in (3, 4) or 0 in shape:
-            raise ValueError(
-                f"The stack has shape {shape}; (T, H, W, 3) or (T, H, W, 4) with at "
-                "least one frame is needed."
-            )
-        self.stack = stack
+        self.frames = stack if isinstance(stack, Frames) else Frames(stack)
         self.source: Any = None
-        self.shape = shape[:3]
-        chosen = np.linspace(0, shape[0] - 1, min(PALETTE_FRAMES, shape[0])).astype(int)
-        frames = [self._picture(int(t)) for t in np.unique(chosen)]
+        self.shape = self.frames.shape
+        count = self.shape[0]
+        chosen = np.linspace(0, count - 1, min(PALETTE_FRAMES, count)).astype(int)
+        seen = []
+        for t in np.unique(chosen):
+            rgb, alpha = self.frames.read(int(t))
+            seen.append(rgb.reshape(-1, 3) if alpha is None else rgb[alpha > 0])
         self.palette = select_palette(
-            np.concatenate(frames),
+            np.concatenate(seen)[None],
             palette,
             selection=selection,
             locked=locked,
@@ -98,9 +95,6 @@ class PaletteStack:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def _picture(self, frame: int) -> FloatArray:
-        return as_image(np.asarray(self.stack[frame]))
-
     def frame(self, frame: int, run: Run | None = None) -> SoftLayers:
         """Decompose one frame; the last four are remembered."""
         if not 0 <= frame < len(self):
@@ -109,13 +103,14 @@ class PaletteStack:
             if frame in self._frames:
                 self._frames.move_to_end(frame)
                 return self._frames[frame]
-            picture = self._picture(frame)
+            picture, alpha = self.frames.read(frame)
             alphas, colors = self._decompose(picture, None, run or Run())
             parameters = {"palette": self.palette.tolist(), "frame": frame}
             extras = {"palette": self.palette}
             layers = SoftLayers(
                 alphas, colors, self.names, "palette", parameters, extras, picture
             )
+            layers = layers.covered(alpha)
             self._frames[frame] = layers
             while len(self._frames) > KEPT_FRAMES:
                 self._frames.popitem(last=False)
@@ -152,23 +147,6 @@ class PaletteStack:
             )
             for layer in range(len(self.palette))
         ]
-
-    def to_napari(self, viewer: Any, like: Any = None) -> list[Any]:
-        """Show lazy additive layers in a napari viewer.
-
-        Parameters
-        ----------
-        viewer : napari.Viewer
-        like : napari Image layer, optional
-            The source; by default the layer that the stack came from.
-
-        Returns
-        -------
-        list of napari.layers.Image
-        """
-        from napari_softlayers._bridge.stacks import show_stack
-
-        return show_stack(viewer, self, self.source if like is None else like)
 
     def _alpha_block(self, block_info: Any = None) -> FloatArray:
         return self.frame(block_info[None]["chunk-location"][0]).alphas[None]

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox
 
 from napari_softlayers._bridge import labels_of, show, step_of
-from napari_softlayers._bridge.space import frame_shape
+from napari_softlayers._bridge.places import frame_shape
 
 from ..commands import add_trimap, show_repaired_trimap, trimap_from_layer
 from ..parts.base import row

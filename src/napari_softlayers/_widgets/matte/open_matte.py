@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_softlayers._bridge import Picture
-from napari_softlayers._bridge.space import frame_shape
+from napari_softlayers._bridge.places import frame_shape
 
 from ..commands import add_trimap
 

@@ -10,10 +10,10 @@ import numpy as np
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
 
 from napari_softlayers._bridge import show
+from napari_softlayers._bridge.places import set_visible
 from napari_softlayers._bridge.results import results_for
-from napari_softlayers._bridge.space import set_visible
 from napari_softlayers._bridge.stored import stored_layers
-from napari_softlayers._bridge.views import remove_preview, show_preview
+from napari_softlayers._bridge.view_modes import remove_preview, show_preview
 from napari_softlayers._core.run import Run
 
 from ..parts.base import row

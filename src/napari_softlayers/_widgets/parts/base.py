@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_softlayers._bridge import is_layer
 
 from .combos import LayerCombo
+from .desk import Desk
 from .jobs import Compute, Job, Jobs
 from .keys import Keys
 from .links import Links
@@ -69,6 +70,19 @@ class LayersWidget(QWidget):
         self.jobs.succeeded.connect(self._on_succeeded)
         self.jobs.failed.connect(self._on_failed)
         self._build(primary)
+
+    @property
+    def desk(self) -> Desk:
+        """What the dock's panels may use."""
+        return Desk(
+            self.viewer,
+            self.say,
+            self.compute,
+            self.button,
+            self.cancel,
+            lambda: self.jobs.busy,
+            self._on_failed,
+        )
 
     # ---- parts -------------------------------------------------------------------
 
@@ -235,7 +249,7 @@ class LayersWidget(QWidget):
     def _on_succeeded(self, warned: list[str]) -> None:
         self._idle()
         if warned:
-            self.say(" ".join(dict.fromkeys(warned)), "warning")
+            self.say(" ".join([*dict.fromkeys(warned), self.status.text()]), "warning")
 
     def _on_failed(self, error: Exception) -> None:
         self._idle()

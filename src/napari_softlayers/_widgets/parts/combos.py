@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_softlayers._bridge import record_of
+from napari_softlayers._bridge import is_own
 
 
 class LayerCombo(QComboBox):
@@ -111,7 +111,7 @@ def is_picture(layer: Any) -> bool:
     """Accept images that are not results or previews of this plugin."""
     if not hasattr(layer, "rgb") or layer.ndim < 2:
         return False
-    return record_of(layer) is None
+    return not is_own(layer)
 
 
 def is_trimap(layer: Any) -> bool:

@@ -1,96 +1,106 @@
-"""A drawer of advanced options, made from a list of what there is to set."""
+"""A drawer of options, made by magicgui from a model of `_recipes`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QDoubleSpinBox,
-    QFormLayout,
-    QSpinBox,
-    QWidget,
-)
+from magicgui.widgets import bases, create_widget
+from qtpy.QtWidgets import QFormLayout, QWidget
 from superqt import QCollapsible
 
+from napari_softlayers._recipes import Options
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a function: its name there, label, default, range or choices."""
-
-    name: str
-    label: str
-    default: Any
-    tip: str
-    choices: tuple[Any, ...] = ()
-    low: float = 0
-    high: float = 1
-    step: float = 1
+STEPS = 20
+"""A spin box goes through the range of a float in so many steps."""
 
 
-class OptionsDrawer(QCollapsible):
-    """Advanced options, closed at first.
+class OptionsForm(QWidget):
+    """The controls of a model's options; every field that is shown gets one.
 
     Parameters
     ----------
-    options : sequence of Option
+    model : type of Options
+    leave_out : tuple of str
+        Fields that have a control elsewhere.
     """
 
-    def __init__(self, options: tuple[Option, ...], title: str = "Advanced") -> None:
-        super().__init__(title)
-        self._options = options
-        self._read: dict[str, Callable[[], Any]] = {}
-        self._write: dict[str, Callable[[Any], None]] = {}
-        inside = QWidget()
-        self.form = QFormLayout(inside)
+    def __init__(self, model: type[Options], leave_out: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.model = model
+        self.form = QFormLayout(self)
         self.form.setContentsMargins(0, 0, 0, 0)
-        for option in options:
-            self._add(option)
-        self.addWidget(inside)
-        self.collapse(animate=False)
+        self.controls: dict[str, bases.ValueWidget[Any]] = {}
+        for name in model.shown():
+            if name not in leave_out:
+                self._add(name)
+
+    def _add(self, name: str) -> None:
+        field = self.model.model_fields[name]
+        control = control_of(self.model, name)
+        control.native.setToolTip(field.description or "")
+        self.controls[name] = control
+        self.form.addRow(field.title or name, control.native)
 
     def values(self) -> dict[str, Any]:
         """All options as they are set."""
-        return {name: read() for name, read in self._read.items()}
+        return {name: control.value for name, control in self.controls.items()}
 
     def changed(self) -> dict[str, Any]:
         """Those options that differ from their default."""
-        defaults = {option.name: option.default for option in self._options}
-        return {
-            name: value
-            for name, value in self.values().items()
-            if value != defaults[name]
-        }
+        return self.model(**self.values()).changed()
 
     def set(self, name: str, value: Any) -> None:
         """Set one option."""
-        self._write[name](value)
+        self.controls[name].value = value
 
-    def _add(self, option: Option) -> None:
-        made: Any
-        if option.choices:
-            made = QComboBox()
-            made.addItems([str(choice) for choice in option.choices])
-            self._read[option.name] = lambda: option.choices[made.currentIndex()]
-            self._write[option.name] = lambda value: made.setCurrentIndex(
-                option.choices.index(value)
-            )
-        elif isinstance(option.default, bool):
-            made = QCheckBox()
-            self._read[option.name] = lambda: bool(made.isChecked())
-            self._write[option.name] = made.setChecked
-        else:
-            made = QSpinBox() if isinstance(option.default, int) else QDoubleSpinBox()
-            if isinstance(option.default, float):
-                made.setDecimals(4)
-            made.setRange(option.low, option.high)
-            made.setSingleStep(option.step)
-            kind = type(option.default)
-            self._read[option.name] = lambda: kind(made.value())
-            self._write[option.name] = made.setValue
-        made.setToolTip(option.tip)
-        self._write[option.name](option.default)
-        self.form.addRow(option.label, made)
+
+class OptionsDrawer(QCollapsible):
+    """Advanced options, closed at first."""
+
+    def __init__(
+        self,
+        model: type[Options],
+        leave_out: tuple[str, ...] = (),
+        title: str = "Advanced",
+    ) -> None:
+        super().__init__(title)
+        self.options = OptionsForm(model, leave_out)
+        self.form = self.options.form
+        self.values, self.changed = self.options.values, self.options.changed
+        self.set = self.options.set
+        self.addWidget(self.options)
+        self.collapse(animate=False)
+
+
+def control_of(model: type[Options], name: str) -> bases.ValueWidget[Any]:
+    """A magicgui control for one field, with the field's range, choices and default."""
+    field = model.model_fields[name]
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    choices = extra.get("choices") or (
+        get_args(field.annotation) if "Literal" in str(field.annotation) else None
+    )
+    settings: dict[str, Any] = {}
+    if choices:
+        settings["choices"] = [(str(value), value) for value in choices]  # type: ignore[union-attr]
+    else:
+        low, high = _range_of(field.metadata)
+        if low is not None and high is not None:
+            settings |= {"min": low, "max": high}
+            if field.annotation is float:
+                settings["step"] = (high - low) / STEPS
+    made = create_widget(
+        value=field.default,
+        annotation=None if choices else field.annotation,
+        widget_type="ComboBox" if choices else None,
+        options=settings,
+    )
+    if not isinstance(made, bases.ValueWidget):
+        raise TypeError(f"'{name}' of {model.__name__} has no control.")
+    return made
+
+
+def _range_of(metadata: list[Any]) -> tuple[float | None, float | None]:
+    """Least and largest value that a field may have."""
+    low = next((m.ge for m in metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in metadata if hasattr(m, "le")), None)
+    return low, high

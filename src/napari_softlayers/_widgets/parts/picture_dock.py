@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_softlayers._bridge import step_of
-from napari_softlayers._bridge.views import VIEWS
+from napari_softlayers._bridge import record_of, results_for, step_of
+from napari_softlayers._bridge.results import layer_with_id, layers_from_napari
+from napari_softlayers._bridge.view_modes import VIEWS
+from napari_softlayers._recipes import Input, Recipe, recipe_of
+from napari_softlayers._recipes.code import code_of
 
 from .base import LayersWidget
 from .channels import ChannelsEdit
@@ -60,3 +63,48 @@ class PictureWidget(LayersWidget):
             "megapixels": float(preference("compute", "working_megapixels")),
             "device": str(preference("compute", "device")),
         }
+
+    # ---- code ------------------------------------------------------------------------
+
+    def settings_recipe(self) -> Recipe | None:
+        """The recipe of the settings as they are now; None when something is missing."""
+        return None
+
+    def code_kinds(self) -> tuple[str, ...]:
+        """Kinds of results whose code is copied, the first one there is."""
+        return (self.kind,)
+
+    def code(self) -> str:
+        """A call that gives the result on the screen, else one of the settings."""
+        recipe = self.shown_recipe() or self.settings_recipe()
+        return "" if recipe is None else code_of(recipe, self._name_of)
+
+    def shown_recipe(self) -> Recipe | None:
+        """The recipe of the result that is shown for the chosen image."""
+        for kind in self.code_kinds():
+            shown = results_for(self.viewer, self.image.layer, kind)
+            record = record_of(shown[0]) if shown else None
+            if record is None or record.recipe is None or record.recipe.live:
+                continue
+            try:
+                recipe = recipe_of(layers_from_napari(shown))
+            except (TypeError, ValueError):
+                continue
+            if recipe is not None:
+                return without_storing(recipe)
+        return None
+
+    def _name_of(self, given: Input) -> str:
+        """The present name of an input's layer."""
+        layer = layer_with_id(self.viewer, given.id) if given.id else None
+        return str(given.name if layer is None else layer.name)
+
+
+def without_storing(recipe: Recipe) -> Recipe:
+    """A recipe without the rounding that only the viewer does, where nothing follows."""
+    edits = list(recipe.edits)
+    names = edits.pop() if edits and edits[-1].name == "renamed" else None
+    if edits and edits[-1].name == "stored":
+        edits.pop()
+    kept = edits if names is None else [*edits, names]
+    return recipe.model_copy(update={"edits": tuple(kept)})

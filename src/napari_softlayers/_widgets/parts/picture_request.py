@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from napari_softlayers._bridge import Picture, picture_of
+from napari_softlayers._bridge import Grid, Picture, grid_of, picture_of
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,15 @@ class PictureRequest:
     channels: tuple[int, ...] | None
     megapixels: float
     device: str
+
+    def grid(self) -> Grid:
+        """The picture's pixels in the world, without reading them."""
+        return grid_of(
+            self.image,
+            channels=self.channels,
+            step=self.step,
+            megapixels=self.megapixels,
+        )[0]
 
     def picture(self) -> Picture:
         """Read the picture."""

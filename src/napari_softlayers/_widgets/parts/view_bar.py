@@ -8,7 +8,7 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_softlayers._bridge.results import clear_results, results_for
-from napari_softlayers._bridge.views import VIEWS, remove_preview, set_view
+from napari_softlayers._bridge.view_modes import VIEWS, remove_preview, set_view
 
 
 class ViewBar(QWidget):

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QComboBox, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
 from napari_softlayers._bridge import show
-from napari_softlayers._bridge.inspect import BY_PRODUCTS, show_by_product
+from napari_softlayers._bridge.by_products import BY_PRODUCTS, show_by_product
 from napari_softlayers._bridge.results import results_for
 
 from ..parts.base import row

@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .results import KEY, PREVIEW, identity_of, record_of, results_for
+from napari_softlayers._core.picture import from_dtype
+
+from .pictures import identity_of
+from .places import SPATIAL_KEYS, set_visible
+from .record import KEY, HelperRecord, helper_of
+from .results import put_frame, results_for, stored_frame
 from .show import limits_of
-from .space import place_in_space, set_visible
+
+PREVIEW = "preview"
 
 VIEWS = ("result", "on black", "on white", "on checkerboard", "alpha", "original")
 CHECK = 16
@@ -53,8 +59,8 @@ def set_view(
     set_visible(source, view == "original")
     if view not in ("on white", "on checkerboard", "alpha"):
         return
-    alphas = [np.asarray(results[index].data)[..., 3] for index in sorted(chosen)]
-    total = sum(_unit(alpha) for alpha in alphas)
+    alphas = [stored_frame(results[index])[..., 3] for index in sorted(chosen)]
+    total = sum(from_dtype(alpha) for alpha in alphas)
     picture = preview_rgba(np.clip(np.asarray(total), 0, 1), view)
     show_preview(viewer, source, results, picture)
 
@@ -83,19 +89,8 @@ def remove_preview(viewer: Any, source: Any) -> None:
 
 
 def _previews(viewer: Any, source: Any) -> list[Any]:
-    return [
-        layer
-        for layer in viewer.layers
-        if (record := record_of(layer)) is not None
-        and record["kind"] == PREVIEW
-        and record.get("source_id") == identity_of(source)
-    ]
-
-
-def _unit(alpha: NDArray[Any]) -> NDArray[np.float32]:
-    if alpha.dtype.kind == "f":
-        return alpha.astype(np.float32)
-    return (alpha / np.float32(np.iinfo(alpha.dtype).max)).astype(np.float32)
+    wanted = HelperRecord(kind=PREVIEW, source_id=identity_of(source))
+    return [layer for layer in viewer.layers if helper_of(layer) == wanted]
 
 
 def show_preview(
@@ -112,27 +107,24 @@ def show_preview(
     data : ndarray of uint8, ``(H, W, 3)`` or ``(H, W, 4)``
     """
     old = _previews(viewer, source)
-    if old and old[0].data.shape == data.shape:
-        old[0].data = data
+    if old and old[0].data.shape[-3:] == data.shape:
+        put_frame(old[0], data)
         set_visible(old[0], True)
         return
     remove_preview(viewer, source)
     from napari.layers import Image
 
     active = viewer.layers.selection.active
-    limits = limits_of(np.uint8)
-    if data.shape[-1] == 3:
-        scale = limits[1] / limits_of(results[0].data.dtype)[1]
-        low, high = results[0].contrast_limits
-        limits = (float(low) * scale, float(high) * scale)
+    record = HelperRecord(kind=PREVIEW, source_id=identity_of(source))
+    leading = (1,) * (int(results[0].ndim) - 2)
     layer = Image(
-        data,
+        data.reshape(*leading, *data.shape),
         rgb=True,
         name=f"{source.name} · preview",
         blending="additive",
-        contrast_limits=limits,
-        metadata={KEY: {"kind": PREVIEW, "source_id": identity_of(source)}},
-        **place_in_space(results[0]),
+        contrast_limits=limits_of(np.uint8),
+        metadata={KEY: record.plain()},
+        **{key: getattr(results[0], key) for key in SPATIAL_KEYS},
     )
     viewer.layers.insert(viewer.layers.index(results[0]), layer)
     if active is not None and active in viewer.layers:

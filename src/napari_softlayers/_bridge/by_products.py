@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from .results import KEY, identity_of, record_of
-from .space import is_layer, place_in_space
+from .pictures import Picture
+from .places import Grid, on_plane
+from .record import KEY, HelperRecord, helper_of
 
-INSPECT = "inspect"
+BY_PRODUCT = "by-product"
 BY_PRODUCTS = ("segment map", "features", "superpixels", "eigenvector")
 GOLDEN = 0.618034
 
@@ -74,7 +75,7 @@ def by_product(layers: SoftLayers, which: str, number: int = 1) -> tuple[Any, st
 
 
 def show_by_product(
-    viewer: Any, layers: SoftLayers, source: Any, which: str, number: int = 1
+    viewer: Any, layers: SoftLayers, picture: Picture, which: str, number: int = 1
 ) -> Any:
     """Add a by-product over its image, or update the one shown before.
 
@@ -86,14 +87,21 @@ def show_by_product(
 
     data, kind = by_product(layers, which, number)
     title = f"eigenvector {number}" if which == "eigenvector" else which
-    owner = identity_of(source) if is_layer(source) else ""
-    record = {"kind": INSPECT, "what": which, "source_id": owner}
+    owner = picture.input.id or ""
+    record = HelperRecord(kind=BY_PRODUCT, what=which, source_id=owner)
     for layer in list(viewer.layers):
-        if record_of(layer) == record:
+        if helper_of(layer) == record:
             viewer.layers.remove(layer)
-    place = place_in_space(source, data.shape[:2]) if is_layer(source) else {}
-    name = f"{source.name} · {title}" if is_layer(source) else title
-    settings: dict[str, Any] = {"name": name, "metadata": {KEY: record}, **place}
+    settings: dict[str, Any] = {
+        "name": f"{picture.name} · {title}",
+        "metadata": {KEY: record.plain()},
+    }
+    if picture.grid is not None:
+        height, width = data.shape[:2]
+        grid = Grid(
+            picture.layer, (height, width), picture.grid.step, picture.grid.channels
+        )
+        data, settings = on_plane(data, grid), settings | grid.place()
     made: Any
     if kind == "labels":
         made = Labels(data, opacity=0.5, **settings)

@@ -1,0 +1,302 @@
+"""The one reader of pictures: napari layers and arrays -> what the screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.cache import content_key
+from napari_softlayers._core.picture import (
+    FloatArray,
+    check_channels,
+    fill_hidden,
+    largest,
+    read_picture,
+)
+from napari_softlayers._recipes import Frame, Input, Look
+
+from .places import Grid, frame_shape, is_layer, levels_of, step_of, viewer_of
+
+GRAY = "gray"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame of an image as float32 RGB, and where it came from.
+
+    Parameters
+    ----------
+    data : ndarray of float32, ``(H, W, 3)``, in [0, 1]
+        As the screen shows it: contrast limits, gamma and colormap are in it.
+    alpha : ndarray of float32, ``(H, W)``, or None
+        The picture's own alpha; None where it is opaque.
+    dtype : dtype
+        uint8, uint16 or float32: what results are shown in.
+    name : str
+    layer : napari layer, optional
+        The source; None for an array.
+    grid : Grid, optional
+        Its pixels in the world; None for an array.
+    frame : Frame
+        How it was taken.
+    input : Input
+        What tells it from any other.
+    """
+
+    data: FloatArray
+    alpha: FloatArray | None = None
+    dtype: np.dtype[Any] = field(default_factory=lambda: np.dtype(np.float32))
+    name: str = "picture"
+    layer: Any = None
+    grid: Grid | None = None
+    frame: Frame = Frame()
+    input: Input = Input(value="array")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.data.shape[0], self.data.shape[1]
+
+
+def picture_of(
+    source: Any,
+    *,
+    channels: tuple[int, ...] | None = None,
+    step: Sequence[int] | None = None,
+    megapixels: float | None = None,
+    level: int | None = None,
+    nan: str = "refuse",
+    look: Look | None = None,
+) -> Picture:
+    """Read a picture from a napari image layer or an array.
+
+    Parameters
+    ----------
+    source : napari Image layer, array_like or Picture
+        See `read_picture` for arrays. Of a layer, the values between its contrast
+        limits, with its gamma and its colormap: what the screen shows.
+    channels : tuple of int, optional
+        One to three channels as red, green and blue: along the last axis of an array or
+        the third-last axis of a layer.
+    step : sequence of int, optional
+        Frame of a stack: one index for every axis before the picture's own. By default
+        the frame that the layer's viewer shows.
+    megapixels : float, optional
+        Working size: of a multiscale layer, the smallest level with at least so many
+        megapixels is read. The full level by default.
+    level : int, optional
+        Level of a multiscale layer, instead of a working size.
+    nan : {"refuse", "fill"}
+        What NaN and infinite values are: an error, or transparent pixels.
+    look : Look, optional
+        Contrast limits, gamma and colormap instead of the layer's own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When the layer is no image, or the values or the shape do not fit.
+    """
+    if isinstance(source, Picture):
+        return source
+    if not is_layer(source):
+        if step is not None or level is not None:
+            raise ValueError(
+                f"step={step}, level={level} came with an array; they choose a frame of "
+                "a napari layer. Index the array instead."
+            )
+        data, alpha = read_picture(source, channels, nan)
+        frame = Frame(channels=channels, nan=nan)
+        return Picture(data, alpha, result_dtype_of(source), frame=frame)
+    if not hasattr(source, "rgb") or not hasattr(levels_of(source)[0], "shape"):
+        raise TypeError(
+            f"'{source.name}' is a {type(source).__name__} layer; an Image layer is "
+            "needed."
+        )
+    grid, level = grid_of(
+        source, channels=channels, step=step, megapixels=megapixels, level=level
+    )
+    values = _frame_values(source, level, grid, channels)
+    look = look_of(source, values) if look is None else look
+    try:
+        data, alpha = looked(values, look, channels, nan, source.colormap)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"'{source.name}': {error}") from error
+    frame = Frame(
+        step=grid.step or None, channels=channels, level=level, nan=nan, look=look
+    )
+    digest = content_key(np.asarray(values))
+    given = Input(name=source.name, id=identity_of(source), digest=digest)
+    dtype = result_dtype_of(levels_of(source)[0])
+    return Picture(data, alpha, dtype, source.name, source, grid, frame, given)
+
+
+def picture_again(source: Any, frame: Frame) -> Picture:
+    """Read the frame of an image that a result was made from, as it was taken then.
+
+    The layer's contrast limits, gamma and colormap of now do not matter.
+    """
+    return picture_of(
+        source,
+        channels=frame.channels,
+        step=frame.step,
+        level=frame.level,
+        nan=frame.nan,
+        look=frame.look or Look(),
+    )
+
+
+def identity_of(layer: Any) -> str:
+    """A text that stays with a layer when it is renamed."""
+    return str(getattr(layer, "unique_id", id(layer)))
+
+
+def result_dtype_of(array: Any) -> np.dtype[Any]:
+    """Choose uint8, uint16 or float32 for results of a picture of some dtype."""
+    dtype = np.dtype(getattr(array, "dtype", None) or np.asarray(array).dtype)
+    if dtype.kind == "f":
+        return np.dtype(np.float32)
+    return np.dtype(np.uint8 if dtype.itemsize == 1 else np.uint16)
+
+
+def grid_of(
+    layer: Any,
+    *,
+    channels: tuple[int, ...] | None = None,
+    step: Sequence[int] | None = None,
+    megapixels: float | None = None,
+    level: int | None = None,
+) -> tuple[Grid, int]:
+    """The pixel grid of a frame of an image layer, and its level; reads no pixel.
+
+    Raises
+    ------
+    ValueError
+        When the layer has no such frame, level or axis of channels.
+    """
+    levels = levels_of(layer)
+    if level is None:
+        level = _nearest_level(layer, megapixels)
+    if not 0 <= level < len(levels):
+        raise ValueError(
+            f"'{layer.name}' has {len(levels)} levels and level={level} was asked for."
+        )
+    axis = channels is not None and not layer.rgb
+    if axis and layer.ndim < 3:
+        raise ValueError(
+            f"'{layer.name}' has no channel axis (shape {tuple(levels[0].shape)}); "
+            "leave channels empty."
+        )
+    leading = int(layer.ndim) - (3 if axis else 2)
+    index = _frame_index(layer, levels[level].shape[:leading], step)
+    many = int(levels[level].shape[-3]) if axis else 0
+    return Grid(layer, frame_shape(layer, level), index, many), level
+
+
+def _nearest_level(layer: Any, megapixels: float | None) -> int:
+    """Choose the coarsest level that still has the working size."""
+    if megapixels is None or not getattr(layer, "multiscale", False):
+        return 0
+    enough = 0
+    for level in range(len(levels_of(layer))):
+        height, width = frame_shape(layer, level)
+        if height * width >= megapixels * 1e6:
+            enough = level
+    return enough
+
+
+def _frame_index(
+    layer: Any, leading: tuple[int, ...], step: Sequence[int] | None
+) -> tuple[int, ...]:
+    """Index of the wanted frame along the leading axes, checked."""
+    if not leading:
+        return ()
+    if step is None:
+        step = step_of(viewer_of(layer), layer)
+    index = tuple(int(i) for i in tuple(step)[: len(leading)])
+    inside = all(-n <= i < n for i, n in zip(index, leading, strict=False))
+    if len(index) < len(leading) or not inside:
+        raise ValueError(
+            f"'{layer.name}' is a stack of shape {tuple(leading)} and frame "
+            f"{tuple(step)} was asked for; give one index inside the shape for each of "
+            "these axes."
+        )
+    return tuple(i % n for i, n in zip(index, leading, strict=True))
+
+
+def _frame_values(
+    layer: Any, level: int, grid: Grid, channels: tuple[int, ...] | None
+) -> NDArray[Any]:
+    """Values of a frame as the layer has them, channels last."""
+    array = levels_of(layer)[level]
+    frame = array[grid.step] if grid.step else array
+    frame = frame if isinstance(frame, np.ma.MaskedArray) else np.asarray(frame)
+    return np.moveaxis(frame, 0, -1) if grid.channels else frame
+
+
+def look_of(layer: Any, values: NDArray[Any]) -> Look | None:
+    """What a layer does to its values on the way to the screen; None where nothing.
+
+    napari shows ``clip((value - low) / (high - low)) ** gamma``, also of colours, and of
+    a single channel the colormap's colour of that.
+    """
+    low, high = (float(value) for value in layer.contrast_limits)
+    top = largest(values.dtype)
+    limits = (low, high) if (low, high) != (0.0, top) and high > low else None
+    gamma = float(layer.gamma)
+    name = None if layer.rgb else str(layer.colormap.name)
+    if limits is None and gamma == 1 and name in (None, GRAY):
+        return None
+    return Look(limits=limits, gamma=gamma, colormap=None if name == GRAY else name)
+
+
+def looked(
+    values: NDArray[Any],
+    look: Look | None,
+    channels: tuple[int, ...] | None = None,
+    nan: str = "refuse",
+    colormap: Any = None,
+) -> tuple[FloatArray, FloatArray | None]:
+    """Colours and alpha of a frame as the screen shows them."""
+    if channels is not None:
+        check_channels(channels)
+    data, alpha = read_picture(_within(values, look), channels, nan)
+    if look is None:
+        return data, alpha
+    if look.gamma != 1:
+        data = data ** np.float32(look.gamma)
+    if look.colormap is not None and channels is None:
+        data, clear = _mapped(colormap, look.colormap, data[..., 0])
+        if clear is not None:
+            alpha = clear if alpha is None else alpha * clear
+            data = fill_hidden(data, alpha > 0)
+    return data, alpha
+
+
+def _within(values: NDArray[Any], look: Look | None) -> NDArray[Any]:
+    """Values between the contrast limits as [0, 1]; an alpha keeps its own range."""
+    if look is None or look.limits is None:
+        return values
+    low, high = look.limits
+    scaled = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+    if values.ndim == 3 and values.shape[-1] == 4:
+        own = values[..., 3] / largest(values.dtype)
+        scaled[..., 3] = np.clip(own, 0, 1)
+    return scaled
+
+
+def _mapped(
+    own: Any, name: str, values: FloatArray
+) -> tuple[FloatArray, FloatArray | None]:
+    """Colours of a colormap, and its alpha where it has one."""
+    from napari.utils.colormaps import ensure_colormap
+
+    colormap = own if str(getattr(own, "name", "")) == name else ensure_colormap(name)
+    colors = np.asarray(colormap.map(values.ravel()), np.float32)
+    colors = np.clip(colors.reshape(*values.shape, 4), 0, 1)
+    alpha = colors[..., 3]
+    rgb = np.ascontiguousarray(colors[..., :3])
+    return rgb, None if bool((alpha >= 1).all()) else np.ascontiguousarray(alpha)

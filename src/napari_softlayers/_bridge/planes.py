@@ -1,0 +1,70 @@
+"""Results of one plane of a stack are seen there alone; elsewhere their source is.
+
+napari itself shows a layer only on the planes where it has data; the source, which was
+hidden for the result, is shown and hidden here as the sliders move.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from .places import set_visible
+from .record import record_of
+from .results import layer_with_id
+
+_followed: weakref.WeakKeyDictionary[Any, dict[str, bool]] = weakref.WeakKeyDictionary()
+"""Viewers, and of each source with results whether its plane was in sight."""
+
+
+def follow_planes(viewer: Any) -> None:
+    """Follow a viewer's sliders from now on, once."""
+    model = getattr(viewer, "__wrapped__", viewer)
+    if model in _followed:
+        _followed[model].update(_in_sight(model))
+        return
+    _followed[model] = _in_sight(model)
+    reference = weakref.ref(model)
+
+    def moved(*_: Any) -> None:
+        followed = reference()
+        if followed is not None:
+            _moved(followed)
+
+    model.dims.events.point.connect(moved)
+
+
+def _moved(viewer: Any) -> None:
+    """Show or hide sources whose results went out of sight or came back."""
+    before = _followed[viewer]
+    now = _in_sight(viewer)
+    for identity, seen in now.items():
+        if before.get(identity, seen) == seen:
+            continue
+        source = layer_with_id(viewer, identity)
+        if source is not None:
+            set_visible(source, not seen)
+    _followed[viewer] = now
+
+
+def _in_sight(viewer: Any) -> dict[str, bool]:
+    """Of each source with a result on one plane, whether that plane is shown."""
+    found: dict[str, bool] = {}
+    for layer in viewer.layers:
+        record = record_of(layer)
+        if record is None or not record.plane or not layer.visible:
+            continue
+        found[record.source_id] = found.get(record.source_id, False) or shown_here(
+            viewer, layer
+        )
+    return found
+
+
+def shown_here(viewer: Any, layer: Any) -> bool:
+    """Whether the sliders stand on the plane of a layer with one frame."""
+    leading = int(layer.ndim) - 2
+    if leading <= 0 or viewer.dims.ndisplay == 3:
+        return True
+    point = tuple(viewer.dims.point)[-int(layer.ndim) :]
+    place = layer.world_to_data(point)[:leading]
+    return all(-0.5 <= value < 0.5 for value in place)

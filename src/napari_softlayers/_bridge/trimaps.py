@@ -1,0 +1,254 @@
+"""The one reader of labels, masks and features: any layer or array, on a picture's grid."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_softlayers._core.cache import content_key
+from napari_softlayers._core.matting.read_trimap import read_labels, read_trimap
+from napari_softlayers._core.picture import as_numbers, from_dtype
+from napari_softlayers._recipes import Input
+
+from .pictures import Picture, identity_of
+from .places import Grid, is_layer, levels_of, resampled
+
+FEWEST_OUTSIDE = 0.001
+"""A smaller part of a picture outside of a layer is not worth a word."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Labels or features on the grid of a picture, and where they came from.
+
+    Parameters
+    ----------
+    values : ndarray, ``(H, W)`` or ``(H, W, D)``; or what the method takes instead
+    input : Input
+        For the recipe.
+    """
+
+    values: Any
+    input: Input
+
+
+@dataclass(frozen=True)
+class Over:
+    """What lies of a layer over a picture: a copy, which later strokes do not reach.
+
+    Parameters
+    ----------
+    values : ndarray, ``(H, W)`` or ``(H, W, C)``
+    inside : ndarray of bool, ``(H, W)``
+        Where the layer reaches.
+    labels : bool
+        Whether it is a Labels layer.
+    name, id : str
+        Of the layer.
+    image : str
+        Name of the picture.
+    """
+
+    values: NDArray[Any]
+    inside: NDArray[np.bool_]
+    labels: bool
+    name: str
+    id: str
+    image: str = "the picture"
+
+    def marks(self, read: Callable[[], NDArray[Any]]) -> Marks:
+        """What ``read`` makes of the values; names the layer in errors, says what is cut.
+
+        Raises
+        ------
+        ValueError
+            When the layer lies nowhere over the picture.
+        """
+        share = float(self.inside.mean())
+        if share == 0:
+            raise ValueError(
+                f"'{self.name}' does not lie over '{self.image}' (compare their "
+                "translate and scale, and the plane that the viewer shows); move it "
+                "there, or make one for this image."
+            )
+        if share < 1 - FEWEST_OUTSIDE:
+            warnings.warn(
+                f"'{self.name}' covers {share:.0%} of '{self.image}'; nothing is marked "
+                "outside of it.",
+                UserWarning,
+                stacklevel=3,
+            )
+        try:
+            found = np.where(self.inside, read(), 0).astype(np.int32)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"'{self.name}': {error}") from error
+        given = Input(name=self.name, id=self.id, digest=content_key(found))
+        return Marks(found, given)
+
+
+def over(layer: Any, picture: Picture | Grid) -> Over:
+    """Copy what lies of a layer over a picture.
+
+    Raises
+    ------
+    TypeError
+        When the layer holds no numbers.
+    ValueError
+        When it is turned out of the picture's plane.
+    """
+    if not (hasattr(layer, "selected_label") or hasattr(layer, "rgb")):
+        raise TypeError(
+            f"'{layer.name}' is a {type(layer).__name__} layer; a Labels layer or a grey "
+            "image is needed."
+        )
+    name, labels = str(layer.name), hasattr(layer, "selected_label")
+    grid = picture.grid if isinstance(picture, Picture) else picture
+    if grid is None:
+        values = np.array(levels_of(layer)[0])
+        if values.shape[:2] != picture.shape:
+            height, width = picture.shape
+            raise ValueError(
+                f"'{name}' has shape {values.shape}, the picture is {height}x{width}; "
+                "both need the same height and width."
+            )
+        inside = np.ones(picture.shape, bool)
+        return Over(values, inside, labels, name, identity_of(layer))
+    values, inside = resampled(layer, grid)
+    image = str(grid.layer.name)
+    return Over(np.array(values), inside, labels, name, identity_of(layer), image)
+
+
+def trimap_of(source: Any, picture: Picture | Grid) -> Marks:
+    """Read a trimap on the grid of a picture.
+
+    Parameters
+    ----------
+    source : napari Labels or Image layer, array_like or Marks
+        Of a layer, what lies over the picture in the world; what lies outside of it is
+        unknown. An array must have the picture's size.
+    picture : Picture or Grid
+
+    Returns
+    -------
+    Marks
+        Labels int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it makes no trimap, or does not lie over the picture.
+    """
+    if isinstance(source, Marks):
+        return source
+    if not isinstance(source, Over):
+        if not is_layer(source):
+            return Marks(read_trimap(source, picture.shape), Input(value="array"))
+        source = over(source, picture)
+    found: Over = source
+    return found.marks(lambda: read_trimap(found.values, labels=found.labels))
+
+
+def labels_of(source: Any, picture: Picture | Grid) -> Marks:
+    """Read a label image, such as superpixels, as `trimap_of` reads a trimap."""
+    if isinstance(source, Marks):
+        return source
+    if not is_layer(source):
+        return Marks(read_labels(source, picture.shape), Input(value="array"))
+    found = over(source, picture)
+    return found.marks(lambda: read_labels(found.values))
+
+
+def features_of(source: Any, picture: Picture | Grid) -> Marks:
+    """Read features for a picture.
+
+    Parameters
+    ----------
+    source : str, None, napari Image layer, array_like or Marks
+        Of a layer, the colours of an RGB picture, or features along the third-last axis
+        as napari shows channels, ``(D, H, W)``.
+    picture : Picture or Grid
+
+    Returns
+    -------
+    Marks
+        Values ``(H, W, D)`` or ``(H, W)``; a name, and None, as they are.
+    """
+    if isinstance(source, Marks):
+        return source
+    if source is None or isinstance(source, str):
+        return Marks(source, Input(value=source))
+    if not is_layer(source):
+        return Marks(as_numbers(source, "features")[0], Input(value="array"))
+    if not hasattr(source, "rgb"):
+        raise TypeError(
+            f"'{source.name}' is a {type(source).__name__} layer; features come from an "
+            "Image layer."
+        )
+    values = np.asarray(levels_of(source)[0])
+    if not source.rgb and values.ndim > 2:
+        values = np.moveaxis(values, -3, -1)
+    given = Input(
+        name=str(source.name), id=identity_of(source), digest=content_key(values)
+    )
+    return Marks(values, given)
+
+
+def mask_of(source: Any, grid: Grid) -> NDArray[Any]:
+    """Read what marks a region over an image from any layer.
+
+    Parameters
+    ----------
+    source : napari layer
+        Labels; Shapes (each shape becomes a label); an RGBA image (its alpha); a grey or
+        bool image. It is brought onto the image through the world.
+    grid : Grid
+        Of the image that the mask belongs to.
+
+    Returns
+    -------
+    ndarray, ``(H, W)``
+        Integer labels or float alpha in [0, 1].
+    """
+    if hasattr(source, "to_labels"):
+        return _shapes_to_labels(source, grid)
+    found = over(source, grid)
+    if found.labels:
+        return np.asarray(found.marks(lambda: read_labels(found.values)).values)
+    if not source.rgb:
+        low, high = (float(v) for v in source.contrast_limits)
+        grey = np.clip((found.values.astype(np.float64) - low) / (high - low), 0, 1)
+        return np.where(found.inside, grey, 0).astype(np.float32)
+    if found.values.shape[-1] != 4:
+        raise ValueError(
+            f"'{source.name}' is an RGB image without alpha; choose a Labels, Shapes, "
+            "grey or RGBA layer to make a trimap from."
+        )
+    return from_dtype(found.values[..., 3])
+
+
+def _shapes_to_labels(shapes: Any, grid: Grid) -> NDArray[Any]:
+    """Draw the shapes of a layer on an image's pixel grid, one label a shape."""
+    from napari.layers import Shapes
+
+    if len(shapes.data) == 0:
+        raise ValueError(
+            f"'{shapes.name}' has no shapes; draw one around the object first."
+        )
+    places = [
+        np.array([shapes.data_to_world(tuple(c)) for c in np.asarray(corners)])
+        for corners in shapes.data
+    ]
+    here = [k for k, world in enumerate(places) if grid.on_plane(world).all()]
+    if not here:
+        raise ValueError(
+            f"No shape of '{shapes.name}' lies on the plane of '{grid.layer.name}' that "
+            "the viewer shows; draw one there."
+        )
+    moved = [grid.pixels_of(places[k]) for k in here]
+    drawn = Shapes(moved, shape_type=[shapes.shape_type[k] for k in here])
+    return np.asarray(drawn.to_labels(labels_shape=grid.shape))

@@ -1,0 +1,135 @@
+"""What soft layers can do beyond their data: be shown, saved, recoloured, edited.
+
+The module of the data knows no viewer, no file and no method; here they are put
+together. Loaded with every public name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import DTypeLike
+
+from ._core.layers.soft_layers import Edit, SoftLayers
+from ._recipes import recipe_of
+
+
+def recolor(self: SoftLayers, palette: Any) -> SoftLayers:
+    """Give every layer a new colour, keeping its shading.
+
+    Parameters
+    ----------
+    palette : array_like, ``(K, 3)`` in [0, 1]
+        One colour a layer.
+
+    Returns
+    -------
+    SoftLayers
+        Their sum, ``image``, is the recoloured picture.
+    """
+    from ._core.palette.recolor import recolored_layers
+
+    return recolored_layers(self, palette)
+
+
+def intersect(self: SoftLayers, palette: SoftLayers) -> SoftLayers:
+    """Cut these layers up by palette layers of the same picture.
+
+    Parameters
+    ----------
+    palette : SoftLayers
+        From `palette_layers`, of the same picture.
+
+    Returns
+    -------
+    SoftLayers
+        One layer for every colour of every layer; empty ones are left out.
+    """
+    from ._core.palette.intersect import intersect as core_intersect
+
+    crossed = core_intersect(self, palette)
+    recipe = recipe_of(self)
+    if recipe is None:
+        crossed.recipe = None
+        return crossed
+    return crossed.edited(Edit("split_by", {"segments": recipe.plain()}))
+
+
+def feather(self: SoftLayers, index: int | str, radius: float) -> SoftLayers:
+    """Soften the edge of one layer; see `napari_softlayers.feather`."""
+    from ._core.layers.edit import feather as core_feather
+
+    return core_feather(self, index, radius)
+
+
+def adjust(
+    self: SoftLayers,
+    index: int | str,
+    exposure: float = 0.0,
+    saturation: float = 0.0,
+    hue: float = 0.0,
+    blur: float = 0.0,
+) -> SoftLayers:
+    """Change one layer's colours: exposure in stops, saturation, hue in degrees, blur."""
+    from ._core.layers.edit import adjust as core_adjust
+
+    return core_adjust(self, index, exposure, saturation, hue, blur)
+
+
+def duplicate(self: SoftLayers, index: int | str) -> SoftLayers:
+    """Split a layer into two equal ones that add up to it."""
+    from ._core.layers.edit import duplicate as core_duplicate
+
+    return core_duplicate(self, index)
+
+
+def reordered(self: SoftLayers, order: list[int]) -> SoftLayers:
+    """Give the same layers in another order, the bottom one first."""
+    from ._core.layers.edit import reordered as core_reordered
+
+    return core_reordered(self, order)
+
+
+def to_napari(
+    self: SoftLayers, viewer: Any, like: Any = None, dtype: DTypeLike | None = None
+) -> list[Any]:
+    """Show the layers in a napari viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    like : napari layer, optional
+        The source: its place in space and dtype are taken over, it is hidden. By
+        default the layer that the picture came from.
+    dtype : dtype, optional
+        uint8, uint16 or float32; the source's by default.
+
+    Returns
+    -------
+    list of napari.layers.Image
+        Additive RGBA layers, the bottom one first.
+    """
+    from ._bridge import show
+
+    return show(viewer, self, like=self.source if like is None else like, dtype=dtype)
+
+
+def save(self: SoftLayers, path: str | Path) -> Path:
+    """Write ``.ora``, ``.psd``, ``.tif`` or a folder of PNGs; see `save_layers`."""
+    from ._io import save_layers
+
+    return save_layers(self, path)
+
+
+for method in (
+    adjust,
+    duplicate,
+    feather,
+    intersect,
+    recolor,
+    reordered,
+    save,
+    to_napari,
+):
+    setattr(SoftLayers, method.__name__, method)

@@ -1,0 +1,20 @@
+"""Recipes: typed accounts of how results were made.
+
+Options, the docks' drawers, the command line, code, records and rerun come from here.
+"""
+
+from .options import MATTES, Options, options_of
+from .recipe import EditNote, Frame, Input, Look, Recipe, read_recipe, recipe_of
+
+__all__ = [
+    "MATTES",
+    "EditNote",
+    "Frame",
+    "Input",
+    "Look",
+    "Options",
+    "Recipe",
+    "options_of",
+    "read_recipe",
+    "recipe_of",
+]

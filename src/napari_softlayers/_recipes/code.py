@@ -1,0 +1,115 @@
+"""A recipe as text for the console: a call that gives the same result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .recipe import EditNote, Input, Recipe, read_recipe
+
+CALLS = {
+    "matte": "matte",
+    "segments": "soft_segments",
+    "clicks": "Segmenter",
+    "palette": "palette_layers",
+}
+FIRST = {"segments": "n_segments", "palette": "palette"}
+CLICKS = ("points", "labels", "levels")
+
+Namer = Callable[[Input], str]
+
+
+def code_of(recipe: Recipe, name_of: Namer | None = None) -> str:
+    """Lines for napari's console that make the result of a recipe and show it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    name_of : callable, optional
+        Gives the present name of an input's layer; the noted one by default.
+    """
+    namer = name_of or (lambda given: given.name or "")
+    lines = ["import napari_softlayers as nsl", ""]
+    lines.append(f"picture = {_layer(recipe.inputs['image'], namer)}")
+    lines += _call(recipe, namer, "layers")
+    lines.append("layers.to_napari(viewer)")
+    return "\n".join(lines) + "\n"
+
+
+def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
+    """The call and the edits after it."""
+    options = recipe.model_options().changed()
+    clicks = {name: options.pop(name) for name in CLICKS if name in options}
+    parts = ["picture"]
+    if recipe.kind == "matte":
+        parts.append(_layer(recipe.inputs["trimap"], namer))
+        parts.append(repr(recipe.method))
+    if recipe.kind in FIRST:
+        name = FIRST[recipe.kind]
+        parts.append(repr(_plain(options.pop(name, None) or _usual(recipe, name))))
+    for name in ("features", "superpixels"):
+        given = recipe.inputs.get(name)
+        if given is not None and (given.name or given.value != "bundled"):
+            parts.append(f"{name}={_layer(given, namer)}")
+    parts += [f"{name}={_plain(value)!r}" for name, value in options.items()]
+    parts += _frame(recipe)
+    call = f"nsl.{CALLS[recipe.kind]}({', '.join(parts)})"
+    if recipe.kind != "clicks":
+        lines = [f"{target} = {call}"]
+    else:
+        made = [repr(_plain(clicks[name])) for name in CLICKS if name in clicks]
+        lines = [
+            f"segmenter = {call}",
+            f"segmenter.click({', '.join(made)})",
+            f"{target} = segmenter.refine()",
+        ]
+    for edit in recipe.edits:
+        lines += _edit(edit, namer, target)
+    return lines
+
+
+def _usual(recipe: Recipe, name: str) -> Any:
+    return type(recipe.model_options()).model_fields[name].default
+
+
+def _layer(given: Input, namer: Namer) -> str:
+    """An input as an expression."""
+    if given.name is None:
+        return repr(given.value)
+    return f"viewer.layers[{namer(given)!r}]"
+
+
+def _frame(recipe: Recipe) -> list[str]:
+    frame = recipe.frame
+    given: dict[str, Any] = {}
+    if frame.step:
+        given["step"] = frame.step
+    if frame.channels is not None:
+        given["channels"] = frame.channels
+    if frame.level:
+        given["level"] = frame.level
+    if frame.nan != "refuse":
+        given["nan"] = frame.nan
+    if recipe.device != "auto":
+        given["device"] = recipe.device
+    return [f"{name}={value!r}" for name, value in given.items()]
+
+
+def _edit(edit: EditNote, namer: Namer, target: str) -> list[str]:
+    if edit.name == "split_by":
+        segments = read_recipe(edit.arguments["segments"])
+        if segments is None:
+            raise ValueError("The recipe of the segments cannot be read; compute anew.")
+        lines = _call(segments, namer, "segments")
+        return [*lines, f"{target} = segments.intersect({target})"]
+    arguments = ", ".join(f"{k}={_plain(v)!r}" for k, v in edit.arguments.items())
+    if edit.name == "cut":
+        return [f"{target} = nsl.cut({target}, {arguments})"]
+    return [f"{target} = {target}.{edit.name}({arguments})"]
+
+
+def _plain(value: Any) -> Any:
+    """Tuples of colours and points as lists: shorter to read."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

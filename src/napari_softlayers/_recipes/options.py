@@ -1,0 +1,276 @@
+"""The options of every method: name, title, range, choices, default and help, once.
+
+The docks' drawers, the command line, "Copy as code", the record in the layers and
+`rerun` are made from these models. A new option of a method is one line here and a
+parameter of the method's function.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Color = tuple[float, float, float]
+
+
+class Hidden:
+    """Marks an option that is for scripts: it has no control in the docks."""
+
+
+class Options(BaseModel):
+    """What a method can be told; every field is a keyword of its function."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def changed(self) -> dict[str, Any]:
+        """Those that differ from their defaults."""
+        return self.model_dump(exclude_defaults=True)
+
+    @classmethod
+    def shown(cls) -> list[str]:
+        """Names of those that the docks and the command line show."""
+        return [
+            name
+            for name, field in cls.model_fields.items()
+            if not any(isinstance(mark, Hidden) for mark in field.metadata)
+        ]
+
+
+Tolerance = Annotated[float, Field(gt=0, le=1, title="Solver tolerance"), Hidden()]
+Iterations = Annotated[int, Field(ge=1, title="Solver steps"), Hidden()]
+Weights = Annotated[str, Field(title="Weights"), Hidden()]
+Seed = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=99999,
+        title="Seed",
+        description="The same seed gives the same result",
+    ),
+]
+
+
+# ---- mattes ---------------------------------------------------------------------------
+
+
+class ClosedForm(Options):
+    """Exact and fastest"""
+
+    eps: Annotated[float, Field(gt=0, title="Window regularisation"), Hidden()] = 1e-7
+    solver_tolerance: Tolerance = 1e-4
+    max_iterations: Iterations = 2000
+
+
+class Knn(Options):
+    """Also gathers colours from far away"""
+
+    neighbours: Annotated[tuple[int, ...], Hidden()] = (20, 10)
+    position_weights: Annotated[tuple[float, ...], Hidden()] = (2.0, 0.1)
+    solver_tolerance: Tolerance = 1e-5
+    max_iterations: Iterations = 2000
+
+
+class InformationFlow(Options):
+    """Sharpest in hair and fur"""
+
+    transparent: Annotated[
+        bool | Literal["auto"],
+        Field(
+            title="Transparent",
+            description="For glass, smoke, veils: known colours are not trusted then",
+            json_schema_extra={"choices": ["auto", True, False]},
+        ),
+    ] = "auto"
+    solver_tolerance: Tolerance = 1e-4
+    max_iterations: Iterations = 3000
+
+
+class Auto(Options):
+    """Forgives wrong labels, wide bands and scribbles"""
+
+    solver: Annotated[
+        Literal["closed_form", "information_flow"],
+        Field(title="Solver", description="What solves for the layers in the end"),
+    ] = "closed_form"
+    tolerance: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=200,
+            title="Tolerance",
+            description="By how many pixels painted boundaries may be off",
+        ),
+    ] = 0
+    weights: Weights = "shipped"
+
+
+class AdaMatting(Options):
+    """A network that corrects the trimap"""
+
+    weights: Weights = "adamatting"
+
+
+class DeepPropagation(Options):
+    """A network's affinities"""
+
+    weights: Weights = "deep_propagation"
+
+
+MATTES: dict[str, type[Options]] = {
+    "closed_form": ClosedForm,
+    "knn": Knn,
+    "information_flow": InformationFlow,
+    "auto": Auto,
+    "adamatting": AdaMatting,
+    "deep_propagation": DeepPropagation,
+}
+
+
+# ---- segments and clicks ----------------------------------------------------------------
+
+
+class Preparation(Options):
+    """The slow steps behind segments and clicks."""
+
+    quality: Annotated[
+        Literal["fast", "exact"],
+        Field(title="Quality", description="exact takes minutes"),
+    ] = "fast"
+    color_affinity: Annotated[
+        bool,
+        Field(title="Colour affinity", description="Join like colours nearby (Eq. 4)"),
+    ] = True
+    semantic_affinity: Annotated[
+        bool, Field(title="Semantic affinity", description="Join like objects (Eq. 5)")
+    ] = True
+    normalised: Annotated[
+        bool, Field(title="Normalised Laplacian", description="Eq. 3 of the paper")
+    ] = False
+    affinity_weight: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.1,
+            title="Affinity weight",
+            description="Of both affinities in the Laplacian",
+        ),
+    ] = 0.01
+    color_radius: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1.5,
+            title="Colour radius",
+            description="Reach of the colour affinity, a fraction of the picture",
+        ),
+    ] = 0.2
+    semantic_threshold: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=2,
+            title="Semantic threshold",
+            description="Feature distance where the semantic affinity turns negative",
+        ),
+    ] = 0.15
+    n_eigenvectors: Annotated[
+        int,
+        Field(ge=10, le=200, title="Eigenvectors", description="Size of the subspace"),
+    ] = 100
+    n_clusters: Annotated[
+        int,
+        Field(
+            ge=2, le=100, title="First layers", description="Layers before the grouping"
+        ),
+    ] = 40
+    seed: Seed = 0
+
+
+class Segments(Preparation):
+    """Soft segments."""
+
+    n_segments: Annotated[
+        int | Literal["auto"],
+        Field(
+            title="Segments",
+            description="Number of layers, 2 to 15; auto decides by the picture",
+        ),
+        Hidden(),
+    ] = "auto"
+    grouping: Annotated[
+        Literal["tree", "kmeans"],
+        Field(title="Grouping", description="How first layers join"),
+    ] = "tree"
+
+
+class Clicks(Preparation):
+    """Objects from clicks."""
+
+    points: Annotated[list[tuple[float, float]], Hidden()] = []
+    labels: Annotated[list[int], Hidden()] = []
+    levels: Annotated[list[int], Hidden()] = []
+
+
+# ---- palettes ---------------------------------------------------------------------------
+
+
+class Palette(Options):
+    """Palette layers."""
+
+    palette: Annotated[
+        int | Literal["auto"] | list[Color],
+        Field(title="Colours", description="2 to 12, or auto, or the colours"),
+        Hidden(),
+    ] = 6
+    method: Annotated[
+        Literal["mixture", "lookup", "network"],
+        Field(
+            title="Method",
+            description="mixture: up to three colours a pixel, exact; lookup: the same "
+            "from a table, for previews; network: trained",
+        ),
+    ] = "mixture"
+    selection: Annotated[
+        Literal["kmeans", "hull"],
+        Field(
+            title="Selection",
+            description="How colours are chosen: common ones, or the corners of the "
+            "colour hull",
+        ),
+    ] = "kmeans"
+    smoothing: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=10,
+            title="Smoothing",
+            description="Of the alphas along the picture's edges; 0 is off",
+        ),
+    ] = 1.0
+    locked: Annotated[list[Color] | None, Hidden()] = None
+    weights: Annotated[str | None, Hidden()] = None
+    seed: Seed = 0
+
+
+def options_of(kind: str, method: str = "") -> type[Options]:
+    """The model of a kind of result ("matte" has one a method).
+
+    Raises
+    ------
+    ValueError
+        When there is none.
+    """
+    if kind == "matte" and method in MATTES:
+        return MATTES[method]
+    models: dict[str, type[Options]] = {
+        "segments": Segments,
+        "clicks": Clicks,
+        "palette": Palette,
+    }
+    if kind not in models:
+        known = ", ".join([*models, *(f"matte {name}" for name in MATTES)])
+        raise ValueError(
+            f"There is no recipe for '{kind} {method}'; known are {known}."
+        )
+    return models[kind]

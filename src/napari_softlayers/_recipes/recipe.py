@@ -1,0 +1,136 @@
+"""How a result was made: method, options, inputs, frame and edits, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_softlayers._core.layers.soft_layers import Edit
+
+from .options import Options, options_of
+
+FORMAT = 2
+"""Version 0.1 had no recipes, only a dictionary of parameters: format 1."""
+
+
+class Model(BaseModel):
+    """Plain values, checked on the way in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Input(Model):
+    """Something that a result was made from.
+
+    ``name`` and ``id`` are those of a napari layer, ``digest`` tells its content from any
+    other; ``value`` is what is no layer: a name of features, None, "array".
+    """
+
+    name: str | None = None
+    id: str | None = None
+    digest: str | None = None
+    value: str | None = None
+
+
+class Look(Model):
+    """How a layer's values become the picture on the screen."""
+
+    limits: tuple[float, float] | None = None
+    gamma: float = 1.0
+    colormap: str | None = None
+
+
+class Frame(Model):
+    """Which picture of a layer or array was taken."""
+
+    step: tuple[int, ...] | None = None
+    channels: tuple[int, ...] | None = None
+    level: int = 0
+    nan: str = "refuse"
+    look: Look | None = None
+
+
+class EditNote(Model):
+    """An `Edit` as it is written down."""
+
+    name: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class Recipe(Model):
+    """Everything that it takes to make a result again.
+
+    Parameters
+    ----------
+    kind : {"matte", "segments", "clicks", "palette"}
+    method : str
+        Of a matte.
+    device : str
+    options : dict
+        Checked by the model of the kind; complete.
+    inputs : dict of str to Input
+        "image", and "trimap", "features", "superpixels".
+    frame : Frame
+    edits : tuple of EditNote
+    live : bool
+        Whether it came from the live mode, which builds on all strokes before.
+    """
+
+    format: int = FORMAT
+    kind: str
+    method: str = ""
+    device: str = "auto"
+    options: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, Input] = Field(default_factory=dict)
+    frame: Frame = Frame()
+    edits: tuple[EditNote, ...] = ()
+    live: bool = False
+
+    def model_options(self) -> Options:
+        """The options, checked.
+
+        Raises
+        ------
+        ValueError
+            When they do not fit the kind or the method.
+        """
+        model = options_of(self.kind, self.method)
+        try:
+            return model(**self.options)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(
+                f"The recipe of this {self.kind} result says {where}="
+                f"{first['input']!r}: {first['msg']}. It was written by another version "
+                "or changed; compute anew."
+            ) from error
+
+    def with_edits(self, edits: Iterable[Edit]) -> Recipe:
+        """The recipe of a result after edits."""
+        notes = tuple(EditNote(name=e.name, arguments=e.arguments) for e in edits)
+        return self.model_copy(update={"edits": notes})
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it, without what is usual."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"format": FORMAT}
+
+
+def recipe_of(layers: Any) -> Recipe | None:
+    """The whole recipe of layers, edits included; None when they have none."""
+    recipe: Recipe | None = layers.recipe
+    return None if recipe is None else recipe.with_edits(layers.edits)
+
+
+def read_recipe(values: Any) -> Recipe | None:
+    """A recipe from a file or from a layer's metadata; None when it makes no sense."""
+    if isinstance(values, Recipe):
+        return values
+    if not isinstance(values, dict) or values.get("format", 0) != FORMAT:
+        return None
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError:
+        return None

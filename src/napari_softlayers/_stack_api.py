@@ -1,0 +1,28 @@
+"""Palette stacks with their way into a viewer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._core.palette import stack
+
+
+class PaletteStack(stack.PaletteStack):
+    """Palette layers of a stack, one frame at a time; made by `palette_stack`."""
+
+    def to_napari(self, viewer: Any, like: Any = None) -> list[Any]:
+        """Show lazy additive layers in a napari viewer.
+
+        Parameters
+        ----------
+        viewer : napari.Viewer
+        like : napari Image layer, optional
+            The source; by default the layer that the stack came from.
+
+        Returns
+        -------
+        list of napari.layers.Image
+        """
+        from ._bridge.palette_stacks import show_stack
+
+        return show_stack(viewer, self, self.source if like is None else like)

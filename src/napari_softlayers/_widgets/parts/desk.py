@@ -1,0 +1,61 @@
+"""What a dock lends to its panels: viewer, status line, thread, buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from qtpy.QtWidgets import QPushButton
+
+
+class Compute(Protocol):
+    """Run ``compute(run, post)`` in a thread, then ``done(result)`` in Qt's."""
+
+    def __call__(
+        self,
+        compute: Callable[..., Any],
+        done: Callable[[Any], None],
+        partial: Callable[[Any], None] | None = None,
+        sources: tuple[Any, ...] = (),
+    ) -> None: ...
+
+
+class Button(Protocol):
+    """Make a push button; ``action`` is called without arguments."""
+
+    def __call__(
+        self,
+        text: str,
+        action: Callable[[], Any],
+        tip: str = "",
+        checkable: bool = False,
+    ) -> QPushButton: ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The parts of a dock that its panels may use; they never know the dock itself.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    say : callable
+        ``say(text, level="info")`` writes to the status line.
+    compute, button : callable
+        See `Compute` and `Button`.
+    cancel : callable
+        Stops the computation.
+    busy : callable
+        Whether one runs.
+    failed : callable
+        Tells of an error.
+    """
+
+    viewer: Any
+    say: Callable[..., None]
+    compute: Compute
+    button: Button
+    cancel: Callable[[], None]
+    busy: Callable[[], bool]
+    failed: Callable[[Exception], None]
