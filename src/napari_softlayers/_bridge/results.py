@@ -209,6 +209,8 @@ def _with_recipe(
 
 def as_shown(layers: Sequence[Any], record: ResultRecord) -> bool:
     """Whether the pixels of a set are still those that were shown, but for adjustments."""
+    if not record.digest:  # version 0.1 noted none
+        return True
     frames = [unadjusted_frame(layer) for layer in layers]
     if record.stack == "normal":
         if frames[0].dtype.kind == "f":

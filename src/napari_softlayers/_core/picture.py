@@ -76,7 +76,9 @@ def read_picture(
             )
     colors = _choose_channels(array, channels)
     seen = True if alpha is None else alpha[..., None] > 0
-    rgb = to_unit(np.where(seen, colors, 0) if alpha is not None else colors)
+    rgb = to_unit(
+        colors if alpha is None else np.where(seen, colors, np.zeros((), colors.dtype))
+    )
     if holes is not None and holes.any():
         hole = holes.any(axis=-1)
         whole = np.ones(hole.shape, np.float32) if alpha is None else alpha
@@ -143,7 +145,7 @@ def _check_shape(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> No
         len(shape) == 3
         and shape[0] <= MOST_CHANNELS_FIRST
         and shape[0] < min(shape[1:])
-        and (shape[2] > MOST_CHANNELS_FIRST or channels is not None and shape[2] > 4)
+        and shape[2] > MOST_CHANNELS_FIRST
     )
     if first:
         raise ValueError(
@@ -170,7 +172,8 @@ def _choose_channels(
             return array[..., :3]
         raise ValueError(
             f"The picture has {count} channels; 1, 3 or 4 are needed. Name up to three "
-            "of them with channels=(red, green, blue)."
+            "of them with channels=(red, green, blue); where they come first, put them "
+            "last with np.moveaxis(image, 0, -1)."
         )
     wanted = check_channels(channels)
     if any(not -count <= c < count for c in wanted):

@@ -44,6 +44,10 @@ class Frames:
     def read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
         """One frame's colours ``(H, W, 3)`` and alpha ``(H, W)`` or None."""
         values = np.asarray(self.array[frame])
+        if values.shape[-1] == 4 and not values[..., 3].any():
+            return np.zeros((*self.shape[1:], 3), np.float32), np.zeros(
+                self.shape[1:], np.float32
+            )
         if self._white is None:
             return read_picture(values)
         return read_picture(np.clip(values / np.float64(self._white), 0, 1))
