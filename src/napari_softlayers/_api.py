@@ -34,9 +34,10 @@ def matte(
     image : napari Image layer or array_like
         Any dtype; grey, RGB, RGBA, multi-channel with ``channels``; of a stack, the
         frame that the viewer shows.
-    trimap : napari Labels layer or array_like, ``(H, W)``
-        0 unknown, 1..K layers (1 background, 2 foreground), or a classic trimap with
-        0, 128 and 255.
+    trimap : napari Labels or Image layer, or array_like ``(H, W)`` or ``(H, W, C)``
+        0 unknown, 1..K layers (1 background, 2 foreground); or a grey picture: black
+        background, white foreground, grey and transparent unknown. What is guessed is
+        said in a warning.
     method : str
         A key of `napari_softlayers._core.matting.METHODS`.
     channels : tuple of int, optional
@@ -60,9 +61,17 @@ def matte(
     from ._core.matting import matte as core_matte
 
     picture = picture_of(image, channels=channels)
-    labels = labels_of(trimap, shape=picture.data.shape[:2])
+    labels = None
+    if is_layer(trimap):
+        labels = hasattr(trimap, "selected_label")
     layers = core_matte(
-        picture.data, labels, method, device=str(device), run=run, **options
+        picture.data,
+        _labels_of(trimap, picture.shape),
+        method,
+        device=str(device),
+        run=run,
+        labels=labels,
+        **options,
     )
     return _from_source(layers, picture, {"trimap": _name_of(trimap)})
 
@@ -113,7 +122,7 @@ def soft_segments(
         picture.data,
         n_segments,
         features_of(features),
-        superpixels=None if superpixels is None else labels_of(superpixels),
+        superpixels=_labels_of(superpixels),
         device=device,
         run=run,
         **options,
@@ -182,7 +191,7 @@ class Segmenter:
         self.core = CoreSegmenter(
             self.picture.data,
             features_of(features),
-            superpixels=None if superpixels is None else labels_of(superpixels),
+            superpixels=_labels_of(superpixels),
             device=device,
             run=run,
             **options,
@@ -324,6 +333,11 @@ def _from_source(
         key: value for key, value in inputs.items() if value is not None
     }
     return layers
+
+
+def _labels_of(source: Any, shape: tuple[int, int] | None = None) -> Any:
+    """Cut labels from a layer; an array is for the core to read."""
+    return labels_of(source, shape=shape) if is_layer(source) else source
 
 
 def _name_of(thing: Any) -> str | None:

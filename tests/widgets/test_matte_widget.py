@@ -38,7 +38,7 @@ def slow(monkeypatch):
     """Replaces the solver by one that runs until it is cancelled."""
     state = {"running": threading.Event(), "stopped": threading.Event()}
 
-    def matte(image, trimap, method, *, device, run):
+    def matte(image, trimap, method, *, device, run, labels):
         state["running"].set()
         try:
             for step in range(2000):
@@ -128,11 +128,11 @@ def test_live_previews_then_solves_and_the_latest_stroke_wins(
         def __init__(self, image, run=None):
             pass
 
-        def preview(self, trimap, run=None):
+        def preview(self, trimap, run=None, *, labels):
             seen.append(("preview", int((trimap == 2).sum())))
             return self._alphas(trimap)
 
-        def solve(self, trimap, run=None):
+        def solve(self, trimap, run=None, *, labels):
             seen.append(("solve", int((trimap == 2).sum())))
             run.check()
             return self._alphas(trimap)
@@ -203,7 +203,7 @@ def test_a_forgiving_method_shows_the_trimap_that_it_repaired(
 ):
     asked = {}
 
-    def matte(image, trimap, method, *, device, run, **options):
+    def matte(image, trimap, method, *, device, run, labels, **options):
         asked.update(options, method=method)
         repaired = np.where(np.indices(trimap.shape)[1] < 8, 0, trimap)
         alphas = np.stack([trimap != 2, trimap == 2]).astype(np.float32)

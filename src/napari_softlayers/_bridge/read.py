@@ -225,12 +225,12 @@ def labels_of(
     step: Sequence[int] | None = None,
     shape: tuple[int, int] | None = None,
 ) -> NDArray[Any]:
-    """Read a label image ``(H, W)`` from a Labels or Image layer or an array.
+    """Cut a label image from a Labels or Image layer or an array, as it is.
 
     Parameters
     ----------
     source : napari layer or array_like
-        Integers, bool, or a classic grey trimap; a two-dimensional one serves every frame
+        ``(H, W)``, or ``(H, W, C)`` in colours; a two-dimensional one serves every frame
         of a stack.
     step : sequence of int, optional
         Frame of a stack; by default the one that the viewer shows.
@@ -246,14 +246,16 @@ def labels_of(
         leading = array.shape[: array.ndim - (3 if rgb else 2)]
         index = _frame_index(source, leading, step)
         labels = np.asarray(array[index] if index else array)
-    if labels.ndim == 3 and labels.shape[-1] in (3, 4):
-        labels = labels[..., 0]
-    if labels.ndim != 2:
+    if labels.ndim != 2 and not (labels.ndim == 3 and labels.shape[-1] <= 4):
         raise ValueError(
             f"The labels have shape {labels.shape}; (H, W) is needed. Choose one frame "
             "first."
         )
-    if shape is not None and labels.shape != tuple(shape) and _is_level(labels, shape):
+    if (
+        shape is not None
+        and labels.shape[:2] != tuple(shape)
+        and _is_level(labels, shape)
+    ):
         rows = (np.arange(shape[0]) + 0.5) * labels.shape[0] / shape[0]
         columns = (np.arange(shape[1]) + 0.5) * labels.shape[1] / shape[1]
         labels = labels[np.ix_(rows.astype(int), columns.astype(int))]
@@ -262,7 +264,7 @@ def labels_of(
 
 def _is_level(labels: NDArray[Any], shape: tuple[int, int]) -> bool:
     """Tell whether ``shape`` is a whole-number reduction of the labels' shape."""
-    factors = [have / want for have, want in zip(labels.shape, shape, strict=True)]
+    factors = [have / want for have, want in zip(labels.shape[:2], shape, strict=True)]
     return min(factors) > 1.4 and abs(factors[0] / factors[1] - 1) < 0.05
 
 
