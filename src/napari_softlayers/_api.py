@@ -25,6 +25,7 @@ def matte(
     channels: tuple[int, ...] | None = None,
     device: str | torch.device = "auto",
     run: Run | None = None,
+    labels: bool | None = None,
     **options: Any,
 ) -> SoftLayers:
     """Take a picture apart along a trimap.
@@ -45,6 +46,9 @@ def matte(
     device : {"auto", "cpu", "cuda", "mps"}
     run : Run, optional
         Progress and cancelling.
+    labels : bool, optional
+        Whether the trimap is a label image or a grey picture. A Labels or Image layer
+        tells; of an array, the values do, unless it is given.
     **options
         Further options of the method.
 
@@ -61,8 +65,7 @@ def matte(
     from ._core.matting import matte as core_matte
 
     picture = picture_of(image, channels=channels)
-    labels = None
-    if is_layer(trimap):
+    if labels is None and is_layer(trimap):
         labels = hasattr(trimap, "selected_label")
     layers = core_matte(
         picture.data,

@@ -142,7 +142,7 @@ def test_adaptive_band_is_wider_in_texture(rng):
         ((np.ones((5, 5), bool),), ValueError, "one value only"),
         ((np.eye(5), -1), ValueError, "band=-1"),
         ((np.eye(5) * np.nan,), ValueError, "NaN"),
-        ((np.arange(900).reshape(30, 30),), ValueError, "900 different ones"),
+        ((np.arange(900).reshape(30, 30),), ValueError, "900 different values"),
         ((np.zeros((3, 3, 3)),), ValueError, "shape"),
         ((np.full((3, 3), "a"),), TypeError, "dtype"),
     ],

@@ -119,6 +119,26 @@ def test_table_names_the_layers(dock, viewer, settle):
     assert "photo · ball" in viewer.layers
 
 
+@pytest.mark.parametrize("numbers", [(0, 90, 250), (0, 1, 255)])
+@pytest.mark.parametrize("live", [False, True])
+def test_labels_of_any_numbers_name_the_layers(dock, viewer, settle, numbers, live):
+    viewer.layers["marks"].data = np.array(numbers)[viewer.layers["marks"].data]
+    if live:
+        dock.live.setChecked(True)
+    else:
+        dock.primary()
+    settle(dock)
+    for number in numbers[1:]:
+        assert f"photo · label {number}" in viewer.layers, dock.status.text()
+
+
+def test_a_selection_is_told_the_way(dock, viewer, settle):
+    viewer.layers["marks"].data = (viewer.layers["marks"].data == 2).astype(int)
+    dock.primary()
+    settle(dock)
+    assert "Trimap from selection" in dock.status.text()
+
+
 def test_live_previews_then_solves_and_the_latest_stroke_wins(
     dock, viewer, qtbot, settle, monkeypatch
 ):

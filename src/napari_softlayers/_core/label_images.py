@@ -110,7 +110,7 @@ def is_whole(values: NDArray[Any]) -> bool:
 
 def as_int32(values: NDArray[Any], what: str) -> TrimapArray:
     """Convert whole numbers; refuse those that are too large."""
-    if values.max() > np.iinfo(np.int32).max:
+    if values.max() >= 2**31:
         raise ValueError(
             f"The {what} has the label {values.max():g}, which is too large; number "
             "the labels 1, 2, 3, ..."
@@ -140,7 +140,7 @@ def _numbers(array: Any, what: str) -> NDArray[Any]:
         raise TypeError(
             f"The {what} has dtype {values.dtype}; integers, floats or bool are needed."
         )
-    return values
+    return values.astype(np.float32) if values.dtype == np.float16 else values
 
 
 def _check_axes(values: NDArray[Any], what: str) -> None:

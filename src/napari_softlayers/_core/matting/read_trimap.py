@@ -108,9 +108,8 @@ def grey_or_labels(
     if white > 1 and whole and _are_both(values, white):
         raise ValueError(
             f"The {what} has the values {_listed(distinct(values))}, which may be labels "
-            "or greys. Give 0, 1, 2, ... alone where they are labels (or a Labels layer, "
-            "in which every number is one), and black, grey and white where they are "
-            "greys."
+            "or greys. Where they are labels, give a Labels layer or labels=True; where "
+            "they are greys, give black, grey and white alone."
         )
     return white
 
@@ -201,11 +200,13 @@ def _neither(values: NDArray[Any], what: str, labels: bool) -> ValueError:
         return ValueError(
             came + "labels are whole numbers: 0 unknown, 1 background, 2 foreground."
         )
+    if what == "mask":
+        return ValueError(came + "labels, 0 and 1, or an alpha from 0 to 1 are needed.")
     return ValueError(
         came + f"that is neither a label image (whole numbers up to {MOST_LABELS}, 0 "
         "unknown) nor a grey trimap (from black to white: 0 to 255, 0 to 65535 or 0 to "
-        f"1). {GREY_ADVICE} A Labels layer may have any numbers; of a matte or a mask, "
-        "nsl.trimap_from_mask makes a trimap."
+        f"1). {GREY_ADVICE} A Labels layer, or an array with labels=True, may have any "
+        "numbers; of a matte or a mask, nsl.trimap_from_mask makes a trimap."
     )
 
 

@@ -17,6 +17,7 @@ from ..label_images import (
     TrimapArray,
     as_int32,
     distinct,
+    is_whole,
     one_channel,
     plain_array,
 )
@@ -28,7 +29,7 @@ from .read_trimap import (
     read_trimap,
     say_grey,
 )
-from .trimap_colors import BLACK, WHITE
+from .trimap_colors import BLACK, WHITE, white_of
 
 
 def layer_labels(trimap: TrimapArray) -> tuple[TrimapArray, list[int]]:
@@ -51,8 +52,8 @@ def layer_labels(trimap: TrimapArray) -> tuple[TrimapArray, list[int]]:
         what = f"only label {present[0]}" if present else "no label at all"
         raise ValueError(
             f"The trimap has {what}; at least two are needed: paint 1 where there is "
-            "nothing but background and 2 where there is nothing but foreground. "
-            + SELECTION_ADVICE
+            "nothing but background and 2 where there is nothing but foreground."
+            + (" " + SELECTION_ADVICE if present else "")
         )
     if len(present) > MOST_LABELS:
         raise ValueError(
@@ -162,7 +163,9 @@ def _regions(
         soft |= (values > 0.02) & (values < 0.98)
         values = values >= 0.5
     elif values.dtype.kind != "b":
-        white = grey_or_labels(values, "mask", labels)
+        # Other than in a trimap, labels that do not reach white may be large.
+        dark = is_whole(values) and white_of(values) is None
+        white = grey_or_labels(values, "mask", labels or dark)
         if white is not None:
             say_grey(values, white, "mask", "unknown")
             soft |= (values > BLACK * white) & (values < WHITE * white)

@@ -63,11 +63,13 @@ def one_value_a_pixel(
     seen = seen.reshape(-1, values.shape[2])
     if seen.shape[1] == 1 or (seen == seen[:, :1]).all():
         return values[..., 0], hidden
-    chroma = np.ptp(seen.astype(np.float32), axis=1).max() / _range_of(seen)
+    white = _range_of(seen)
+    if white == np.inf:
+        raise _coloured(values)
+    chroma = np.ptp(seen.astype(np.float32), axis=1).max() / white
     if chroma <= _NOISE and white_of(seen) is not None:
         return values.mean(axis=2, dtype=np.float32), hidden
-    colors = values.astype(np.float32) / np.float32(_range_of(seen))
-    return _from_colors(colors, hidden), hidden
+    return _from_colors(values.astype(np.float32) / np.float32(white), hidden), hidden
 
 
 def _transparent(values: NDArray[Any], hidden: Mask | None) -> Mask | None:
