@@ -8,6 +8,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points, Shapes
 
+import napari_softlayers as nsl
 from napari_softlayers._bridge import (
     clear_results,
     features_of,
@@ -170,6 +171,28 @@ def test_labels_serve_every_frame_and_coarser_levels():
     np.testing.assert_array_equal(coarse, labels[::2, ::2])
     stack = np.stack([labels, labels[::-1]])
     np.testing.assert_array_equal(labels_of(Labels(stack), step=(1,)), labels[::-1])
+
+
+def test_trimaps_keep_what_their_layer_is(rgb):
+    rows, columns = np.indices(rgb.shape[:2])
+    trimap = np.where(columns < 15, 1, np.where(columns > 30, 2, 0))
+    expected = nsl.matte(rgb, trimap)
+    colors = np.array([[128, 128, 128], [255, 0, 0], [0, 255, 0]], np.uint8)[trimap]
+    greys = np.array([90, 0, 250], np.uint8)[trimap]
+    for other, word in (
+        (colors, "red background"),
+        (Image(colors, rgb=True), "red background"),
+        (greys, "grey picture"),
+        (Image(greys), "grey picture"),
+        (Image(trimap.astype(np.uint8)), "label image"),
+    ):
+        with pytest.warns(UserWarning, match=word):
+            layers = nsl.matte(rgb, other)
+        assert layers.names == ["background", "foreground"]
+        np.testing.assert_array_equal(layers.alphas, expected.alphas)
+    layers = nsl.matte(rgb, Labels(np.array([0, 90, 250])[trimap]))
+    assert layers.names == ["label 90", "label 250"]
+    np.testing.assert_array_equal(layers.alphas, expected.alphas)
 
 
 def test_shapes_become_labels_in_the_images_pixels(rgb):

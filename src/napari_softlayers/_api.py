@@ -40,6 +40,7 @@ def matte(
     step: Sequence[int] | None = None,
     level: int | None = None,
     nan: str = "refuse",
+    labels: bool | None = None,
     device: str | torch.device = "auto",
     run: Run | None = None,
     **options: Any,
@@ -66,6 +67,9 @@ def matte(
         Level of a multiscale layer; 0, the full one, by default.
     nan : {"refuse", "fill"}
         NaN and infinite values are an error, or transparent pixels.
+    labels : bool, optional
+        Whether the trimap is a label image or a grey picture. A layer tells; of an
+        array, the values do, unless it is given.
     device : {"auto", "cpu", "cuda", "mps"}
     run : Run, optional
         Progress and cancelling.
@@ -90,9 +94,15 @@ def matte(
     from ._core.matting import matte as core_matte
 
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
-    marks = trimap_of(trimap, picture)
+    marks = trimap_of(trimap, picture, labels)
     layers = core_matte(
-        picture.data, marks.values, method, device=str(device), run=run, **options
+        picture.data,
+        marks.values,
+        method,
+        device=str(device),
+        run=run,
+        labels=True,
+        **options,
     )
     return from_picture(layers, picture, {"trimap": marks}, str(device))
 

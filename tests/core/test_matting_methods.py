@@ -61,7 +61,7 @@ def test_layers_add_up(three_parts, method):
     np.testing.assert_allclose(layers.alphas.sum(axis=0), 1, atol=1e-6)
     np.testing.assert_allclose(layers.composite(), picture, atol=1e-5)
     assert layers.kind == "matte"
-    assert layers.names == ["layer 1", "layer 2", "layer 3"]
+    assert layers.names == ["label 1", "label 2", "label 3"]
     assert layers.parameters["method"] == method
     assert layers.parameters["solver_tolerance"] > 0
     assert layers.parameters["device"] == "auto"

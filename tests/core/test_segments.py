@@ -178,8 +178,9 @@ def test_superpixels_of_the_user(scene):
     labels = rows // 6 * 100 + columns // 6
     found = soft_segments(picture, 4, features, superpixels=labels, **FEW)
     assert found.extras["state"].superpixels.count == 12 * 16
-    with pytest.raises(ValueError, match="shape"):
-        soft_segments(picture, 4, features, superpixels=labels[:-1])
+    for wrong in (labels[:-1], np.dstack([labels] * 3), labels - 5, labels + 0.5):
+        with pytest.raises(ValueError, match="The label image"):
+            soft_segments(picture, 4, features, superpixels=wrong)
 
 
 def test_large_pictures_are_reduced_for_the_slow_steps(scene, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from napari_softlayers._core.matting import (
-    as_trimap,
+    read_trimap,
     trimap_from_mask,
     trimap_tolerance,
 )
@@ -31,18 +31,18 @@ def disk():
     ],
 )
 def test_classic_trimaps_are_converted(classic):
-    found = as_trimap(classic, (3, 4))
+    found = read_trimap(classic, (3, 4))
     assert found.dtype == np.int32
     np.testing.assert_array_equal(found, LABELS)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int64, np.uint32, np.float64])
 def test_labels_stay(dtype):
-    np.testing.assert_array_equal(as_trimap(LABELS.astype(dtype)), LABELS)
+    np.testing.assert_array_equal(read_trimap(LABELS.astype(dtype)), LABELS)
 
 
 def test_skipped_labels_are_numbered():
-    labels, present = layer_labels(as_trimap(np.where(LABELS == 2, 7, LABELS)))
+    labels, present = layer_labels(read_trimap(np.where(LABELS == 2, 7, LABELS)))
     assert present == [1, 7]
     np.testing.assert_array_equal(labels, LABELS)
 
@@ -50,7 +50,7 @@ def test_skipped_labels_are_numbered():
 @pytest.mark.parametrize(
     ("array", "error", "words"),
     [
-        (LABELS - 1, ValueError, "label -1"),
+        (LABELS - 1, ValueError, "down to -1"),
         (LABELS + 0.25, ValueError, "0.25"),
         (np.where(LABELS == 2, np.nan, LABELS), ValueError, "NaN"),
         (np.where(LABELS == 2, np.inf, LABELS), ValueError, "infinite"),
@@ -58,17 +58,17 @@ def test_skipped_labels_are_numbered():
         (LABELS.astype(str), TypeError, "dtype"),
         (np.zeros(5), ValueError, r"\(5,\)"),
         (np.zeros((0, 4)), ValueError, r"\(0, 4\)"),
-        (np.arange(36).reshape(3, 4, 3), ValueError, "channels"),
+        (np.arange(36).reshape(3, 4, 3), ValueError, "red .background. and green"),
     ],
 )
 def test_what_is_no_trimap_is_refused(array, error, words):
     with pytest.raises(error, match=words):
-        as_trimap(array)
+        read_trimap(array)
 
 
 def test_another_size_is_refused():
     with pytest.raises(ValueError, match="3x4 pixels, the picture 4x3"):
-        as_trimap(LABELS, (4, 3))
+        read_trimap(LABELS, (4, 3))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_another_size_is_refused():
 )
 def test_two_labels_are_needed(array, words):
     with pytest.raises(ValueError, match=words):
-        layer_labels(as_trimap(array))
+        layer_labels(read_trimap(array, labels=True))
 
 
 def test_band_of_a_mask(disk):

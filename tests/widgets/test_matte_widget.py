@@ -38,7 +38,7 @@ def slow(monkeypatch):
     """Replaces the solver by one that runs until it is cancelled."""
     state = {"running": threading.Event(), "stopped": threading.Event()}
 
-    def matte(image, trimap, method, *, device, run):
+    def matte(image, trimap, method, *, device, run, labels):
         state["running"].set()
         try:
             for step in range(2000):
@@ -119,6 +119,26 @@ def test_table_names_the_layers(dock, viewer, settle):
     assert "photo · ball" in viewer.layers
 
 
+@pytest.mark.parametrize("numbers", [(0, 90, 250), (0, 1, 255)])
+@pytest.mark.parametrize("live", [False, True])
+def test_labels_of_any_numbers_name_the_layers(dock, viewer, settle, numbers, live):
+    viewer.layers["marks"].data = np.array(numbers)[viewer.layers["marks"].data]
+    if live:
+        dock.live.setChecked(True)
+    else:
+        dock.primary()
+    settle(dock)
+    for number in numbers[1:]:
+        assert f"photo · label {number}" in viewer.layers, dock.status.text()
+
+
+def test_a_selection_is_told_the_way(dock, viewer, settle):
+    viewer.layers["marks"].data = (viewer.layers["marks"].data == 2).astype(int)
+    dock.primary()
+    settle(dock)
+    assert "Trimap from selection" in dock.status.text()
+
+
 def test_live_previews_then_solves_and_the_latest_stroke_wins(
     dock, viewer, qtbot, settle, monkeypatch
 ):
@@ -128,11 +148,11 @@ def test_live_previews_then_solves_and_the_latest_stroke_wins(
         def __init__(self, image, run=None):
             pass
 
-        def preview(self, trimap, run=None):
+        def preview(self, trimap, run=None, *, labels):
             seen.append(("preview", int((trimap == 2).sum())))
             return self._alphas(trimap)
 
-        def solve(self, trimap, run=None):
+        def solve(self, trimap, run=None, *, labels):
             seen.append(("solve", int((trimap == 2).sum())))
             run.check()
             return self._alphas(trimap)
@@ -203,7 +223,7 @@ def test_a_forgiving_method_shows_the_trimap_that_it_repaired(
 ):
     asked = {}
 
-    def matte(image, trimap, method, *, device, run, **options):
+    def matte(image, trimap, method, *, device, run, labels, **options):
         asked.update(options, method=method)
         repaired = np.where(np.indices(trimap.shape)[1] < 8, 0, trimap)
         alphas = np.stack([trimap != 2, trimap == 2]).astype(np.float32)

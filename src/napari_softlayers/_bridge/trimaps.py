@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.cache import content_key
-from napari_softlayers._core.matting.read_trimap import read_labels, read_trimap
+from napari_softlayers._core.label_images import read_labels
+from napari_softlayers._core.matting.read_trimap import read_trimap
 from napari_softlayers._core.picture import as_numbers, from_dtype
 from napari_softlayers._recipes import Input
 
@@ -123,7 +124,9 @@ def over(layer: Any, picture: Picture | Grid) -> Over:
     return Over(np.array(values), inside, labels, name, identity_of(layer), image)
 
 
-def trimap_of(source: Any, picture: Picture | Grid) -> Marks:
+def trimap_of(
+    source: Any, picture: Picture | Grid, labels: bool | None = None
+) -> Marks:
     """Read a trimap on the grid of a picture.
 
     Parameters
@@ -132,6 +135,8 @@ def trimap_of(source: Any, picture: Picture | Grid) -> Marks:
         Of a layer, what lies over the picture in the world; what lies outside of it is
         unknown. An array must have the picture's size.
     picture : Picture or Grid
+    labels : bool, optional
+        Whether an array is a label image or a grey picture; its values tell otherwise.
 
     Returns
     -------
@@ -147,7 +152,8 @@ def trimap_of(source: Any, picture: Picture | Grid) -> Marks:
         return source
     if not isinstance(source, Over):
         if not is_layer(source):
-            return Marks(read_trimap(source, picture.shape), Input(value="array"))
+            read = read_trimap(source, picture.shape, labels=labels)
+            return Marks(read, Input(value="array"))
         source = over(source, picture)
     found: Over = source
     return found.marks(lambda: read_trimap(found.values, labels=found.labels))

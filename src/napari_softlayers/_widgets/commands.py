@@ -152,7 +152,7 @@ def trimap_from_layer(
     band : int, optional
         Half width of the unknown band in pixels; adaptive by default.
     """
-    from napari_softlayers._core.matting import as_trimap, trimap_from_mask
+    from napari_softlayers._core.matting import read_trimap, trimap_from_mask
 
     image = image_for(viewer, layer) if image is None else image
     if image is None:
@@ -163,14 +163,16 @@ def trimap_from_layer(
     mask = mask_of(layer, image, step=step_of(viewer, layer))
     if is_classic_trimap(mask) and band is None:
         grey = np.rint(mask * 255).astype(np.uint8) if mask.dtype.kind == "f" else mask
-        return add_trimap(viewer, image, as_trimap(grey))
+        return add_trimap(viewer, image, read_trimap(grey))
     picture = picture_of(image, step=step_of(viewer, image)).data
     if mask.shape != picture.shape[:2]:
         raise ValueError(
             f"'{layer.name}' is {mask.shape[0]}x{mask.shape[1]}, '{image.name}' is "
             f"{picture.shape[0]}x{picture.shape[1]}; both need the same size."
         )
-    return add_trimap(viewer, image, trimap_from_mask(mask, band, picture=picture))
+    labels = True if mask.dtype.kind in "ui" else None
+    trimap = trimap_from_mask(mask, band, picture=picture, labels=labels)
+    return add_trimap(viewer, image, trimap)
 
 
 def is_classic_trimap(mask: Any) -> bool:

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..devices import choose_device
+from ..label_images import read_labels
 from ..picture import as_image
 from ..run import Run
-from .trimap import as_trimap, layer_labels, trimap_from_mask, trimap_tolerance
+from .read_trimap import read_trimap
+from .trimap import layer_labels, trimap_from_mask, trimap_tolerance
 
 if TYPE_CHECKING:
     from ..layers.soft_layers import SoftLayers
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "LiveMatte",
-    "as_trimap",
     "matte",
+    "read_labels",
+    "read_trimap",
     "solve_alphas",
     "trimap_from_mask",
     "trimap_tolerance",
@@ -60,6 +63,7 @@ def matte(
     device: str = "auto",
     run: Run | None = None,
     initial: ArrayLike | None = None,
+    labels: bool | None = None,
     **options: Any,
 ) -> SoftLayers:
     """Layers of a picture from a trimap.
@@ -70,7 +74,7 @@ def matte(
         The picture; see `as_image`.
     trimap : array_like (H, W)
         Labels: 0 unknown, 1..K one layer alone (1 background and 2 foreground in the
-        usual case). Classic trimaps (0, 128, 255 or 0, 0.5, 1) are recognised.
+        usual case); or a grey picture. See `read_trimap`.
     method : str
         closed_form: Levin 2008, exact and fastest. knn: Chen 2013, also gathers
         colours from far away. information_flow: Aksoy 2017, sharpest in hair and fur.
@@ -83,6 +87,8 @@ def matte(
         Progress and cancel.
     initial : array_like (K, H, W), optional
         A matte to start from; the result is the same, sooner.
+    labels : bool, optional
+        What the trimap is, a label image or a grey picture; see `read_trimap`.
     **options
         Of the method; see the function of its name.
 
@@ -104,9 +110,9 @@ def matte(
 
     run = run or Run()
     picture = as_image(image)
-    labels, present = _numbered(as_trimap(trimap, picture.shape[:2]), method)
+    numbered, present = _numbered(trimap, picture, labels, method)
     alphas, extras = _solve(
-        picture, labels, method, device, run.part(0, 0.8), initial, options
+        picture, numbered, method, device, run.part(0, 0.8), initial, options
     )
     if "trimap" in extras:
         extras["trimap"] = np.array([0, *present], np.int32)[extras["trimap"]]
@@ -130,28 +136,31 @@ def solve_alphas(
     device: str = "auto",
     run: Run | None = None,
     initial: ArrayLike | None = None,
+    labels: bool | None = None,
     **options: Any,
 ) -> NDArray[np.float32]:
     """Only the alphas (K, H, W) of `matte`, without colours; same parameters."""
     picture = as_image(image)
-    labels, _ = _numbered(as_trimap(trimap, picture.shape[:2]), method)
-    return _solve(picture, labels, method, device, run or Run(), initial, options)[0]
+    numbered, _ = _numbered(trimap, picture, labels, method)
+    return _solve(picture, numbered, method, device, run or Run(), initial, options)[0]
 
 
 def layer_names(present: list[int]) -> list[str]:
     """Names of the layers for the labels of a trimap."""
     if present == [1, 2]:
         return ["background", "foreground"]
-    return [f"layer {label}" for label in present]
+    return [f"label {label}" for label in present]
 
 
 def _numbered(
-    trimap: NDArray[np.int32], method: str
+    trimap: ArrayLike, picture: NDArray[np.float32], labels: bool | None, method: str
 ) -> tuple[NDArray[np.int32], list[int]]:
     """Labels without gaps; none at all is allowed where a network can guess."""
-    if method in REPAIRING and not trimap.any():
-        return trimap, [1, 2]
-    return layer_labels(trimap)
+    height, width = picture.shape[:2]
+    found = read_trimap(trimap, (height, width), labels=labels)
+    if method in REPAIRING and not found.any():
+        return found, [1, 2]
+    return layer_labels(found)
 
 
 def _solve(

@@ -16,8 +16,9 @@ from ..numerics.pcg import pcg
 from ..picture import as_image
 from ..run import Run
 from .methods.closed_form import two_level
+from .read_trimap import read_trimap
 from .system import Labels, assemble, one_hot, spread
-from .trimap import as_trimap, layer_labels
+from .trimap import layer_labels
 
 #: About so many blocks are factorised anew after every stroke.
 _BLOCKS = 2400
@@ -83,16 +84,22 @@ class LiveMatte:
         self._lock = threading.Lock()
 
     def preview(
-        self, trimap: ArrayLike, run: Run | None = None
+        self,
+        trimap: ArrayLike,
+        run: Run | None = None,
+        *,
+        labels: bool | None = None,
     ) -> NDArray[np.floating[Any]]:
         """Give a matte at once: the last one with a coarse correction.
 
         Parameters
         ----------
         trimap : array_like (H, W)
-            Labels, or a classic trimap; see `as_trimap`.
+            Labels, or a grey picture; see `read_trimap`.
         run : Run, optional
             Cancel.
+        labels : bool, optional
+            What the trimap is; see `read_trimap`.
 
         Returns
         -------
@@ -105,23 +112,27 @@ class LiveMatte:
             When the trimap does not fit or has fewer than two labels.
         """
         with self._lock:
-            labels = self._checked(trimap)
-            return self._finished(self._corrected(labels, run or Run()), labels)
+            numbered = self._checked(trimap, labels)
+            return self._finished(self._corrected(numbered, run or Run()), numbered)
 
     def solve(
-        self, trimap: ArrayLike, run: Run | None = None
+        self,
+        trimap: ArrayLike,
+        run: Run | None = None,
+        *,
+        labels: bool | None = None,
     ) -> NDArray[np.floating[Any]]:
         """Give the final matte, from the last one on; parameters as in `preview`."""
         run = run or Run()
         with self._lock:
-            labels = self._checked(trimap)
-            alphas = self._corrected(labels, run)
+            numbered = self._checked(trimap, labels)
+            alphas = self._corrected(numbered, run)
             free = self._preconditioner.free
             narrow = np.count_nonzero(free) < len(free) / 2
             solver = self._solved_band if narrow else self._solved
             self._alphas = alphas.copy()
-            self._alphas[free] = solver(alphas, labels, run)
-            return self._finished(self._alphas, labels)
+            self._alphas[free] = solver(alphas, numbered, run)
+            return self._finished(self._alphas, numbered)
 
     def _solved(
         self, alphas: NDArray[np.floating[Any]], labels: Labels, run: Run
@@ -157,9 +168,9 @@ class LiveMatte:
         )
         return found.solution
 
-    def _checked(self, trimap: ArrayLike) -> Labels:
+    def _checked(self, trimap: ArrayLike, kind: bool | None) -> Labels:
         """Labels 1..K of a trimap of the picture's size; forgets what does not fit."""
-        labels, present = layer_labels(as_trimap(trimap, self._shape))
+        labels, present = layer_labels(read_trimap(trimap, self._shape, labels=kind))
         if present != self._present:
             self._alphas, self._present = None, present
         if any(after for _, after in self._margin):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..label_images import read_labels
 from ..picture import FloatArray
 
 LARGEST_SLIC_PICTURE = 640 * 480
@@ -116,21 +117,11 @@ def user_superpixels(labels: Any, shape: tuple[int, int]) -> Superpixels:
     Raises
     ------
     TypeError
-        When the labels are not whole numbers.
+        When the labels are not numbers.
     ValueError
-        When their shape is not that of the picture.
+        When they are not whole or not of the size of the picture.
     """
-    array = np.asarray(labels)
-    if array.dtype.kind not in "uib":
-        raise TypeError(
-            f"superpixels has dtype {array.dtype}; a label image of integers is needed."
-        )
-    if array.shape != shape:
-        raise ValueError(
-            f"superpixels has shape {array.shape}, the picture is {shape}; give one "
-            "label for each pixel."
-        )
-    return Superpixels(_renumbered(array))
+    return Superpixels(_renumbered(read_labels(labels, shape)))
 
 
 def _renumbered(labels: NDArray[Any]) -> NDArray[np.int64]:

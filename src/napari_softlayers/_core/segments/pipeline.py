@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..devices import with_cpu_fallback
+from ..label_images import read_labels
 from ..numerics.chebyshev import filtered_eigenpairs
 from ..numerics.eigenvectors import Eigenpairs, exact_eigenpairs
 from ..numerics.superpixels import (
@@ -131,11 +132,11 @@ def _regions(
     """Compute superpixels of the base picture, or reduce the user's to its size."""
     if labels is None:
         return slic_superpixels(base)
-    user_superpixels(labels, (shape[0], shape[1]))
+    labels = read_labels(labels, (shape[0], shape[1]))
     offset = step // 2
     rows = np.minimum(np.arange(base.shape[0]) * step + offset, shape[0] - 1)
     columns = np.minimum(np.arange(base.shape[1]) * step + offset, shape[1] - 1)
-    reduced = np.asarray(labels)[np.ix_(rows, columns)]
+    reduced = labels[np.ix_(rows, columns)]
     return user_superpixels(reduced, (base.shape[0], base.shape[1]))
 
 

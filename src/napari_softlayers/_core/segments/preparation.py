@@ -10,6 +10,7 @@ import numpy as np
 
 from ..cache import ContentCache, content_key
 from ..devices import choose_device
+from ..label_images import read_labels
 from ..picture import FloatArray, as_image
 from ..run import Run
 from .pipeline import compute_state
@@ -49,7 +50,7 @@ def prepare_segments(
     _check_options(options)
     target = sparse_device(device)
     source = features if isinstance(features, str) else _array_or_none(features)
-    labels = None if superpixels is None else np.asarray(superpixels)
+    labels = None if superpixels is None else read_labels(superpixels)
     key = content_key(
         picture, source, labels, asdict(options), target.type, _version(source)
     )

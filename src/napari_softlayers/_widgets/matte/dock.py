@@ -190,6 +190,7 @@ class MatteWidget(PictureWidget):
                 **self.picture_settings(),
                 trimap=np.array(labels_of(trimap, step=step_of(self.viewer, trimap))),
                 trimap_name=trimap.name,
+                is_labels=hasattr(trimap, "selected_label"),
                 method=self.method.method,
                 names=tuple(names) if names else None,
                 options=self.method.options(),

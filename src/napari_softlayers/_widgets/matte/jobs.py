@@ -26,11 +26,15 @@ class MatteRequest(PictureRequest):
     trimap_name: str
     method: str
     names: tuple[str, ...] | None
+    is_labels: bool = True
     options: dict[str, Any] = field(default_factory=dict)
 
     def labels(self, picture: Picture) -> NDArray[Any]:
         """The trimap at the picture's level."""
-        return labels_of(self.trimap, shape=picture.shape)
+        from napari_softlayers._core.matting import read_trimap
+
+        found = labels_of(self.trimap, shape=picture.shape)
+        return read_trimap(found, picture.shape, labels=self.is_labels)
 
     def solve(self, run: Run, _post: Callable[[Any], None]) -> Result:
         """Solve for the layers."""
@@ -40,7 +44,7 @@ class MatteRequest(PictureRequest):
 
     def matte_of(self, picture: Picture, run: Run) -> SoftLayers:
         """Layers of a picture that has been read."""
-        from napari_softlayers._core.matting import as_trimap, matte
+        from napari_softlayers._core.matting import matte
 
         labels = self.labels(picture)
         layers = matte(
@@ -49,11 +53,12 @@ class MatteRequest(PictureRequest):
             self.method,
             device=self.device,
             run=run,
+            labels=True,
             **self.options,
         )
         repaired = layers.extras.get("trimap")
         if repaired is not None:
-            changed = np.asarray(repaired) != as_trimap(labels, picture.shape)
+            changed = np.asarray(repaired) != labels
             layers.extras["changed"] = float(changed.mean())
         return self.finish(layers)
 
@@ -115,15 +120,13 @@ class LiveSolver:
         """A job that posts a coarse preview and returns the full matte."""
 
         def solve(run: Run, post: Callable[[Any], None]) -> Result:
-            from napari_softlayers._core.matting import as_trimap
-
             picture, live = self._prepared(request, run.part(0, 0.4))
-            labels = as_trimap(request.labels(picture), picture.shape)
-            alphas = live.preview(labels, run)
+            labels = request.labels(picture)
+            alphas = live.preview(labels, run, labels=True)
             post((request.layers_of(picture, labels, alphas, run), picture))
             if request.method != "closed_form":
                 return request.matte_of(picture, run.part(0.4, 1)), picture
-            alphas = live.solve(labels, run.part(0.4, 0.8))
+            alphas = live.solve(labels, run.part(0.4, 0.8), labels=True)
             run = run.part(0.8, 1)
             return request.layers_of(picture, labels, alphas, run, True), picture
 

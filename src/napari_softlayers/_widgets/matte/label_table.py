@@ -68,7 +68,7 @@ class LabelTable(QTableWidget):
 
     def _name(self, label: int) -> str:
         usual = {1: "background", 2: "foreground"} if self._two else {}
-        return self._names.get(label) or usual.get(label, f"layer {label}")
+        return self._names.get(label) or usual.get(label, f"label {label}")
 
     def _fill(self, pairs: list[tuple[int, float]]) -> None:
         self._labels = [label for label, _ in pairs]
