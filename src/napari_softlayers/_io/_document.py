@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -16,10 +17,13 @@ from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import to_dtype
 
 from ._files import check_canvas
+from ._icc import profile_name
 
 FloatArray = NDArray[np.float32]
 FORMAT = 1
+OPAQUE = 1e-5
 MODES = ("normal", "plus", "multiply")
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Layer:
     Parameters
     ----------
     name : str
+        Characters that files cannot hold (controls, parts of undecodable file names) are
+        taken out of it.
     pixels : ndarray of uint8 or uint16, ``(h, w, 4)``
         Straight RGBA.
     x, y : int
@@ -46,6 +52,14 @@ class Layer:
     opacity: float = 1.0
     visible: bool = True
     mode: str = "normal"
+
+    def __post_init__(self) -> None:
+        self.name = printable(self.name)
+
+
+def printable(name: str) -> str:
+    """A name without the characters that XML, UTF-8 or UTF-16 cannot hold."""
+    return UNPRINTABLE.sub("", name) or "layer"
 
 
 @dataclass
@@ -65,6 +79,7 @@ class Document:
     ``info`` is written beside the layers: "kind", "parameters", "extras"; "sets" (lists
     of layer numbers whose alphas were turned from additive into "over" alphas), "napari"
     (one dictionary a layer) and "fingerprint" (checksum of the pixels it belongs to).
+    ``profile`` is the ICC profile that the layers' colours are meant in.
     """
 
     width: int
@@ -72,6 +87,7 @@ class Document:
     items: list[Layer | Group]
     info: dict[str, Any] = field(default_factory=dict)
     picture: NDArray[Any] | None = None
+    profile: bytes | None = None
 
     def layers(self) -> list[Layer]:
         """All layers, bottom first, without the groups around them."""
@@ -241,10 +257,12 @@ def from_soft_layers(
         "soft": True,
         "light": light,
     }
+    if layers.profile is not None:
+        info["profile"] = profile_name(layers.profile)
     height, width = layers.shape
     whole = bool(np.abs(layers.alphas.sum(axis=0) - 1).max() < 1e-3)
     picture = np.clip(layers.image, 0, 1) if whole else None
-    document = Document(width, height, items, info, picture)
+    document = Document(width, height, items, info, picture, layers.profile)
     document.sign()
     return document
 
@@ -267,6 +285,20 @@ def to_soft_layers(document: Document, what: str) -> SoftLayers:
     if info.get("soft"):
         levels = np.iinfo(parts[0][0].pixels.dtype).max
         alphas = snap(alphas, int(levels))
+    colors = np.stack([on_canvas(layer, document)[..., :3] for layer, _ in parts])
+    names = [layer.name for layer, _ in parts]
+    return assembled(alphas, colors, names, info, document.profile, what)
+
+
+def assembled(
+    alphas: FloatArray,
+    colors: FloatArray,
+    names: list[str],
+    info: dict[str, Any],
+    profile: bytes | None,
+    what: str,
+) -> SoftLayers:
+    """Soft layers of a file, with the alpha that they leave the picture."""
     total = alphas.sum(axis=0)
     if total.max() > 1 + 1e-3:
         warnings.warn(
@@ -274,16 +306,27 @@ def to_soft_layers(document: Document, what: str) -> SoftLayers:
             "alphas were scaled down there.",
             stacklevel=3,
         )
-        alphas /= np.maximum(total, 1)
-    colors = np.stack([on_canvas(layer, document)[..., :3] for layer, _ in parts])
-    return SoftLayers(
+        alphas = alphas / np.maximum(total, 1)
+        total = np.minimum(total, 1)
+    layers = SoftLayers(
         alphas,
         colors,
-        [layer.name for layer, _ in parts],
+        names,
         str(info.get("kind", "layers")),
         dict(info.get("parameters", {})),
         dict(info.get("extras", {})),
+        profile=profile,
     )
+    if total.min() < 1 - OPAQUE:
+        layers.alpha, layers.image = np.minimum(total, 1), straight(layers)
+    return layers
+
+
+def straight(layers: SoftLayers) -> FloatArray:
+    """The layers' light divided by their alpha; the bottom colour where it is none."""
+    total = layers.alphas.sum(axis=0)[..., None]
+    light = np.einsum("khw,khwc->hwc", layers.alphas, layers.colors)
+    return np.divide(light, total, out=layers.colors[0].copy(), where=total > 0)
 
 
 def _warn_about_left_out(document: Document, used: list[Layer], what: str) -> None:

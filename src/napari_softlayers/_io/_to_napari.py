@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,13 @@ def _metadata(
     """The record that result layers carry, so that the docks know them again."""
     run = f"file-{fingerprint(document.layers()):08x}"
     if note.get("record"):
-        return {KEY: note["record"] | {"run": run, "source_id": run}}
+        record = note["record"]
+        origin = str(record.get("source_id") or record.get("run"))
+        own = {
+            "run": f"{run}-{zlib.crc32(str(record.get('run')).encode()):08x}",
+            "source_id": f"{run}-{zlib.crc32(origin.encode()):08x}",
+        }
+        return {KEY: record | own}
     if not info.get("soft"):
         return {}
     top = np.iinfo(data.dtype).max

@@ -43,6 +43,11 @@ class SoftLayers:
     source : optional
         Where the picture came from, such as a napari layer: `to_napari` shows the
         layers in its place.
+    alpha : ndarray of float32, ``(H, W)``, optional
+        The picture's own coverage in [0, 1], None where it is opaque everywhere. The
+        alphas sum to it, and ``sum_k alphas[k] * colors[k] == alpha * image``.
+    profile : bytes, optional
+        ICC profile of the picture's file.
 
     Raises
     ------
@@ -58,6 +63,8 @@ class SoftLayers:
     extras: dict[str, Any] = field(default_factory=dict)
     image: FloatArray = None  # type: ignore[assignment]  # set in __post_init__
     source: Any = None
+    alpha: FloatArray | None = None
+    profile: bytes | None = None
 
     def __post_init__(self) -> None:
         self.alphas = np.ascontiguousarray(self.alphas, dtype=np.float32)
