@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import check_canvas, parsing
+from ._files import MAX_PIXELS, check_canvas, parsing
 from ._icc import cmyk_to_rgb, profile_name, rgb_profile
 from ._png import SIGNATURE, as_rgba, is_deep, png_size, read_deep_png
 
@@ -22,7 +22,6 @@ from ._png import SIGNATURE, as_rgba, is_deep, png_size, read_deep_png
 FORMATS = (
     "PNG",
     "JPEG",
-    "MPO",
     "BMP",
     "DIB",
     "WEBP",
@@ -139,12 +138,15 @@ def _opened(source: Any, what: str) -> Iterator[Any]:
 
     with parsing(what), warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        Image.init()
         try:
-            file = Image.open(source, formats=FORMATS)
+            file = Image.open(source, formats=[x for x in FORMATS if x in Image.OPEN])
         except UnidentifiedImageError:
             raise ValueError(f"{what} is not a picture that can be read.") from None
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"{what} is too large: {error}") from error
+        except Image.DecompressionBombError:
+            raise ValueError(
+                f"{what} is too large: at most {MAX_PIXELS >> 20} megapixels are supported."
+            ) from None
         with file as image:
             check_canvas(image.width, image.height, 1, what)
             yield image
