@@ -24,7 +24,8 @@ def write_png(pixels: NDArray[Any], profile: bytes | None = None) -> bytes:
     """
     import imagecodecs
 
-    data = imagecodecs.png_encode(np.ascontiguousarray(pixels), level=COMPRESSION)
+    plain = np.ascontiguousarray(pixels)
+    data = bytes(imagecodecs.png_encode(plain, level=COMPRESSION))
     if profile is None:
         return data
     note = _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))

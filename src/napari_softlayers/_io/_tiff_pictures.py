@@ -201,7 +201,7 @@ def _lab(samples: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
         ab -= 128 * step
     else:
         ab = raw[..., 1:].view(np.int16 if deep else np.int8).astype(np.float32)
-    light = raw[..., :1] * np.float32(100 / top)
+    light = raw[..., :1].astype(np.float32) * np.float32(100 / top)
     rgb = lab_to_rgb(np.concatenate([light, ab / step], axis=-1))
     return np.rint(rgb * top).astype(raw.dtype)
 
