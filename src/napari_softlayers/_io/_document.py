@@ -34,7 +34,7 @@ class Layer:
     ----------
     name : str
         Characters that files cannot hold (controls, parts of undecodable file names) are
-        taken out of it.
+        taken out of it, and spaces at its ends.
     pixels : ndarray of uint8 or uint16, ``(h, w, 4)``
         Straight RGBA.
     x, y : int
@@ -58,8 +58,8 @@ class Layer:
 
 
 def printable(name: str) -> str:
-    """A name without the characters that XML, UTF-8 or UTF-16 cannot hold."""
-    return UNPRINTABLE.sub("", name) or "layer"
+    """A name without what XML, UTF-8, UTF-16 or TIFF cannot hold."""
+    return UNPRINTABLE.sub("", name).strip() or "layer"
 
 
 @dataclass

@@ -16,6 +16,7 @@ from ._document import Document, Group, Layer
 from ._to_napari import KEY, SPACE
 
 MODES = {"additive": "plus", "multiplicative": "multiply"}
+ROUNDING = 0.02  # what edits of integer alphas may move a sum of one by
 
 
 def napari_to_document(images: Sequence[tuple[Any, dict[str, Any]]]) -> Document:
@@ -144,7 +145,7 @@ def _places(
 
 
 def _complete_sets(layers: list[Layer], metas: list[dict[str, Any]]) -> list[list[int]]:
-    """Sets of shown additive layers whose alphas sum to one, on top of nothing shown."""
+    """Sets of shown additive layers, on top of nothing shown, that share their pixels."""
     runs: dict[str, list[int]] = {}
     for k, (layer, meta) in enumerate(zip(layers, metas, strict=True)):
         if layer.mode == "plus":
@@ -155,18 +156,20 @@ def _complete_sets(layers: list[Layer], metas: list[dict[str, Any]]) -> list[lis
         row = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         shown = all(part.visible and part.opacity == 1 for part in parts)
         below = any(layer.visible for layer in layers[: numbers[0]])
-        if row and shown and not below and len(parts) > 1 and _sums_to_one(parts):
+        if row and shown and not below and len(parts) > 1 and _share_pixels(parts):
             found.append(numbers)
     return found
 
 
-def _sums_to_one(parts: list[Layer]) -> bool:
+def _share_pixels(parts: list[Layer]) -> bool:
+    """Whether the alphas of layers in one place nowhere sum to more than one."""
     places = {(part.x, part.y, part.pixels.shape) for part in parts}
-    if len(places) > 1:
-        return False
-    top = int(np.iinfo(parts[0].pixels.dtype).max)
-    total = sum(part.pixels[..., 3].astype(np.int64) for part in parts)
-    return bool(np.abs(np.asarray(total) - top).max() <= 0.02 * top)
+    return len(places) == 1 and bool(_sum_of(parts).max() <= 1 + ROUNDING)
+
+
+def _sum_of(parts: list[Layer]) -> NDArray[np.float64]:
+    top = np.float64(np.iinfo(parts[0].pixels.dtype).max)
+    return np.sum([part.pixels[..., 3] / top for part in parts], axis=0)
 
 
 def _turn_into_normal_stack(parts: list[Layer]) -> None:
@@ -174,7 +177,9 @@ def _turn_into_normal_stack(parts: list[Layer]) -> None:
     pixels = np.stack([part.pixels for part in parts])
     dtype = pixels.dtype
     alphas = pixels[..., 3] / np.float64(np.iinfo(dtype).max)
-    alphas = (alphas / alphas.sum(axis=0)).astype(np.float32)
+    total = _sum_of(parts)
+    opaque = total.min() >= 1 - ROUNDING
+    alphas = (alphas / (total if opaque else np.maximum(total, 1))).astype(np.float32)
     exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32)).rgba(dtype)
     stack = over_from_additive(exact[..., 3])
     for part, own, alpha in zip(parts, pixels, stack, strict=True):

@@ -26,18 +26,16 @@ def for_linear_light(layers: SoftLayers) -> SoftLayers:
     ``alpha`` is what the layers' alphas sum to, ``picture`` their straight colour. Their
     own ``composite`` is no longer the picture: they are made for such a program.
     """
-    total = layers.alphas.sum(axis=0)[..., None]
-    light = total * to_linear(np.clip(straight(layers), 0, 1))
+    light = to_linear(np.clip(straight(layers), 0, 1))
     colors = _exact(light, layers.alphas, to_linear(layers.colors))
     return replace(layers, colors=np.clip(from_linear(colors), 0, 1))
 
 
 def from_linear_light(layers: SoftLayers) -> SoftLayers:
     """The way back: layers whose sum is the picture as they stand."""
-    total = layers.alphas.sum(axis=0)[..., None]
     linear = replace(layers, colors=to_linear(layers.colors))
     picture = np.clip(from_linear(np.clip(straight(linear), 0, 1)), 0, 1)
-    colors = _exact(total * picture, layers.alphas, layers.colors)
+    colors = _exact(picture, layers.alphas, layers.colors)
     return replace(layers, colors=colors, image=picture)
 
 
@@ -51,13 +49,15 @@ def without_linear_light(document: Document, what: str) -> Document:
 
 
 def _exact(picture: FloatArray, alphas: FloatArray, colors: FloatArray) -> FloatArray:
+    """Colours whose mean, weighted with alphas, is the (straight) picture."""
     import torch
 
     from napari_softlayers._core.layers.colors import project_exact
 
+    shares = alphas / np.maximum(alphas.sum(axis=0), np.float32(1e-9))
     exact = project_exact(
         torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
-        torch.from_numpy(alphas),
+        torch.from_numpy(shares),
         torch.from_numpy(np.ascontiguousarray(colors.transpose(0, 3, 1, 2))),
     )
     return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())
