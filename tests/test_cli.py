@@ -1,12 +1,14 @@
 """The command line on real files."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
-from napari_softlayers._cli import main, read_picture
+from napari_softlayers import open_layers
+from napari_softlayers._cli import main
 
 
 @pytest.fixture
@@ -48,8 +50,9 @@ def test_a_repaired_trimap_is_saved(photo, trimap, tmp_path):
         "2",
     ]
     assert main([*arguments, "-o", str(tmp_path / "out")]) == 0
-    repaired = np.asarray(Image.open(tmp_path / "out" / "trimap.png"))
+    repaired = np.asarray(Image.open(tmp_path / "out.trimap.png"))
     assert set(np.unique(repaired)) <= {0, 1, 2}
+    assert main([*arguments, "-o", str(tmp_path / "out")]) == 0  # a second time
     assert main([*arguments, "-o", str(tmp_path / "cut.ora")]) == 0
     assert (tmp_path / "cut.trimap.png").is_file()
 
@@ -100,17 +103,6 @@ def test_wrong_input_is_named(arguments, message, photo, trimap, tmp_path, capsy
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_keep_their_dtype(tmp_path):
-    deep = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5000
-    Image.fromarray(deep).save(tmp_path / "deep.png")
-    np.testing.assert_array_equal(read_picture(tmp_path / "deep.png"), deep)
-    indexed = Image.fromarray(np.array([[0, 128, 255]], np.uint8)).convert("P")
-    indexed.save(tmp_path / "indexed.png")
-    assert read_picture(tmp_path / "indexed.png", labels=True).tolist() == [
-        [0, 128, 255]
-    ]
-
-
 def test_palette_with_given_colours(photo, tmp_path):
     out = tmp_path / "out"
     colors = "#ff0000,#00ff00,#ffffff"
@@ -151,3 +143,259 @@ def test_wrong_parameters_are_named(arguments, message, photo, tmp_path, capsys)
     out = str(tmp_path / "out")
     assert main([command, str(photo), *rest, "-o", out]) == 2
     assert message in capsys.readouterr().err
+
+
+PALETTE = ("palette", "-k", "2", "-o")
+
+
+def run(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def no_computing(monkeypatch):
+    """Fail the test when anything is computed."""
+
+    def never(*_args, **_options):
+        raise AssertionError("computed")
+
+    for name in ("matte", "soft_segments", "palette_layers"):
+        monkeypatch.setattr(f"napari_softlayers._api.{name}", never)
+
+
+# outputs
+
+
+@pytest.mark.parametrize("name", ["cut.png", "CUT.PNG"])
+def test_a_matte_as_png_is_the_cut_out(photo, trimap, tmp_path, name, astronaut):
+    assert run("matte", photo, trimap, "-o", tmp_path / name) == 0
+    cut = np.asarray(Image.open(tmp_path / name))
+    assert cut.shape == (128, 128, 4)
+    assert (cut[:20, :, 3] == 0).all()
+    assert (cut[70:110, 40:90, 3] == 255).all()
+    inside = cut[70:110, 40:90, :3].astype(int) - astronaut[70:110, 40:90]
+    assert np.abs(inside).max() <= 1
+
+
+@pytest.mark.parametrize("command", ["palette", "segments"])
+@pytest.mark.parametrize("several", [False, True])
+def test_other_layers_as_png_are_refused(
+    photo, tmp_path, command, several, capsys, no_computing
+):
+    pictures = [photo, photo.parent] if several else [photo]
+    (tmp_path / "b.png").write_bytes(photo.read_bytes())
+    assert run(command, *pictures, "-o", tmp_path / "out.png") == 2
+    assert "give a folder" in capsys.readouterr().err
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("a.jpg", "ends with '.jpg'"),
+        ("layers.xcf", "ends with '.xcf'"),
+        ("v1.2", "end the name of a new folder with '/'"),
+        ("file/x.ora", "is no folder that you may write to"),
+        ("file/deep/x", "is no folder that you may write to"),
+        ("file/", "is a file"),
+        ("used", "holds other files"),
+        ("photo.png", "overwrite the input"),
+        ("sub/../photo.png", "overwrite the input"),
+        (".", "overwrite the input"),
+    ],
+)
+def test_outputs_are_checked_before_computing(
+    photo, trimap, tmp_path, output, message, capsys, no_computing
+):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "thesis.doc").write_text("mine")
+    before = photo.read_bytes()
+    assert run("matte", photo, trimap, "-o", f"{tmp_path}/{output}") == 2
+    assert message in capsys.readouterr().err
+    assert photo.read_bytes() == before
+
+
+def test_a_trimap_is_not_overwritten(photo, trimap, tmp_path, capsys, no_computing):
+    assert run("matte", photo, trimap, "-o", tmp_path / "trimap.png") == 2
+    other = trimap.rename(tmp_path / "cut.trimap.png")
+    assert run("matte", photo, other, "-m", "auto", "-o", tmp_path / "cut.ora") == 2
+    assert "overwrite the input" in capsys.readouterr().err
+
+
+def test_photoshop_files_without_psd_tools(
+    photo, tmp_path, monkeypatch, capsys, no_computing
+):
+    monkeypatch.setitem(sys.modules, "psd_tools", None)
+    assert run("palette", photo, "-o", tmp_path / "a.psd") == 2
+    assert "napari-softlayers[psd]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["v1.2", "a.ora", "b.png", "x.tar.gz"])
+def test_folders_with_a_dot_in_their_name(photo, tmp_path, name):
+    assert run(*PALETTE, f"{tmp_path}/{name}/", photo) == 0
+    assert len(open_layers(tmp_path / name)) == 2
+    assert run(*PALETTE, tmp_path / name, photo) == 0  # it is there: replaced
+    assert len(open_layers(tmp_path / name)) == 2
+
+
+def test_same_names_give_distinct_outputs(photo, tmp_path, astronaut):
+    for number, place in enumerate(
+        ["one/a.png", "one/a.jpg", "two/a.png", "two/b.png", "two/B.jpg", "two/a.b.png"]
+    ):
+        path = tmp_path / place
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(astronaut[: 40 + number, :50]).save(path)
+    out = tmp_path / "out"
+    assert run(*PALETTE, out, tmp_path / "one", tmp_path / "two") == 0
+    sizes = sorted(open_layers(folder).shape[0] for folder in out.iterdir())
+    assert sizes == [40, 41, 42, 43, 44, 45]
+    assert {"a.b", "a_jpg", "one_a_png", "two_a_png"} <= {x.name for x in out.iterdir()}
+    assert run(*PALETTE, out, tmp_path / "one", tmp_path / "two") == 0
+
+
+def test_the_same_picture_twice_is_one(photo, tmp_path):
+    assert run(*PALETTE, tmp_path / "out", photo, photo) == 0
+    assert len(open_layers(tmp_path / "out")) == 2
+
+
+# failures
+
+
+def broken(folder):
+    folder.mkdir()
+    (folder / "._a.jpg").write_bytes(b"\0\5\x16\7")
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.tif").write_text("text")
+    Image.new("1", (20000, 10000)).save(folder / "large.png")
+    return ["._a.jpg", "empty.png", "text.tif", "large.png"]
+
+
+def test_broken_pictures_are_told_and_the_rest_is_done(photo, tmp_path, capsys):
+    names = broken(tmp_path / "in")
+    for good in ("a.png", "z.png"):
+        (tmp_path / "in" / good).write_bytes(photo.read_bytes())
+    assert run(*PALETTE, tmp_path / "out", tmp_path / "in") == 1
+    assert sorted(x.name for x in (tmp_path / "out").iterdir()) == ["a", "z"]
+    end = capsys.readouterr().err.split("4 of 6 pictures failed:")[1]
+    assert all(name in end for name in names)
+    assert "Traceback" not in end
+
+
+def test_nothing_could_be_done(tmp_path, capsys):
+    names = broken(tmp_path / "in")
+    assert run(*PALETTE, tmp_path / "out", tmp_path / "in") == 2
+    for name in names:
+        assert run(*PALETTE, tmp_path / "out", tmp_path / "in" / name) == 2
+        told = capsys.readouterr().err
+        assert name in told
+        assert "Traceback" not in told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory"),
+        (ImportError("pip install it"), "pip install it"),
+        (RuntimeError("device lost"), "device lost"),
+        (KeyError("x"), "unexpected KeyError"),
+        (OSError(28, "No space left on device"), "No space left"),
+    ],
+)
+def test_no_traceback_whatever_happens(
+    photo, tmp_path, monkeypatch, capsys, error, words
+):
+    def fails(*_args, **_options):
+        raise error
+
+    monkeypatch.setattr("napari_softlayers._api.palette_layers", fails)
+    assert run(*PALETTE, tmp_path / "out", photo) == 2
+    told = capsys.readouterr().err
+    assert words in told
+    assert "photo.png" in told
+    monkeypatch.setattr("napari_softlayers._cli.plan", fails)
+    assert run(*PALETTE, tmp_path / "out", photo) == 2
+    assert words in capsys.readouterr().err
+
+
+# trimaps and profiles
+
+
+def turned_photo(path, picture, orientation):
+    exif = Image.Exif()
+    exif[0x112] = orientation
+    Image.fromarray(picture).save(path, exif=exif)
+    return path
+
+
+def disc(shape, center):
+    rows, columns = np.indices(shape)
+    distance = np.hypot(rows - center[0], columns - center[1])
+    labels = np.zeros(shape, np.uint8)
+    labels[distance < 9] = 2
+    labels[distance > 22] = 1
+    return labels
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+@pytest.mark.parametrize("option", [(), ("--stored-pixels",)])
+def test_a_trimap_of_the_stored_pixels(
+    tmp_path, astronaut, orientation, option, capsys
+):
+    """Not square: it fits one way only when turned by a quarter."""
+    picture = astronaut[:90, :120]
+    photo = turned_photo(tmp_path / "p.png", picture, orientation)
+    Image.fromarray(disc((90, 120), (30, 40))).save(tmp_path / "t.png")
+    out = tmp_path / "out"
+    assert run("matte", photo, tmp_path / "t.png", *option, "-o", out) == 0
+    told = capsys.readouterr().err
+    layers = open_layers(out)
+    if option:
+        assert told == ""
+    elif orientation == 3:
+        assert "--stored-pixels" in told
+        assert np.abs(layers.image * 255 - picture[::-1, ::-1]).max() < 3
+        return
+    else:
+        assert "fits the stored pixels" in told
+    assert np.abs(layers.image * 255 - picture).max() < 3
+    assert layers.alphas[1, 30, 40] == 1
+
+
+def test_a_trimap_of_the_upright_picture(tmp_path, astronaut, capsys):
+    picture = astronaut[:90, :120]
+    photo = turned_photo(tmp_path / "p.png", picture, 6)
+    Image.fromarray(disc((120, 90), (30, 40))).save(tmp_path / "t.png")
+    assert run("matte", photo, tmp_path / "t.png", "-o", tmp_path / "out") == 0
+    assert capsys.readouterr().err == ""
+    upright = np.rot90(picture, -1)
+    assert np.abs(open_layers(tmp_path / "out").image * 255 - upright).max() < 3
+
+
+@pytest.mark.parametrize("colors", [1, 2, 3, 4])
+def test_an_indexed_trimap_is_its_indices(photo, tmp_path, colors, rng):
+    labels = np.kron(np.arange(16).reshape(4, 4) % colors + 1, np.ones((32, 32)))
+    labels[:4] = 0
+    image = Image.fromarray(labels.astype(np.uint8), "P")
+    image.putpalette(rng.integers(0, 256, 768).tolist())
+    image.save(tmp_path / "t.png")
+    code = run("matte", photo, tmp_path / "t.png", "-o", tmp_path / "out")
+    if colors == 1:
+        assert code == 2
+        return
+    layers = open_layers(tmp_path / "out")
+    assert len(layers) == colors
+    for k in range(colors):
+        assert (layers.alphas[k][labels == k + 1] == 1).all()
+
+
+def test_a_profile_goes_through(tmp_path, astronaut):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for ending in ("jpg", "png", "tif"):
+        path = tmp_path / f"p.{ending}"
+        Image.fromarray(astronaut[:40, :50]).save(path, icc_profile=profile)
+        for output in ("out", "out.ora", "out.tif"):
+            assert run(*PALETTE, tmp_path / output, path) == 0
+            assert open_layers(tmp_path / output).profile == profile

@@ -1,7 +1,7 @@
 """The command line: the console's functions on files.
 
 Every command writes a folder of PNGs with ``layers.json``, or the file type that the
-output's name asks for (``.ora``, ``.psd``, ``.tif``).
+output's name asks for: ``.ora``, ``.psd``, ``.tif``; of a matte also ``.png``, the cut-out.
 """
 
 from __future__ import annotations
@@ -9,37 +9,56 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._cli_jobs import (
+    NONE_DONE,
+    Job,
+    computed,
+    explained,
+    partner,
+    pictures_in,
+    plan,
+    read_pair,
+    read_picture,
+    run_all,
+    save,
+    save_trimap,
+    say,
+)
 from ._training.cli import add_train_commands
 
 if TYPE_CHECKING:
     from ._core.layers.soft_layers import SoftLayers
 
-PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it worked, 2 when the input was wrong."""
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 when all was done, 1 when some of several pictures failed, 2 when nothing was
+        done (the input was wrong), 130 when it was stopped.
+    """
     options = _parser().parse_args(arguments)
     warnings.showwarning = _print_warning
     try:
-        options.run(options)
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
-        print(f"napari-softlayers: {error}", file=sys.stderr)
-        return 2
+        return options.run(options) or 0
+    except Exception as error:  # noqa: BLE001  # in words: users are no programmers
+        say(explained(error))
+        return NONE_DONE
     except KeyboardInterrupt:
-        print("napari-softlayers: stopped", file=sys.stderr)
+        say("stopped")
         return 130
-    return 0
 
 
 def _print_warning(message: Any, category: Any, *_: Any, **__: Any) -> None:
     if issubclass(category, UserWarning | RuntimeWarning):
-        print(f"napari-softlayers: {message}", file=sys.stderr)
+        say(str(message))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -129,6 +148,12 @@ def _add_matte(commands: Any) -> None:
         metavar="PIXELS",
         help="how far painted boundaries may be off (method auto)",
     )
+    parser.add_argument(
+        "--stored-pixels",
+        action="store_true",
+        help="use pictures as they are stored, not turned upright as their EXIF data say: "
+        "for trimaps that were painted in napari, which shows the stored pixels",
+    )
     _add_common(parser)
     parser.set_defaults(run=_matte)
 
@@ -144,81 +169,84 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
         required=True,
-        help="a folder for PNGs and layers.json, or a file .ora, .psd, .tif",
+        help="a folder for PNGs and layers.json (a new one with a dot in its name ends "
+        "with /), or a file .ora, .psd, .tif; of a matte also .png: the last layer alone, "
+        "cut out",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
 
-def _matte(options: argparse.Namespace) -> None:
+def _matte(options: argparse.Namespace) -> int:
     from ._api import matte
 
-    tolerance = options.trimap_tolerance
+    tolerance, trimaps = options.trimap_tolerance, options.trimap
     if tolerance and options.method != "auto":
         raise ValueError(
             f"--trimap-tolerance {tolerance} came with the method {options.method}; it "
             "belongs to --method auto."
         )
-    for image, output in _jobs([options.image], options.output):
-        trimap = _partner(image, options.trimap)
+    if not trimaps.exists():
+        raise ValueError(
+            f"{trimaps} does not exist; name a trimap or a folder of them."
+        )
+    keep = pictures_in(trimaps) if trimaps.is_dir() else [trimaps]
+
+    def work(job: Job) -> None:
+        picture, trimap = read_pair(
+            job.picture, partner(job.picture, trimaps), options.stored_pixels
+        )
         compute = partial(
             matte,
-            read_picture(image),
-            read_picture(trimap, labels=True),
-            options.method,
+            trimap=trimap.pixels,
+            method=options.method,
             device=options.device,
             **({"tolerance": tolerance} if tolerance else {}),
         )
-        layers = _work(output, compute)
+        layers = computed(compute, picture)
+        save(layers, job)
         if "trimap" in layers.extras:
-            _save_trimap(layers.extras["trimap"], output)
+            save_trimap(layers.extras["trimap"], job.trimap)
+
+    return run_all(plan([options.image], options.output, keep=keep, cut_out=True), work)
 
 
-def _save_trimap(trimap: Any, output: Path) -> None:
-    """Write a repaired trimap: into the folder of layers, or beside their file."""
-    import numpy as np
-    from PIL import Image
-
-    path = (
-        output / "trimap.png" if output.is_dir() else output.with_suffix(".trimap.png")
-    )
-    Image.fromarray(np.asarray(trimap).astype(np.uint8)).save(path)
-    print(f"{path}: the repaired trimap")
-
-
-def _segments(options: argparse.Namespace) -> None:
+def _segments(options: argparse.Namespace) -> int:
     from ._api import soft_segments
 
-    features = None if options.features == "none" else options.features
-    for image, output in _jobs(options.images, options.output):
-        compute = partial(
-            soft_segments,
-            read_picture(image),
-            _count(options.segments, "--segments"),
-            features,
-            quality=options.quality,
-            seed=options.seed,
-            device=options.device,
-        )
-        _work(output, compute)
+    compute = partial(
+        soft_segments,
+        n_segments=_count(options.segments, "--segments"),
+        features=None if options.features == "none" else options.features,
+        quality=options.quality,
+        seed=options.seed,
+        device=options.device,
+    )
+    return _each(options, compute)
 
 
-def _palette(options: argparse.Namespace) -> None:
+def _palette(options: argparse.Namespace) -> int:
     from ._api import palette_layers
 
-    for image, output in _jobs(options.images, options.output):
-        compute = partial(
-            palette_layers,
-            read_picture(image),
-            _colors(options.colors),
-            options.method,
-            smoothing=options.smoothing,
-            selection=options.selection,
-            seed=options.seed,
-            device=options.device,
-        )
-        _work(output, compute)
+    compute = partial(
+        palette_layers,
+        palette=_colors(options.colors),
+        method=options.method,
+        smoothing=options.smoothing,
+        selection=options.selection,
+        seed=options.seed,
+        device=options.device,
+    )
+    return _each(options, compute)
+
+
+def _each(options: argparse.Namespace, compute: Callable[..., SoftLayers]) -> int:
+    """Take every picture apart on its own."""
+
+    def work(job: Job) -> None:
+        save(computed(compute, read_picture(job.picture)), job)
+
+    return run_all(plan(options.images, options.output), work)
 
 
 def _count(text: str, option: str) -> int | str:
@@ -250,92 +278,6 @@ def _demo(options: argparse.Namespace) -> None:
     from ._demo import demo
 
     demo(options.output)
-
-
-def _jobs(inputs: Sequence[Path], output: Path) -> Iterator[tuple[Path, Path]]:
-    """Pair every input picture with its own output path."""
-    pictures = [picture for path in inputs for picture in _pictures(path)]
-    if len(pictures) == 1 and not inputs[0].is_dir():
-        yield pictures[0], output
-        return
-    if output.suffix:
-        raise ValueError(
-            f"{len(pictures)} pictures came and one output file, {output}; give a "
-            "folder with -o."
-        )
-    for picture in pictures:
-        yield picture, output / picture.stem
-
-
-def _pictures(path: Path) -> list[Path]:
-    """List the picture itself, or the pictures of a folder in order."""
-    if not path.exists():
-        raise ValueError(f"{path} does not exist; name a picture or a folder.")
-    if not path.is_dir():
-        return [path]
-    found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES)
-    if not found:
-        raise ValueError(f"{path} holds no pictures ({', '.join(PICTURES)}).")
-    return found
-
-
-def _partner(image: Path, trimaps: Path) -> Path:
-    """Find the trimap that belongs to a picture."""
-    if not trimaps.is_dir():
-        return trimaps
-    found = sorted(p for p in trimaps.iterdir() if p.stem == image.stem)
-    if not found:
-        raise ValueError(f"{trimaps} holds no trimap named {image.stem}.*.")
-    return found[0]
-
-
-def read_picture(path: Path, labels: bool = False) -> Any:
-    """Read a picture file with its own dtype, upright as its EXIF data says.
-
-    Parameters
-    ----------
-    path : Path
-    labels : bool
-        Read a palette image as its indices turned into grey, the way trimaps are kept.
-    """
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    if path.suffix.lower() in (".tif", ".tiff"):
-        import tifffile
-
-        return tifffile.imread(path)
-    try:
-        with Image.open(path) as file:
-            upright = ImageOps.exif_transpose(file)
-            if upright.mode == "P":
-                upright = upright.convert("L" if labels else "RGB")
-            elif upright.mode not in ("1", "L", "I", "I;16", "F", "RGB", "RGBA"):
-                upright = upright.convert("RGB")
-            array = np.asarray(upright)
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is not a picture that can be read.") from error
-    return array.astype(np.uint16) if array.dtype == np.int32 else array
-
-
-def _work(output: Path, compute: Callable[..., SoftLayers]) -> SoftLayers:
-    """Compute with a progress bar, save, and say what came out."""
-    from tqdm import tqdm
-
-    from ._core.run import Run
-
-    style = "{desc} {percentage:3.0f}%|{bar}|"
-    with tqdm(total=100, leave=False, disable=None, bar_format=style) as bar:
-
-        def progress(fraction: float, message: str) -> None:
-            bar.set_description_str(message, refresh=False)
-            bar.n = round(100 * fraction)
-            bar.refresh()
-
-        layers = compute(run=Run(progress))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    print(f"{layers.save(output)}: {layers!r}")
-    return layers
 
 
 if __name__ == "__main__":

@@ -106,10 +106,57 @@ def test_gpl_of_gimp(tmp_path):
     assert len(read_gpl(path, most=2)[0]) == 2
 
 
+COLORS = [[254, 91, 89], [0, 10, 255]]
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (
+            b"GIMP Palette\nChannels: RGBA\n#\n254 91 89 255 Untitled\n0 10 255 9 b",
+            None,
+        ),
+        (b"GIMP Palette\nChannels: RGB\n254 91 89 Untitled\n0 10 255 b", None),
+        (b"GIMP Palette\n#Aseprite\nChannels: RGBA\n254 91 89 255\n0 10 255 0\n", []),
+        (
+            b"GIMP Palette\r\nName: a\r\n#\r\n254 91 89\tUntitled\r\n0 10 255\tb\r\n",
+            None,
+        ),
+        (b"GIMP Palette\rName: a\r254 91 89\tUntitled\r0 10 255\tb", None),
+        (b"\xef\xbb\xbfGIMP Palette\n254 91 89 Untitled\n0 10 255 b", None),
+        (b"GIMP Palette v1\n254 91 89 Untitled\n0 10 255 b\n", None),
+        (b"gimp palette\ncolumns: 0\n254 91 89 Untitled\n0 10 255 b", None),
+        (
+            "GIMP Palette\n254 91 89 Größe\n0 10 255 né".encode("latin-1"),
+            ["Größe", "né"],
+        ),
+        ("GIMP Palette\n254 91 89 фон\n0 10 255 人".encode(), ["фон", "人"]),
+        (b"GIMP Palette\n254 91 89 a\x85b\n0 10 255 c\x0cd", ["a\x85b", "c\x0cd"]),
+    ],
+)
+def test_gpl_of_other_programs(tmp_path, content, names):
+    path = tmp_path / "p.gpl"
+    path.write_bytes(content)
+    palette, found = read_gpl(path)
+    assert np.rint(palette * 255).astype(int).tolist() == COLORS
+    if names == []:
+        assert found == ["#fe5b59", "#000aff"]
+    else:
+        assert found == (names or ["Untitled", "b"])
+
+
+def test_a_huge_gpl_is_refused(tmp_path):
+    path = tmp_path / "p.gpl"
+    path.write_bytes(b"GIMP Palette\n" + b"1 2 3 a\n" * 200_000)
+    with pytest.raises(ValueError, match=r"p\.gpl is larger"):
+        read_gpl(path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "no GIMP palette"),
+        (b"GIMP Palette\nChannels: RGBA\n1 2 3 name\n", "line 3"),
         (b"JASC-PAL\n0100\n", "no GIMP palette"),
         (b"GIMP Palette\nName: empty\n", "without colours"),
         (b"GIMP Palette\n300 0 0 too much\n", "line 2"),

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._recipes.record import KEY, HelperRecord
 
 from .pictures import Picture
 from .places import Grid, on_plane
-from .record import KEY, HelperRecord, helper_of
+from .record import helper_of
 
 BY_PRODUCT = "by-product"
 BY_PRODUCTS = ("segment map", "features", "superpixels", "eigenvector")

@@ -14,16 +14,11 @@ from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
+from napari_softlayers._recipes.record import KEY, Adjusting, HelperRecord
 
 from .pictures import picture_again
 from .places import SPATIAL_KEYS
-from .record import (
-    KEY,
-    Adjusting,
-    HelperRecord,
-    record_of,
-    write_record,
-)
+from .record import record_of, write_record
 from .results import (
     ORIGINAL,
     additive_alphas,

@@ -11,10 +11,11 @@ from numpy.typing import DTypeLike
 from napari_softlayers._core.palette.frames import Frames
 from napari_softlayers._core.picture import FloatArray
 from napari_softlayers._recipes import Look
+from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import identity_of, look_of, looked
 from .places import SPATIAL_KEYS, is_layer, levels_of
-from .record import ResultRecord, write_record
+from .record import write_record
 from .results import clear_results, results_for
 from .show import hide_for, limits_of
 

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.picture import FloatArray
+from napari_softlayers._recipes.record import KEY, HelperRecord
 
 from .pictures import Picture, identity_of
 from .places import Grid, on_plane, place_in_space, set_visible
-from .record import KEY, HelperRecord, helper_of
+from .record import helper_of
 from .results import put_frame
 
 ADD, REMOVE = "add", "remove"

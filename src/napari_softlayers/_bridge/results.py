@@ -14,10 +14,11 @@ from napari_softlayers._core.layers.alphas import coverage_of
 from napari_softlayers._core.layers.over import additive_from_over, snap
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.picture import from_dtype, largest, to_dtype
+from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import identity_of
 from .places import set_visible
-from .record import ResultRecord, is_result, record_of
+from .record import is_result, record_of
 
 ORIGINAL = "napari-softlayers original"
 """Where an adjusted layer keeps its colours from before."""

@@ -12,11 +12,12 @@ from numpy.typing import DTypeLike, NDArray
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes import recipe_of
+from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import Picture, grid_of, identity_of, result_dtype_of
 from .places import Grid, frame_shape, is_layer, levels_of, set_visible
 from .planes import follow_planes
-from .record import ResultRecord, record_of, write_record
+from .record import record_of, write_record
 from .results import (
     ORIGINAL,
     clear_results,

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.picture import from_dtype
+from napari_softlayers._recipes.record import KEY, HelperRecord
 
 from .pictures import identity_of
 from .places import SPATIAL_KEYS, set_visible
-from .record import KEY, HelperRecord, helper_of
+from .record import helper_of
 from .results import put_frame, results_for, stored_frame
 from .show import limits_of
 

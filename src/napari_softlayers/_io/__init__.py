@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,8 +31,8 @@ def save_layers(
     path : str or Path
         ``.ora`` (OpenRaster: Krita, GIMP, MyPaint), ``.psd`` (Photoshop; needs the extra
         ``psd``), ``.tif`` or ``.tiff`` (one page a layer), ``.png`` (one picture, with
-        what the layers leave transparent); without an extension a folder of PNGs with
-        ``layers.json``.
+        what the layers leave transparent). Without an ending, with a slash at its end or
+        where a folder is already: a folder of PNGs with ``layers.json``.
     bits : {8, 16, 32}
         Bits a channel. ``.psd`` holds 8; 32 (float, lossless) is for ``.tif`` alone.
     additive : bool, optional
@@ -58,8 +59,8 @@ def save_layers(
     OSError
         When it cannot be written; what was there before is untouched.
     """
+    suffix = ending_of(path)
     path = Path(path).expanduser()
-    suffix = path.suffix.lower()
     if suffix and suffix not in (*SUFFIXES, ".png"):
         raise ValueError(
             f"'{path.name}' ends with '{path.suffix}'; use {', '.join(SUFFIXES)}, .png, or "
@@ -90,8 +91,19 @@ def save_layers(
             )
         _write_for_linear_light(layers, path, bits)
     else:
-        _write(layers, path, bits, additive, form)
+        _write(layers, path, suffix, bits, additive, form)
     return path
+
+
+def ending_of(path: str | Path) -> str:
+    """What kind of file a path asks for; "" for a folder.
+
+    A folder is there already, ends with a slash, or has no ending.
+    """
+    separators = tuple(filter(None, ("/", os.sep, os.altsep)))
+    if str(path).endswith(separators) or Path(path).expanduser().is_dir():
+        return ""
+    return Path(path).suffix.lower()
 
 
 def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
@@ -103,11 +115,10 @@ def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
 
 
 def _write(
-    layers: SoftLayers, path: Path, bits: int, additive: bool, form: str
+    layers: SoftLayers, path: Path, suffix: str, bits: int, additive: bool, form: str
 ) -> None:
     from ._document import from_soft_layers
 
-    suffix = path.suffix.lower()
     if suffix in (".tif", ".tiff") and bits == 32:
         from .tiff import write_float_tiff
 
@@ -116,7 +127,13 @@ def _write(
     if suffix == ".png":
         _write_cut_out(layers, path, bits)
         return
-    write_document(from_soft_layers(layers, bits, additive), path, form)
+    from .png_folder import write_png_folder
+
+    document = from_soft_layers(layers, bits, additive)
+    if suffix:
+        write_document(document, path, form)
+    else:
+        write_png_folder(document, path)
 
 
 def _write_cut_out(layers: SoftLayers, path: Path, bits: int) -> None:
@@ -126,11 +143,11 @@ def _write_cut_out(layers: SoftLayers, path: Path, bits: int) -> None:
 
     joined = layers.merge([list(range(len(layers)))])
     with replacing(path) as part:
-        part.write_bytes(write_png(joined.rgba(f"uint{bits}")[0]))
+        part.write_bytes(write_png(joined.rgba(f"uint{bits}")[0], layers.profile))
 
 
 def write_document(document: Document, path: Path, form: str = "masks") -> None:
-    """Write a document in the way that the path's ending asks for."""
+    """Write a document to a file: ``.ora``, ``.psd`` or else TIFF."""
     suffix = path.suffix.lower()
     if suffix == ".ora":
         from .openraster import write_openraster
@@ -140,14 +157,10 @@ def write_document(document: Document, path: Path, form: str = "masks") -> None:
         from .photoshop import write_photoshop
 
         write_photoshop(document, path, form)
-    elif suffix in (".tif", ".tiff"):
+    else:
         from .tiff import write_tiff
 
         write_tiff(document, path)
-    else:
-        from .png_folder import write_png_folder
-
-        write_png_folder(document, path)
 
 
 def read_document(path: Path) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -14,12 +15,17 @@ from numpy.typing import NDArray
 from napari_softlayers._core.layers.over import over_from_additive, snap
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import to_dtype
+from napari_softlayers._recipes import Recipe, read_recipe, recipe_of, with_recipe
+from napari_softlayers._recipes.migrate import recipe_from_parameters
 
 from ._files import check_canvas
+from ._icc import profile_name
 
 FloatArray = NDArray[np.float32]
 FORMAT = 1
+OPAQUE = 1e-5
 MODES = ("normal", "plus", "multiply")
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
@@ -29,6 +35,8 @@ class Layer:
     Parameters
     ----------
     name : str
+        Characters that files cannot hold (controls, parts of undecodable file names) are
+        taken out of it, and spaces at its ends.
     pixels : ndarray of uint8 or uint16, ``(h, w, 4)``
         Straight RGBA.
     x, y : int
@@ -46,6 +54,14 @@ class Layer:
     opacity: float = 1.0
     visible: bool = True
     mode: str = "normal"
+
+    def __post_init__(self) -> None:
+        self.name = printable(self.name)
+
+
+def printable(name: str) -> str:
+    """A name without what XML, UTF-8, UTF-16 or TIFF cannot hold."""
+    return UNPRINTABLE.sub("", name).strip() or "layer"
 
 
 @dataclass
@@ -65,6 +81,7 @@ class Document:
     ``info`` is written beside the layers: "kind", "parameters", "extras"; "sets" (lists
     of layer numbers whose alphas were turned from additive into "over" alphas), "napari"
     (one dictionary a layer) and "fingerprint" (checksum of the pixels it belongs to).
+    ``profile`` is the ICC profile that the layers' colours are meant in.
     """
 
     width: int
@@ -72,6 +89,7 @@ class Document:
     items: list[Layer | Group]
     info: dict[str, Any] = field(default_factory=dict)
     picture: NDArray[Any] | None = None
+    profile: bytes | None = None
 
     def layers(self) -> list[Layer]:
         """All layers, bottom first, without the groups around them."""
@@ -233,10 +251,7 @@ def from_soft_layers(
         Layer(name, rgba, mode=mode)
         for name, rgba in zip(layers.names, pixels, strict=True)
     ]
-    info = {
-        "kind": layers.kind,
-        "parameters": layers.parameters,
-        "extras": layers.extras,
+    info = described(layers) | {
         "sets": [] if additive else [list(range(len(layers)))],
         "soft": True,
         "light": light,
@@ -244,9 +259,30 @@ def from_soft_layers(
     height, width = layers.shape
     whole = bool(np.abs(layers.alphas.sum(axis=0) - 1).max() < 1e-3)
     picture = np.clip(layers.image, 0, 1) if whole else None
-    document = Document(width, height, items, info, picture)
+    document = Document(width, height, items, info, picture, layers.profile)
     document.sign()
     return document
+
+
+def described(layers: SoftLayers) -> dict[str, Any]:
+    """What is noted of layers beside their pixels."""
+    recipe = recipe_of(layers)
+    info: dict[str, Any] = {
+        "kind": layers.kind,
+        "parameters": layers.parameters,
+        "extras": layers.extras,
+        "recipe": None if recipe is None else recipe.plain(),
+    }
+    if layers.profile is not None:
+        info["profile"] = profile_name(layers.profile)
+    return info
+
+
+def noted_recipe(info: dict[str, Any]) -> Recipe | None:
+    """The recipe that was noted, by version 0.1 as parameters; None without one."""
+    if "recipe" in info:
+        return read_recipe(info["recipe"])
+    return recipe_from_parameters(str(info.get("kind")), info.get("parameters"))
 
 
 def to_soft_layers(document: Document, what: str) -> SoftLayers:
@@ -267,6 +303,20 @@ def to_soft_layers(document: Document, what: str) -> SoftLayers:
     if info.get("soft"):
         levels = np.iinfo(parts[0][0].pixels.dtype).max
         alphas = snap(alphas, int(levels))
+    colors = np.stack([on_canvas(layer, document)[..., :3] for layer, _ in parts])
+    names = [layer.name for layer, _ in parts]
+    return assembled(alphas, colors, names, info, document.profile, what)
+
+
+def assembled(
+    alphas: FloatArray,
+    colors: FloatArray,
+    names: list[str],
+    info: dict[str, Any],
+    profile: bytes | None,
+    what: str,
+) -> SoftLayers:
+    """Soft layers of a file, with the alpha that they leave the picture."""
     total = alphas.sum(axis=0)
     if total.max() > 1 + 1e-3:
         warnings.warn(
@@ -274,16 +324,27 @@ def to_soft_layers(document: Document, what: str) -> SoftLayers:
             "alphas were scaled down there.",
             stacklevel=3,
         )
-        alphas /= np.maximum(total, 1)
-    colors = np.stack([on_canvas(layer, document)[..., :3] for layer, _ in parts])
-    return SoftLayers(
+        alphas = alphas / np.maximum(total, 1)
+        total = np.minimum(total, 1)
+    layers = SoftLayers(
         alphas,
         colors,
-        [layer.name for layer, _ in parts],
+        names,
         str(info.get("kind", "layers")),
         dict(info.get("parameters", {})),
         dict(info.get("extras", {})),
+        profile=profile,
     )
+    if total.min() < 1 - OPAQUE:
+        layers.alpha, layers.image = np.minimum(total, 1), straight(layers)
+    return with_recipe(layers, noted_recipe(info))
+
+
+def straight(layers: SoftLayers) -> FloatArray:
+    """The layers' light divided by their alpha; the bottom colour where it is none."""
+    total = layers.alphas.sum(axis=0)[..., None]
+    light = np.einsum("khw,khwc->hwc", layers.alphas, layers.colors)
+    return np.divide(light, total, out=layers.colors[0].copy(), where=total > 0)
 
 
 def _warn_about_left_out(document: Document, used: list[Layer], what: str) -> None:

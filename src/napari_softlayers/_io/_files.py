@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -53,7 +54,7 @@ def _take_place(part: Path, path: Path) -> None:
         os.replace(path, old)
     try:
         os.replace(part, path)
-    except OSError:
+    except BaseException:  # also when the user stops it just here
         if old.exists():
             os.replace(old, path)
         raise
@@ -95,8 +96,10 @@ def parsing(what: str) -> Iterator[None]:
         yield
     except ImportError:
         raise
+    except MemoryError as error:
+        raise ValueError(f"{what} needs more memory than there is.") from error
     except OSError as error:
-        if error.errno is not None:
+        if error.errno not in (None, errno.EINVAL):  # a seek to before the start
             raise
         raise ValueError(f"{what} is damaged: {error}") from error
     except ValueError as error:

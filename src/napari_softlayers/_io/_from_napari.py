@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
 from ._document import Document, Group, Layer
-from ._to_napari import KEY, SPACE
+from ._to_napari import SPACE
 
 MODES = {"additive": "plus", "multiplicative": "multiply"}
+ROUNDING = 0.02  # what edits of integer alphas may move a sum of one by
 
 
 def napari_to_document(images: Sequence[tuple[Any, dict[str, Any]]]) -> Document:
@@ -44,26 +46,29 @@ def napari_to_document(images: Sequence[tuple[Any, dict[str, Any]]]) -> Document
     sets = _complete_sets(layers, metas)
     for numbers in sets:
         _turn_into_normal_stack([layers[k] for k in numbers])
-    info: dict[str, Any] = {"sets": sets, "napari": [_note(meta) for meta in metas]}
+    info: dict[str, Any] = {"sets": sets, "napari": [_note(*image) for image in images]}
     if sets == [list(range(len(layers)))]:
         record = _record(metas[0])
-        info |= {"soft": True, "kind": record.get("kind", "layers")}
-        info["parameters"] = record.get("params", {})
+        info |= {"soft": True, "kind": "layers" if record is None else record.kind}
+        if record is not None and record.recipe is not None:
+            info["recipe"] = record.recipe.plain()
     document = Document(width, height, items, info)
     document.sign()
     return document
 
 
-def _record(meta: dict[str, Any]) -> dict[str, Any]:
-    record = (meta.get("metadata") or {}).get(KEY)
-    return record if isinstance(record, dict) and "index" in record else {}
+def _record(meta: dict[str, Any]) -> ResultRecord | None:
+    return read_record((meta.get("metadata") or {}).get(KEY))
 
 
-def _note(meta: dict[str, Any]) -> dict[str, Any]:
+def _note(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
     """What only napari knows of a layer."""
+    axes = len(np.shape(data)) - (3 if meta.get("rgb", False) else 2)
     space = {key: _plain(meta[key]) for key in SPACE if meta.get(key) is not None}
     note = {"blending": str(meta.get("blending", "translucent_no_depth"))}
-    return note | {"space": space, "record": _record(meta)}
+    record = _record(meta)
+    values = record.plain() if record else None
+    return note | {"space": space, "axes": max(axes, 0), "record": values}
 
 
 def _plain(value: Any) -> Any:
@@ -78,14 +83,14 @@ def _frame(data: Any, meta: dict[str, Any]) -> NDArray[Any]:
     """One picture: ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``."""
     if isinstance(data, (list, tuple)) or type(data).__name__ == "MultiScaleData":
         data = data[0]
-    rgb = bool(meta.get("rgb", False))
+    inner = 3 if meta.get("rgb", False) else 2
     shape = tuple(np.shape(data))
-    if len(shape) != (3 if rgb else 2):
+    if len(shape) < inner or any(n != 1 for n in shape[: len(shape) - inner]):
         raise ValueError(
             f"'{meta.get('name')}' has shape {shape}; layered files hold single "
             "pictures. Take one frame of it first."
         )
-    return np.asarray(data)
+    return np.asarray(data).reshape(shape[len(shape) - inner :])
 
 
 def _rgba(
@@ -144,29 +149,32 @@ def _places(
 
 
 def _complete_sets(layers: list[Layer], metas: list[dict[str, Any]]) -> list[list[int]]:
-    """Sets of shown additive layers whose alphas sum to one, on top of nothing shown."""
+    """Sets of shown additive layers, on top of nothing shown, that share their pixels."""
     runs: dict[str, list[int]] = {}
     for k, (layer, meta) in enumerate(zip(layers, metas, strict=True)):
         if layer.mode == "plus":
-            runs.setdefault(str(_record(meta).get("run", "")), []).append(k)
+            record = _record(meta)
+            runs.setdefault("" if record is None else record.run, []).append(k)
     found = []
     for numbers in runs.values():
         parts = [layers[k] for k in numbers]
         row = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         shown = all(part.visible and part.opacity == 1 for part in parts)
         below = any(layer.visible for layer in layers[: numbers[0]])
-        if row and shown and not below and len(parts) > 1 and _sums_to_one(parts):
+        if row and shown and not below and len(parts) > 1 and _share_pixels(parts):
             found.append(numbers)
     return found
 
 
-def _sums_to_one(parts: list[Layer]) -> bool:
+def _share_pixels(parts: list[Layer]) -> bool:
+    """Whether the alphas of layers in one place nowhere sum to more than one."""
     places = {(part.x, part.y, part.pixels.shape) for part in parts}
-    if len(places) > 1:
-        return False
-    top = int(np.iinfo(parts[0].pixels.dtype).max)
-    total = sum(part.pixels[..., 3].astype(np.int64) for part in parts)
-    return bool(np.abs(np.asarray(total) - top).max() <= 0.02 * top)
+    return len(places) == 1 and bool(_sum_of(parts).max() <= 1 + ROUNDING)
+
+
+def _sum_of(parts: list[Layer]) -> NDArray[np.float64]:
+    top = np.float64(np.iinfo(parts[0].pixels.dtype).max)
+    return np.sum([part.pixels[..., 3] / top for part in parts], axis=0)
 
 
 def _turn_into_normal_stack(parts: list[Layer]) -> None:
@@ -174,7 +182,9 @@ def _turn_into_normal_stack(parts: list[Layer]) -> None:
     pixels = np.stack([part.pixels for part in parts])
     dtype = pixels.dtype
     alphas = pixels[..., 3] / np.float64(np.iinfo(dtype).max)
-    alphas = (alphas / alphas.sum(axis=0)).astype(np.float32)
+    total = _sum_of(parts)
+    opaque = total.min() >= 1 - ROUNDING
+    alphas = (alphas / (total if opaque else np.maximum(total, 1))).astype(np.float32)
     exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32)).rgba(dtype)
     stack = over_from_additive(exact[..., 3])
     for part, own, alpha in zip(parts, pixels, stack, strict=True):

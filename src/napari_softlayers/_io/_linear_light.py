@@ -15,26 +15,26 @@ from numpy.typing import NDArray
 from napari_softlayers._core.layers.edit import from_linear, to_linear
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import Document, from_soft_layers, to_soft_layers
+from ._document import Document, from_soft_layers, straight, to_soft_layers
 
 FloatArray = NDArray[np.float32]
 
 
 def for_linear_light(layers: SoftLayers) -> SoftLayers:
-    """Layers with ``sum_k alpha_k lin(color_k) == lin(image)``.
+    """Layers with ``sum_k alpha_k lin(color_k) == alpha lin(picture)``.
 
-    Their own ``composite`` is no longer the picture: they are made for such a program.
+    ``alpha`` is what the layers' alphas sum to, ``picture`` their straight colour. Their
+    own ``composite`` is no longer the picture: they are made for such a program.
     """
-    colors = _exact(to_linear(layers.image), layers.alphas, to_linear(layers.colors))
+    light = to_linear(np.clip(straight(layers), 0, 1))
+    colors = _exact(light, layers.alphas, to_linear(layers.colors))
     return replace(layers, colors=np.clip(from_linear(colors), 0, 1))
 
 
 def from_linear_light(layers: SoftLayers) -> SoftLayers:
     """The way back: layers whose sum is the picture as they stand."""
-    light = np.zeros_like(layers.colors[0])
-    for alpha, color in zip(layers.alphas, layers.colors, strict=True):
-        light += alpha[..., None] * to_linear(color)
-    picture = np.clip(from_linear(np.clip(light, 0, 1)), 0, 1)
+    linear = replace(layers, colors=to_linear(layers.colors))
+    picture = np.clip(from_linear(np.clip(straight(linear), 0, 1)), 0, 1)
     colors = _exact(picture, layers.alphas, layers.colors)
     return replace(layers, colors=colors, image=picture)
 
@@ -49,13 +49,15 @@ def without_linear_light(document: Document, what: str) -> Document:
 
 
 def _exact(picture: FloatArray, alphas: FloatArray, colors: FloatArray) -> FloatArray:
+    """Colours whose mean, weighted with alphas, is the (straight) picture."""
     import torch
 
     from napari_softlayers._core.layers.colors import project_exact
 
+    shares = alphas / np.maximum(alphas.sum(axis=0), np.float32(1e-9))
     exact = project_exact(
         torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
-        torch.from_numpy(alphas),
+        torch.from_numpy(shares),
         torch.from_numpy(np.ascontiguousarray(colors.transpose(0, 3, 1, 2))),
     )
     return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())

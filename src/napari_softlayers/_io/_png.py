@@ -14,20 +14,27 @@ from ._files import MAX_SIDE
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COMPRESSION = 4
-CHANNELS = {1: 0, 3: 2, 4: 6}
-ROWS = 64
+HEADER_END = 33
 
 
-def write_png(pixels: NDArray[Any]) -> bytes:
-    """Encode ``(H, W, 4)``, ``(H, W, 3)`` or ``(H, W)`` pixels of uint8 or uint16."""
-    if pixels.dtype == np.uint16:
-        return _write_16_bit(pixels)
-    from PIL import Image
+def write_png(pixels: NDArray[Any], profile: bytes | None = None) -> bytes:
+    """Encode ``(H, W, 4)``, ``(H, W, 3)`` or ``(H, W)`` pixels of uint8 or uint16.
 
-    buffer = io.BytesIO()
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.save(buffer, format="PNG", compress_level=COMPRESSION)
-    return buffer.getvalue()
+    ``profile`` is the ICC profile that the colours are meant in.
+    """
+    import imagecodecs
+
+    plain = np.ascontiguousarray(pixels)
+    data = bytes(imagecodecs.png_encode(plain, level=COMPRESSION))
+    if profile is None:
+        return data
+    note = _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
+    return data[:HEADER_END] + note + data[HEADER_END:]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    check = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
 
 
 def png_size(data: bytes, what: str) -> tuple[int, int]:
@@ -38,12 +45,21 @@ def png_size(data: bytes, what: str) -> tuple[int, int]:
     ValueError
         When it is no PNG.
     """
-    if len(data) < 33 or not data.startswith(SIGNATURE) or data[12:16] != b"IHDR":
+    if (
+        len(data) < HEADER_END
+        or not data.startswith(SIGNATURE)
+        or data[12:16] != b"IHDR"
+    ):
         raise ValueError(f"{what} is not a PNG picture.")
     width, height = struct.unpack(">II", data[16:24])
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ValueError(f"{what} says it is {width}x{height} pixels; it is damaged.")
     return width, height
+
+
+def is_deep(data: bytes) -> bool:
+    """Whether the data are a PNG of 16 bits a channel."""
+    return data.startswith(SIGNATURE) and len(data) > 24 and data[24] == 16
 
 
 def read_png(data: bytes, what: str) -> NDArray[Any]:
@@ -59,13 +75,10 @@ def read_png(data: bytes, what: str) -> NDArray[Any]:
     from PIL import Image
 
     png_size(data, what)
+    if is_deep(data):
+        return as_rgba(read_deep_png(data, what))
     try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            raw = image.tile[0].args if image.tile else ""
-            if image.mode == "I;16":
-                return _grey_16_bit(np.asarray(image))
-            if raw in ("RGB;16B", "RGBA;16B"):
-                return _read_16_bit(data, str(raw))
             return np.array(image.convert("RGBA"))
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ValueError(f"{what} is damaged: {error}") from error
@@ -73,60 +86,43 @@ def read_png(data: bytes, what: str) -> NDArray[Any]:
         raise ValueError(f"{what} is damaged: {error}") from error
 
 
-def _read_16_bit(data: bytes, raw: str) -> NDArray[np.uint16]:
-    """Decode twice, for Pillow keeps one byte of two: the high one, then the low one."""
+def read_deep_png(data: bytes, what: str) -> NDArray[np.uint16]:
+    """Decode 16 bits a channel (which Pillow halves), ``(H, W)`` or ``(H, W, 2..4)``.
+
+    Raises
+    ------
+    ValueError
+        When the data are damaged or cut off.
+    """
+    import imagecodecs
+
+    try:
+        return np.asarray(imagecodecs.png_decode(data))
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(f"{what} is damaged: {error}") from error
+
+
+def as_rgba(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Grey ``(H, W)``, grey with alpha, RGB or RGBA as straight RGBA."""
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[-1] in (2, 4):
+        color, alpha = pixels[..., :-1], pixels[..., -1:]
+    else:
+        top = np.iinfo(pixels.dtype).max
+        color, alpha = pixels, np.full((*pixels.shape[:2], 1), top, pixels.dtype)
+    color = np.broadcast_to(color, (*pixels.shape[:2], 3))
+    return np.concatenate([color, alpha], axis=-1)
+
+
+def png_profile(data: bytes) -> Any:
+    """ICC profile that a PNG carries, or None."""
     from PIL import Image
 
-    halves = []
-    for mode in (raw, raw.replace("16B", "16L")):
+    try:
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            image.tile = [image.tile[0]._replace(args=mode)]
-            halves.append(np.asarray(image).astype(np.uint16))
-    values = (halves[0] * np.uint16(256)) + halves[1]
-    if values.shape[-1] == 4:
-        return values
-    opaque = np.full((*values.shape[:2], 1), 65535, np.uint16)
-    return np.concatenate([values, opaque], axis=-1)
-
-
-def _grey_16_bit(grey: NDArray[Any]) -> NDArray[np.uint16]:
-    values = np.repeat(grey.astype(np.uint16)[..., None], 4, axis=-1)
-    values[..., 3] = 65535
-    return values
-
-
-def _write_16_bit(pixels: NDArray[np.uint16]) -> bytes:
-    height, width = pixels.shape[:2]
-    channels = pixels.shape[2] if pixels.ndim == 3 else 1
-    header = struct.pack(">IIBBBBB", width, height, 16, CHANNELS[channels], 0, 0, 0)
-    step = 2 * channels
-    rows = pixels.reshape(height, -1).astype(">u2").view(np.uint8)
-    packer = zlib.compressobj(COMPRESSION)
-    above = np.zeros((1, rows.shape[1]), np.uint8)
-    body = []
-    for start in range(0, height, ROWS):
-        part = rows[start : start + ROWS]
-        previous = np.concatenate([above, part[:-1]])
-        body.append(packer.compress(_filtered(part, previous, step).tobytes()))
-        above = part[-1:]
-    body.append(packer.flush())
-    chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", b"".join(body))
-    return SIGNATURE + chunks + _chunk(b"IEND", b"")
-
-
-def _filtered(
-    rows: NDArray[np.uint8], above: NDArray[np.uint8], step: int
-) -> NDArray[np.uint8]:
-    """Each row with the filter (none, left, up) whose differences are the smallest."""
-    left = np.zeros_like(rows)
-    left[:, step:] = rows[:, :-step]
-    choices = np.stack([rows, rows - left, rows - above])
-    cost = np.abs(choices.view(np.int8).astype(np.int16)).sum(axis=-1)
-    best = cost.argmin(axis=0)
-    chosen = np.take_along_axis(choices, best[None, :, None], axis=0)[0]
-    return np.concatenate([best[:, None].astype(np.uint8), chosen], axis=1)
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    check = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
+            return image.info.get("icc_profile")
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
+        return None
+    except Image.DecompressionBombError:
+        return None

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.over import additive_from_over, snap
+from napari_softlayers._core.picture import largest
+from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
-from ._document import Document, Group, Layer, fingerprint, on_canvas
+from ._document import (
+    Document,
+    Group,
+    Layer,
+    fingerprint,
+    noted_recipe,
+    on_canvas,
+)
 
 LayerData = tuple[Any, dict[str, Any], str]
-KEY = "napari-softlayers"
 SPACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 BLENDING = {"normal": "translucent_no_depth", "plus": "additive"}
 
@@ -37,10 +46,13 @@ def document_to_napari(document: Document) -> list[LayerData]:
             "opacity": opacity,
             "visible": visible,
             "blending": note.get("blending", _blending(layer, index in alphas)),
-            "contrast_limits": (0, int(np.iinfo(data.dtype).max)),
+            "contrast_limits": (0, int(largest(data.dtype))),
             "metadata": _metadata(document, info, note, index, data),
         }
-        result.append((data, meta | _space(note, layer), "image"))
+        axes = note.get("axes", 0)
+        leading = (1,) * (axes if isinstance(axes, int) and 0 <= axes < 9 else 0)
+        frame = data.reshape(*leading, *data.shape)
+        result.append((frame, meta | _space(note, layer), "image"))
     return result
 
 
@@ -71,7 +83,7 @@ def _additive_alphas(
     found: dict[int, NDArray[Any]] = {}
     for numbers in sets:
         dtype = layers[numbers[0]].pixels.dtype
-        levels = int(np.iinfo(dtype).max)
+        levels = int(largest(dtype))
         stack = [on_canvas(layers[k], document)[..., 3] for k in numbers]
         alphas = snap(additive_from_over(stack), levels)
         for k, alpha in zip(numbers, alphas, strict=True):
@@ -91,28 +103,30 @@ def _metadata(
 ) -> dict[str, Any]:
     """The record that result layers carry, so that the docks know them again."""
     run = f"file-{fingerprint(document.layers()):08x}"
-    if note.get("record"):
-        return {KEY: note["record"] | {"run": run, "source_id": run}}
+    record = read_record(note.get("record"))
+    if record is not None:
+        origin = record.source_id or record.run
+        record = record.changed(
+            run=f"{run}-{zlib.crc32(record.run.encode()):08x}",
+            source_id=f"{run}-{zlib.crc32(origin.encode()):08x}",
+        )
+        return {KEY: record.plain()}
     if not info.get("soft"):
         return {}
-    top = np.iinfo(data.dtype).max
     weight = data[..., 3].astype(np.float64)
-    mean = np.tensordot(weight, data[..., :3], 2) / max(weight.sum(), 1.0) / top
-    record = {
-        "version": info.get("version", ""),
-        "kind": info.get("kind", "layers"),
-        "run": run,
-        "index": index,
-        "name": document.layers()[index].name,
-        "source": "",
-        "source_id": run,
-        "params": info.get("parameters", {}),
-        "coverage": round(float(weight.mean()) / top, 5),
-        "color": [round(float(value), 4) for value in mean],
-        "stack": "additive",
-        "dtype": str(data.dtype),
-    }
-    return {KEY: record}
+    mean = np.tensordot(weight, data[..., :3], 2) / max(weight.sum(), 1.0)
+    red, green, blue = (float(v) for v in np.round(mean / largest(data.dtype), 4))
+    record = ResultRecord(
+        kind=str(info.get("kind", "layers")),
+        run=run,
+        index=index,
+        name=document.layers()[index].name,
+        source_id=run,
+        coverage=round(float(weight.mean()) / largest(data.dtype), 5),
+        color=(red, green, blue),
+        recipe=noted_recipe(info),
+    )
+    return {KEY: record.plain()}
 
 
 def _space(note: dict[str, Any], layer: Layer) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-import re
 import zipfile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +23,8 @@ from ._files import (
     parsing,
     replacing,
 )
-from ._png import png_size, read_png, write_png
+from ._icc import rgb_profile
+from ._png import png_profile, png_size, read_png, write_png
 
 MIMETYPE = b"image/openraster"
 INFO = "softlayers.json"
@@ -48,9 +48,9 @@ def write_openraster(document: Document, path: Path) -> None:
         _add(archive, "mimetype", MIMETYPE)
         _add(archive, "stack.xml", _stack_xml(document, layers), packed=True)
         for number, layer in enumerate(layers):
-            _add(archive, _source(number), write_png(layer.pixels))
+            _add(archive, _source(number), write_png(layer.pixels, document.profile))
         merged = document.flatten()
-        _add(archive, "mergedimage.png", write_png(merged))
+        _add(archive, "mergedimage.png", write_png(merged, document.profile))
         _add(archive, "Thumbnails/thumbnail.png", _thumbnail(merged))
         _add(archive, INFO, encode_json(document.info), packed=True)
 
@@ -78,7 +78,7 @@ def _stack_xml(document: Document, layers: list[Layer]) -> bytes:
     for number in range(len(layers) - 1, -1, -1):
         layer = layers[number]
         attributes = {
-            "name": _printable(layer.name),
+            "name": layer.name,
             "src": _source(number),
             "x": str(layer.x),
             "y": str(layer.y),
@@ -88,11 +88,6 @@ def _stack_xml(document: Document, layers: list[Layer]) -> bytes:
         }
         ElementTree.SubElement(stack, "layer", attributes)
     return ElementTree.tostring(image, encoding="utf-8", xml_declaration=True)
-
-
-def _printable(name: str) -> str:
-    """Without the characters that XML cannot hold."""
-    return re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", name)
 
 
 def _thumbnail(merged: NDArray[Any]) -> bytes:
@@ -134,6 +129,7 @@ class _Reader:
         self.what = what
         self.budget = memory_limit()
         self.width = self.height = 0
+        self.profile: bytes | None = None
         if len(archive.infolist()) > MAX_ENTRIES:
             raise ValueError(
                 f"{what} has {len(archive.infolist())} parts; it is no picture."
@@ -151,7 +147,8 @@ class _Reader:
         layers = len(list(stack.iter("layer")))
         check_canvas(self.width, self.height, layers, self.what)
         items = self.items(stack, 0, 0)
-        return Document(self.width, self.height, items, self.info())
+        info = self.info()
+        return Document(self.width, self.height, items, info, profile=self.profile)
 
     def part(self, name: str, limit: int) -> bytes:
         """One entry's bytes; never more than ``limit`` of them."""
@@ -221,6 +218,7 @@ class _Reader:
                 f"{label} is {width}x{height} pixels on a canvas of "
                 f"{self.width}x{self.height}; that is too large to be opened."
             )
+        self.profile = self.profile or rgb_profile(png_profile(data))
         return read_png(data, label)
 
     def number(

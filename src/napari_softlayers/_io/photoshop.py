@@ -22,8 +22,11 @@ from ._files import (
     parsing,
     replacing,
 )
+from ._icc import rgb_profile
 
 XMP = 1060
+ICC = 1039
+MAX_NAME = 255
 NAMESPACE = "https://napari-softlayers.github.io/ns/1.0/"
 PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -34,16 +37,23 @@ PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <?xpacket end="w"?>"""
 
 
-def _psd_tools() -> ModuleType:
+def psd_tools() -> ModuleType:
+    """The package psd-tools.
+
+    Raises
+    ------
+    ImportError
+        Saying how to install it.
+    """
     try:
-        import psd_tools
+        import psd_tools as package
     except ImportError as error:
         raise ImportError(
             "Photoshop files need the package psd-tools: "
             "pip install 'napari-softlayers[psd]'. OpenRaster files ('.ora') need "
             "nothing more."
         ) from error
-    return psd_tools
+    return package
 
 
 def write_photoshop(document: Document, path: Path, form: str = "masks") -> None:
@@ -64,7 +74,7 @@ def write_photoshop(document: Document, path: Path, form: str = "masks") -> None
         When psd-tools is not installed.
     OSError
     """
-    tools = _psd_tools()
+    tools = psd_tools()
     from PIL import Image
     from psd_tools.constants import BlendMode
 
@@ -74,14 +84,16 @@ def write_photoshop(document: Document, path: Path, form: str = "masks") -> None
     for layer in document.layers():
         added = psd.create_pixel_layer(
             Image.fromarray(_as_8_bit(layer.pixels)),
-            name=layer.name[:255],
             top=layer.y,
             left=layer.x,
             opacity=round(layer.opacity * 255),
             blend_mode=blend.get(layer.mode, BlendMode.NORMAL),
         )
+        added.name = layer.name[:MAX_NAME]  # in Unicode, too, unlike `name=` above
         added.visible = layer.visible
-    _store_info(psd, document.info)
+    _store(psd, XMP, _packet(document.info))
+    if document.profile is not None:
+        _store(psd, ICC, document.profile)
     with replacing(path) as part:
         psd.save(part, mode="xb")
 
@@ -92,18 +104,25 @@ def _as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels, dtype=np.uint8)
 
 
-def _store_info(psd: Any, info: dict[str, Any]) -> None:
+def _packet(info: dict[str, Any]) -> bytes:
+    text = json.dumps(json.loads(encode_json(info)))
+    return PACKET.format(namespace=NAMESPACE, info=escape(text)).encode()
+
+
+def _store(psd: Any, key: int, data: bytes) -> None:
     from psd_tools.psd.image_resources import ImageResource
 
-    text = json.dumps(json.loads(encode_json(info)))
-    packet = PACKET.format(namespace=NAMESPACE, info=escape(text))
-    psd.image_resources[XMP] = ImageResource(key=XMP, data=packet.encode())
+    psd.image_resources[key] = ImageResource(key=key, data=data)
+
+
+def _stored(psd: Any, key: int) -> bytes:
+    data = getattr(psd.image_resources.get(key), "data", b"")
+    return data if isinstance(data, bytes) else b""
 
 
 def _stored_info(psd: Any) -> dict[str, Any]:
-    resource = psd.image_resources.get(XMP)
-    data = getattr(resource, "data", b"") if resource is not None else b""
-    if not isinstance(data, bytes) or NAMESPACE.encode() not in data:
+    data = _stored(psd, XMP)
+    if NAMESPACE.encode() not in data:
         return {}
     text = data.decode("utf-8", "replace")
     found = re.search(r"<softlayers:info>([^<]*)</softlayers:info>", text)
@@ -124,7 +143,7 @@ def read_photoshop(path: Path) -> Document:
     ValueError
         When the file is damaged or too large.
     """
-    tools = _psd_tools()
+    tools = psd_tools()
     what = f"'{path.name}'"
     with parsing(what):
         with path.open("rb") as stream:
@@ -154,7 +173,9 @@ def _document(psd: Any, what: str) -> Document:
             f"Not everything of {what} could be opened: {', '.join(left_out)}.",
             stacklevel=4,
         )
-    return Document(psd.width, psd.height, items, _stored_info(psd))
+    profile = rgb_profile(_stored(psd, ICC))
+    info = _stored_info(psd)
+    return Document(psd.width, psd.height, items, info, profile=profile)
 
 
 def _items(parent: Any, left_out: list[str]) -> list[Layer | Group]:

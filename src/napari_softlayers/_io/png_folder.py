@@ -16,7 +16,8 @@ from ._files import (
     memory_limit,
     replacing,
 )
-from ._png import png_size, read_png, write_png
+from ._icc import rgb_profile
+from ._png import png_profile, png_size, read_png, write_png
 
 INDEX = "layers.json"
 
@@ -32,13 +33,13 @@ def write_png_folder(document: Document, folder: Path) -> None:
         When the folder holds other files.
     OSError
     """
-    _check_replaceable(folder)
+    check_replaceable(folder)
     entries = []
     with replacing(folder) as part:
         part.mkdir()
         for number, layer in enumerate(document.layers()):
             file = f"{number:02d}_{_slug(layer.name)}.png"
-            (part / file).write_bytes(write_png(layer.pixels))
+            (part / file).write_bytes(write_png(layer.pixels, document.profile))
             entries.append({"file": file} | entry_of(layer))
         index = {"width": document.width, "height": document.height, "layers": entries}
         (part / INDEX).write_bytes(encode_json(index | {"info": document.info}))
@@ -49,7 +50,13 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:40] or "layer"
 
 
-def _check_replaceable(folder: Path) -> None:
+def check_replaceable(folder: Path) -> None:
+    """Refuse a folder with other files than ours.
+
+    Raises
+    ------
+    ValueError
+    """
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -84,12 +91,18 @@ def read_png_folder(folder: Path) -> Document:
     check_canvas(width, height, len(index["layers"]), what)
     budget = memory_limit()
     items: list[Layer | Group] = []
+    profile = None
     for entry in index["layers"]:
-        layer, cost = _read_layer(folder, entry, budget)
-        budget -= cost
-        items.append(layer)
+        data, label = _layer_file(folder, entry, budget)
+        columns, rows = png_size(data, label)
+        budget -= 12 * columns * rows
+        if budget < 0:
+            raise ValueError(f"{label} is {columns}x{rows} pixels; that is too large.")
+        profile = profile or rgb_profile(png_profile(data))
+        items.append(layer_from_entry(entry, read_png(data, label), label))
     info = index.get("info")
-    return Document(width, height, items, info if isinstance(info, dict) else {})
+    info = info if isinstance(info, dict) else {}
+    return Document(width, height, items, info, profile=profile)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -117,7 +130,8 @@ def _size(index: dict[str, Any], key: str, what: str) -> int:
     return value
 
 
-def _read_layer(folder: Path, entry: dict[str, Any], budget: int) -> tuple[Layer, int]:
+def _layer_file(folder: Path, entry: dict[str, Any], budget: int) -> tuple[bytes, str]:
+    """The bytes of a layer's picture, and what to call it."""
     file = str(entry["file"])
     path = folder / file
     label = f"'{file}' in '{folder.name}'"
@@ -130,10 +144,4 @@ def _read_layer(folder: Path, entry: dict[str, Any], budget: int) -> tuple[Layer
         raise ValueError(f"{label} is missing.")
     if path.stat().st_size > budget:
         raise ValueError(f"{label} is too large to be opened.")
-    data = path.read_bytes()
-    width, height = png_size(data, label)
-    cost = 12 * width * height
-    if cost > budget:
-        raise ValueError(f"{label} is {width}x{height} pixels; that is too large.")
-    pixels = read_png(data, label)
-    return layer_from_entry(entry, pixels, label), cost
+    return path.read_bytes(), label

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import Document, Group, Layer, entry_of, layer_from_entry
+from ._document import (
+    Document,
+    Group,
+    Layer,
+    assembled,
+    described,
+    entry_of,
+    layer_from_entry,
+    printable,
+)
 from ._files import (
     MAX_LAYERS,
     check_canvas,
@@ -22,10 +31,11 @@ from ._files import (
     parsing,
     replacing,
 )
+from ._icc import rgb_profile
+from ._tiff_pages import ICC_PROFILE, check_page
+from ._tiff_pictures import in_colours
 
 PAGE_NAME = 285
-MAX_RATIO = 1100
-DEFLATE = (8, 32946)
 
 
 def write_tiff(document: Document, path: Path) -> None:
@@ -39,7 +49,8 @@ def write_tiff(document: Document, path: Path) -> None:
     entries = [entry_of(layer) for layer in layers]
     size = {"width": document.width, "height": document.height}
     notes = size | {"layers": entries, "info": document.info}
-    _write_pages(path, [x.pixels for x in layers], [x.name for x in layers], notes)
+    pages, names = [x.pixels for x in layers], [x.name for x in layers]
+    _write_pages(path, pages, names, notes, document.profile)
 
 
 def write_float_tiff(layers: SoftLayers, path: Path) -> None:
@@ -50,24 +61,23 @@ def write_float_tiff(layers: SoftLayers, path: Path) -> None:
     OSError
     """
     pages = list(layers.rgba(np.float32))
-    notes = {
-        "soft": {
-            "kind": layers.kind,
-            "parameters": layers.parameters,
-            "extras": layers.extras,
-        },
-        "checksum": _checksum(pages),
-    }
-    _write_pages(path, pages, layers.names, notes)
+    soft = described(layers)
+    names = [printable(name) for name in layers.names]
+    notes = {"soft": soft, "checksum": _checksum(pages)}
+    _write_pages(path, pages, names, notes, layers.profile)
 
 
 def _write_pages(
-    path: Path, pages: list[NDArray[Any]], names: list[str], notes: dict[str, Any]
+    path: Path,
+    pages: list[NDArray[Any]],
+    names: list[str],
+    notes: dict[str, Any],
+    profile: bytes | None,
 ) -> None:
     notes = {"program": "napari-softlayers"} | notes
     with replacing(path) as part, tifffile.TiffWriter(part) as writer:
         for number, (pixels, name) in enumerate(zip(pages, names, strict=True)):
-            label = name.replace("\0", "").encode() or b"layer"
+            label = name.encode()
             writer.write(
                 pixels,
                 photometric="rgb",
@@ -77,6 +87,7 @@ def _write_pages(
                 metadata=None,
                 extratags=[(PAGE_NAME, 2, len(label) + 1, label + b"\0", True)],
                 software="napari-softlayers",
+                iccprofile=profile,
             )
 
 
@@ -90,7 +101,7 @@ def read_tiff(path: Path) -> Document:
     ValueError
         When it is damaged, too large, or its pages are no RGB pictures.
     """
-    pages, names, notes = _read_pages(path)
+    pages, names, notes, profile = _read_pages(path)
     pages = [
         _as_rgba(page, name, path) for page, name in zip(pages, names, strict=True)
     ]
@@ -107,7 +118,8 @@ def read_tiff(path: Path) -> Document:
         raise ValueError(f"'{path.name}' says it is {width!r} wide; it is damaged.")
     check_canvas(width, height, len(pages), f"'{path.name}'")
     info = notes.get("info")
-    return Document(width, height, items, info if isinstance(info, dict) else {})
+    info = info if isinstance(info, dict) else {}
+    return Document(width, height, items, info, profile=profile)
 
 
 def read_float_tiff(path: Path) -> SoftLayers | None:
@@ -116,7 +128,7 @@ def read_float_tiff(path: Path) -> SoftLayers | None:
         first = file.pages.first
         if first.dtype != np.float32 or '"soft"' not in first.description:
             return None
-    pages, names, notes = _read_pages(path)
+    pages, names, notes, profile = _read_pages(path)
     soft = notes.get("soft")
     if not isinstance(soft, dict) or any(page.shape[-1] != 4 for page in pages):
         return None
@@ -127,13 +139,8 @@ def read_float_tiff(path: Path) -> SoftLayers | None:
     stack = np.stack(pages)
     if not np.isfinite(stack).all() or stack.min() < 0 or stack.max() > 1:
         raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
-    return SoftLayers(
-        stack[..., 3],
-        stack[..., :3],
-        names,
-        str(soft.get("kind", "layers")),
-        dict(soft.get("parameters", {})),
-        dict(soft.get("extras", {})),
+    return assembled(
+        stack[..., 3], stack[..., :3], names, soft, profile, f"'{path.name}'"
     )
 
 
@@ -146,51 +153,35 @@ def _checksum(pages: list[NDArray[Any]]) -> int:
 
 def _read_pages(
     path: Path,
-) -> tuple[list[NDArray[Any]], list[str], dict[str, Any]]:
-    """All pages, their names and the notes in the first one's description."""
+) -> tuple[list[NDArray[Any]], list[str], dict[str, Any], bytes | None]:
+    """All pages, their names, the notes in the first one's description, the profile."""
     what = f"'{path.name}'"
     pages, names = [], []
     budget = memory_limit()
     with parsing(what), tifffile.TiffFile(path) as file:
         description = file.pages.first.description
+        profile = rgb_profile(file.pages.first.tags.valueof(ICC_PROFILE))
         for number, page in enumerate(file.pages):
             if number >= MAX_LAYERS:
                 raise ValueError(f"{what} has more than {MAX_LAYERS} pages.")
-            budget -= 3 * _check_page(page, path)
+            budget -= 3 * _check_layer(page, f"A page of {what}")
             if budget < 0:
                 raise ValueError(f"{what} needs more memory than there is.")
             tag = page.aspage().tags.get(PAGE_NAME)
             names.append(str(tag.value) if tag else f"page {number + 1}")
-            pages.append(page.asarray())
+            pages.append(in_colours(page.asarray(), page.aspage(), what, []))
     if "napari-softlayers" not in description[:100_000]:
-        return pages, names, {}
-    return pages, names, decode_json(description.encode(), f"The notes in {what}")
+        return pages, names, {}, profile
+    notes = decode_json(description.encode(), f"The notes in {what}")
+    return pages, names, notes, profile
 
 
-def _check_page(page: Any, path: Path) -> int:
+def _check_layer(page: Any, what: str) -> int:
     """Refuse pages that are no RGB picture or cannot be what they say; their bytes."""
-    what = f"A page of '{path.name}'"
     shape = tuple(page.shape)
     if len(shape) != 3 or shape[-1] not in (3, 4) or page.dtype is None:
         raise ValueError(f"{what} has shape {shape}; RGB or RGBA pages are needed.")
-    check_canvas(shape[1], shape[0], 1, what)
-    size = int(np.prod(shape)) * page.dtype.itemsize
-    if size > MAX_RATIO * max(path.stat().st_size, 1):
-        raise ValueError(f"{what} says it is {shape}; the file is too small for that.")
-    if page.compression in DEFLATE:
-        _check_strips(page, what)
-    return size
-
-
-def _check_strips(page: Any, what: str) -> None:
-    """Refuse packed strips that hold more than they may: they would fill the memory."""
-    limit = int(np.prod(page.chunks)) * page.dtype.itemsize
-    file = page.parent.filehandle
-    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
-        file.seek(offset)
-        packed = file.read(min(count, 2 * limit + 1024))
-        if len(zlib.decompressobj().decompress(packed, limit + 1)) > limit:
-            raise ValueError(f"{what} holds more than its size says; it is damaged.")
+    return check_page(page, what)
 
 
 def _as_rgba(page: NDArray[Any], name: str, path: Path) -> NDArray[Any]:

@@ -4,7 +4,16 @@ Options, the docks' drawers, the command line, code, records and rerun come from
 """
 
 from .options import MATTES, Options, options_of
-from .recipe import EditNote, Frame, Input, Look, Recipe, read_recipe, recipe_of
+from .recipe import (
+    EditNote,
+    Frame,
+    Input,
+    Look,
+    Recipe,
+    read_recipe,
+    recipe_of,
+    with_recipe,
+)
 
 __all__ = [
     "MATTES",
@@ -17,4 +26,5 @@ __all__ = [
     "options_of",
     "read_recipe",
     "recipe_of",
+    "with_recipe",
 ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_softlayers._core.layers.soft_layers import Edit
+from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 
 from .options import Options, options_of
 
@@ -118,10 +119,19 @@ class Recipe(Model):
         return self.model_dump(mode="json", exclude_defaults=True) | {"format": FORMAT}
 
 
-def recipe_of(layers: Any) -> Recipe | None:
+def recipe_of(layers: SoftLayers) -> Recipe | None:
     """The whole recipe of layers, edits included; None when they have none."""
     recipe: Recipe | None = layers.recipe
     return None if recipe is None else recipe.with_edits(layers.edits)
+
+
+def with_recipe(layers: SoftLayers, recipe: Recipe | None) -> SoftLayers:
+    """Layers that know a whole recipe, edits included."""
+    if recipe is None:
+        return layers
+    edits = tuple(Edit(note.name, dict(note.arguments)) for note in recipe.edits)
+    base = recipe.model_copy(update={"edits": ()})
+    return replace(layers, recipe=base, edits=edits)
 
 
 def read_recipe(values: Any) -> Recipe | None:

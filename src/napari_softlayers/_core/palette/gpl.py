@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from .selection import MOST, check_colors
 FloatArray = NDArray[np.float32]
 
 HEADER = "GIMP Palette"
+MAX_BYTES = 1 << 20
+SAID = re.compile(r"(Name|Columns|Channels):", re.IGNORECASE)
 
 
 def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]:
-    """Read a GIMP palette.
+    """Read a GIMP palette, UTF-8 or Latin-1, also with an alpha (that is left out).
 
     Parameters
     ----------
@@ -34,23 +37,25 @@ def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]
     Raises
     ------
     ValueError
-        When the file is not a GIMP palette, has no colours or a bad line.
+        When the file is not a GIMP palette, is too large, has no colours or a bad line.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not a text file, so no GIMP palette.") from error
-    if not lines or lines[0].strip() != HEADER:
+    lines = _lines(Path(path))
+    if not lines[0].strip().casefold().startswith(HEADER.casefold()):
         raise ValueError(f"{path} does not start with '{HEADER}': no GIMP palette.")
     colors: list[list[int]] = []
     names: list[str] = []
+    channels = 3
     for number, line in enumerate(lines[1:], start=2):
         text = line.strip()
-        if not text or text.startswith(("#", "Name:", "Columns:")):
+        if not text or text.startswith("#"):
+            continue
+        if SAID.match(text):
+            if text.casefold().startswith("channels:") and text.endswith(("A", "a")):
+                channels = 4
             continue
         if len(colors) == most:
             break
-        color, name = _read_line(text, f"{path}, line {number}")
+        color, name = _read_line(text, channels, f"{path}, line {number}")
         colors.append(color)
         names.append(name)
     if not colors:
@@ -58,20 +63,35 @@ def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]
     return (np.array(colors) / 255).astype(np.float32), names
 
 
-def _read_line(text: str, place: str) -> tuple[list[int], str]:
-    """Three numbers from 0 to 255 and a name."""
-    parts = text.split(maxsplit=3)
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file, ended as on any system."""
+    with path.open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(
+            f"{path} is larger than {MAX_BYTES >> 20} MB: no GIMP palette."
+        )
     try:
-        color = [int(part) for part in parts[:3]]
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return re.split("\r\n|\n|\r", text)
+
+
+def _read_line(text: str, channels: int, place: str) -> tuple[list[int], str]:
+    """As many numbers from 0 to 255 as there are channels, and a name."""
+    parts = text.split(maxsplit=channels)
+    try:
+        color = [int(part) for part in parts[:channels]]
     except ValueError:
         color = []
-    if len(color) != 3 or not all(0 <= value <= 255 for value in color):
+    if len(color) != channels or not all(0 <= value <= 255 for value in color):
         raise ValueError(
-            f"{place}: {text!r} is no colour; three whole numbers from 0 to 255 and a "
-            "name are needed."
+            f"{place}: {text!r} is no colour; {channels} whole numbers from 0 to 255 and "
+            "a name are needed."
         )
-    name = parts[3].strip() if len(parts) > 3 else ""
-    return color, name or hex_name(np.array(color) / 255)
+    name = parts[channels].strip() if len(parts) > channels else ""
+    return color[:3], name or hex_name(np.array(color[:3]) / 255)
 
 
 def write_gpl(

@@ -1,0 +1,81 @@
+"""ICC profiles: what a picture's numbers mean as colours."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_PROFILE_BYTES = 1 << 20
+
+
+def profile_name(profile: bytes) -> str:
+    """The name that a profile gives itself, such as "Display P3"."""
+    from PIL import ImageCms
+
+    try:
+        return str(ImageCms.getProfileDescription(_opened(profile))).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return "unreadable profile"
+
+
+def space_of(profile: bytes) -> str:
+    """Colour space of a profile's numbers: "RGB", "CMYK", "GRAY", ...; "" if damaged."""
+    from PIL import ImageCms
+
+    try:
+        return str(_opened(profile).profile.xcolor_space).strip()
+    except (ImageCms.PyCMSError, OSError):
+        return ""
+
+
+def rgb_profile(profile: Any) -> bytes | None:
+    """The profile if it can be written beside RGB layers (and read again), else None."""
+    if not isinstance(profile, bytes) or not 128 <= len(profile) <= MAX_PROFILE_BYTES:
+        return None
+    return profile if space_of(profile) == "RGB" else None
+
+
+def cmyk_to_rgb(ink: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
+    """Show ink, ``(H, W, 4)``, as sRGB, ``(H, W, 3)``, of the same dtype.
+
+    Through the profile of the inks (8 bits), else ``(1 - ink) (1 - black)``.
+    """
+    from PIL import Image, ImageCms
+
+    top = np.iinfo(ink.dtype).max
+    if profile is not None and space_of(profile) == "CMYK":
+        shallow = np.rint(ink * (255 / top)).astype(np.uint8)
+        target = ImageCms.createProfile("sRGB")
+        shown = ImageCms.profileToProfile(
+            Image.fromarray(shallow, "CMYK"), _opened(profile), target, outputMode="RGB"
+        )
+        return np.asarray(shown)
+    paper = 1 - ink / np.float32(top)
+    return np.rint(paper[..., :3] * paper[..., 3:] * top).astype(ink.dtype)
+
+
+def lab_to_rgb(lab: NDArray[np.floating]) -> NDArray[np.float32]:
+    """CIELab of the print world (white D50, L to 100) as sRGB in [0, 1]."""
+    from skimage.color import lab2xyz
+
+    from napari_softlayers._core.layers.edit import from_linear
+
+    linear = lab2xyz(lab, illuminant="D50") @ np.asarray(XYZ_D50_TO_LINEAR).T
+    return from_linear(np.clip(linear, 0, 1).astype(np.float32))
+
+
+# Bradford adaptation to D65, then the primaries of sRGB (ICC's own numbers)
+XYZ_D50_TO_LINEAR = (
+    (3.1338561, -1.6168667, -0.4906146),
+    (-0.9787684, 1.9161415, 0.0334540),
+    (0.0719453, -0.2289914, 1.4052427),
+)
+
+
+def _opened(profile: bytes) -> Any:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
