@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points, Shapes
+from napari_softlayers._bridge.views import preview_rgba, set_view
 
 import napari_softlayers as nsl
 from napari_softlayers._bridge import (
@@ -24,7 +25,6 @@ from napari_softlayers._bridge import (
     source_of,
     step_of,
 )
-from napari_softlayers._bridge.views import preview_rgba, set_view
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 

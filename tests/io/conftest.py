@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_softlayers import SoftLayers
+from napari_softlayers._recipes import EditNote, Input, Recipe, with_recipe
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +19,17 @@ def layers(astronaut) -> SoftLayers:
     fields = [gaussian_filter(rng.random((64, 72)), 6) for _ in range(5)]
     alphas = np.exp(120 * (np.stack(fields) - 0.5))
     alphas[alphas < 0.02 * alphas.sum(axis=0)] = 0
-    return SoftLayers.from_alphas(
+    made = SoftLayers.from_alphas(
         picture,
         alphas,
         names=["sky & sea", "Größe <1>", "nom/é", "dog", "cat"],
         kind="segments",
         parameters={"n": 5, "seed": np.int64(3), "points": np.eye(3, dtype=np.float32)},
     )
+    recipe = Recipe(
+        kind="segments",
+        options={"n_segments": 5, "seed": 3},
+        inputs={"image": Input(name="photo", id="1", digest="2")},
+        edits=(EditNote(name="merge", arguments={"groups": [[0, 1]]}),),
+    )
+    return with_recipe(made, recipe)

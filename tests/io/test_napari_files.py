@@ -8,6 +8,7 @@ import pytest
 from napari_softlayers._bridge import layers_from_napari, result_sets, show
 from napari_softlayers._io import open_layers, read_document, save_layers
 from napari_softlayers._io._readers_writers import get_reader, read, write, write_image
+from napari_softlayers._recipes import recipe_of
 
 KEY = "napari-softlayers"
 
@@ -78,7 +79,9 @@ def test_the_docks_know_opened_layers_again(tmp_path, layers):
     assert [len(found) for found in sets] == [10, 4]
     back = layers_from_napari(sets[1])
     assert back.kind == "segments"
-    assert back.parameters["n"] == 5
+    assert back.recipe == layers.recipe
+    done = [edit.name for edit in back.edits]
+    assert done[:3] == ["merge", "merge", "stored"]
 
 
 def test_a_whole_set_is_saved_as_an_ordinary_stack(tmp_path, viewer, layers):
@@ -89,7 +92,7 @@ def test_a_whole_set_is_saved_as_an_ordinary_stack(tmp_path, viewer, layers):
     assert (stack[0].pixels[..., 3] == 255).all()
     back = open_layers(path)
     assert np.array_equal(np.rint(back.alphas * 255), layers.rgba()[..., 3])
-    assert back.parameters["n"] == 5
+    assert recipe_of(back) == recipe_of(layers)
     data = read(path)
     for (pixels, meta, _), layer in zip(data, list(viewer.layers)[1:], strict=True):
         assert np.array_equal(pixels, layer.data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +16,9 @@ from napari_softlayers._core.layers.over import (
 )
 from napari_softlayers._io import open_layers, read_document, save_layers
 from napari_softlayers._io.openraster import read_openraster
+from napari_softlayers._recipes import recipe_of
+
+OLD = Path(__file__).parents[1] / "data" / "v01"
 
 CASES = [
     ("a.ora", {}),
@@ -230,3 +235,28 @@ def test_photoshop_without_psd_tools(tmp_path, layers, monkeypatch):
     with pytest.raises(ImportError, match=r"napari-softlayers\[psd\]"):
         save_layers(layers, tmp_path / "a.psd")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.ora", {}), ("a.ora", {"additive": True}), ("a.ora", {"linear_light": True})]
+    + [("a.psd", {}), ("a.tif", {}), ("b.tif", {"bits": 32}), ("folder", {})],
+)
+def test_the_recipe_is_kept(tmp_path, layers, name, options):
+    back = open_layers(save_layers(layers, tmp_path / name, **options))
+    assert recipe_of(back) == recipe_of(layers)
+    assert back.recipe == layers.recipe and len(back.edits) == 1
+
+
+@pytest.mark.parametrize("name", ["matte.ora", "matte.psd", "matte.tif", "matte"])
+def test_files_of_0_1_give_a_recipe(name):
+    recipe = recipe_of(open_layers(OLD / name))
+    assert (recipe.kind, recipe.method) == ("matte", "closed_form")
+    assert recipe.inputs["trimap"].name == "painted"
+    assert recipe.options["solver_tolerance"] == 1e-4
+
+
+def test_edits_noted_by_0_1_are_kept():
+    recipe = recipe_of(open_layers(OLD / "palette_recoloured.ora"))
+    assert [edit.name for edit in recipe.edits] == ["recolor"]
+    assert recipe.edits[0].arguments["palette"] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
