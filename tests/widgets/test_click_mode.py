@@ -411,8 +411,7 @@ def test_clicks_as_code_and_again_from_the_layers(clicking, viewer, answer):
     answer(dock)
     shown = results_for(viewer, viewer.layers["photo"], "clicks")
     expected = [layer.data.copy() for layer in shown]
-    params = record_of(shown[1])["params"]
-    assert params["labels"] == [1, 0]
+    assert record_of(shown[1]).recipe.options["labels"] == [1, 0]
     layers = nsl.rerun(shown[0], viewer)
     np.testing.assert_array_equal(layers.rgba("uint8"), expected)
     code = dock.code()

@@ -59,13 +59,13 @@ def test_compute_level_split_merge_rename(dock, viewer, quarters, settle):
     dock.primary_button.click()
     settle(dock)
     photo = viewer.layers["photo"]
-    assert dock.status.text().startswith("Done: 3 layers"), dock.status.text()
+    assert dock.status.text().startswith("3 layers."), dock.status.text()
     np.testing.assert_allclose(light(viewer), quarters / 255, atol=3 / 255)
     shown = results_for(viewer, photo, "segments")
     assert [layer.name for layer in shown] == [
         f"photo · segment {i}" for i in (1, 2, 3)
     ]
-    assert record_of(shown[0])["params"]["seed"] == 0
+    assert record_of(shown[0]).recipe.options["n_segments"] == 3
     np.testing.assert_array_equal(shown[0].translate, photo.translate)
     assert dock.panel.table.rowCount() == 3
 
@@ -83,6 +83,7 @@ def test_compute_level_split_merge_rename(dock, viewer, quarters, settle):
     select(dock, [2, 3])
     assert dock.panel.merge_button.isEnabled()
     dock.panel.merge()
+    settle(dock)
     assert len(results_for(viewer, photo, "segments")) == 3
     assert viewer.layers["photo · sky"] in results_for(viewer, photo, "segments")
     np.testing.assert_allclose(light(viewer), quarters / 255, atol=3 / 255)
@@ -134,8 +135,9 @@ def test_features_and_superpixels_from_layers(dock, viewer, quarters, settle):
     dock.primary()
     settle(dock)
     record = record_of(results_for(viewer, viewer.layers["photo"], "segments")[0])
-    assert record["params"]["features"] == "codes", dock.status.text()
-    assert record["params"]["superpixels"] == "mine"
+    inputs = record.recipe.inputs
+    assert inputs["features"].name == "codes", dock.status.text()
+    assert inputs["superpixels"].name == "mine"
 
 
 def test_bad_settings_are_answered_in_words(dock, viewer, settle):
@@ -165,10 +167,14 @@ def test_cancel_and_close_leave_nothing(dock, viewer, settle, qtbot):
     assert not {"G", "J", "K"} & {str(key) for key in viewer.keymap}
 
 
-def test_the_drawer_shows_the_functions_own_defaults():
+def test_the_drawer_shows_the_functions_own_defaults(viewer):
+    from napari_softlayers._widgets.segments import SegmentsWidget
+
+    dock = SegmentsWidget(viewer)
     from napari_softlayers._core.segments import soft_segments
-    from napari_softlayers._widgets.segments.jobs import OPTIONS
 
     parameters = inspect.signature(soft_segments).parameters
-    for option in OPTIONS:
-        assert parameters[option.name].default == option.default, option.name
+    options = dock.options.values()
+    assert "quality" in options and "n_segments" not in options
+    for name, value in options.items():
+        assert parameters[name].default == value, name
