@@ -7,7 +7,7 @@ read with the one reader, cover what is transparent, and note the recipe.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from . import _methods  # noqa: F401  # gives SoftLayers its methods
@@ -176,7 +176,8 @@ def cut(
         From `soft_segments`.
     n_segments : "auto" or int from 2 to 15
     **options
-        See `napari_softlayers._core.segments.cut`: ``nodes``, ``grouping``, ...
+        See `napari_softlayers._core.segments.cut`: ``nodes``, ``grouping``, ... The
+        device is by default the one that the layers were computed on.
 
     Returns
     -------
@@ -185,6 +186,8 @@ def cut(
     """
     from ._core.segments import cut as core_cut
 
+    if layers.recipe is not None:
+        options.setdefault("device", layers.recipe.device)
     other = core_cut(layers, n_segments, **options)
     nodes = options.get("nodes")
     noted: dict[str, Any] = {"n_segments": n_segments}
@@ -212,6 +215,13 @@ class Segmenter:
         See `soft_segments`; what it computed for the picture before is used again.
     **options
         Further parameters of the slow steps, such as ``seed=1``.
+
+    Attributes
+    ----------
+    picture : Picture
+        What the clicks are on.
+    recipe : Recipe
+        How it was prepared, without clicks.
 
     Examples
     --------
@@ -249,6 +259,13 @@ class Segmenter:
             device=device,
             run=run,
             **options,
+        )
+        self.recipe = Recipe(
+            kind="clicks",
+            device=self._device,
+            options=asdict(self.core.state.options),
+            inputs=_noted(self.picture, self._inputs),
+            frame=self.picture.frame,
         )
 
     def click(
@@ -403,6 +420,11 @@ def _segment_inputs(
     return inputs
 
 
+def _noted(picture: Picture, inputs: dict[str, Marks]) -> dict[str, Input]:
+    """The inputs of a recipe."""
+    return {"image": picture.input} | {name: m.input for name, m in inputs.items()}
+
+
 def from_picture(
     layers: SoftLayers,
     picture: Picture,
@@ -416,8 +438,6 @@ def from_picture(
     options.pop("device", None)
     options.pop("features", None)
     by_user = options.pop("by_user", False)
-    noted: dict[str, Input] = {"image": picture.input}
-    noted |= {name: marks.input for name, marks in inputs.items()}
     edits: tuple[Edit, ...] = ()
     if options.get("nodes") is not None:
         edits = (Edit("cut", {"nodes": options["nodes"]}),)
@@ -427,7 +447,7 @@ def from_picture(
         method=method,
         device=device,
         options=options,
-        inputs=noted,
+        inputs=_noted(picture, inputs),
         frame=picture.frame,
         live=live,
     )

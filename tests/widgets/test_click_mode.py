@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_softlayers._bridge import record_of
 from napari_softlayers._bridge.results import results_for
 
+from .again import assert_code_gives, assert_rerun_gives
 from .conftest import light
 
 pytestmark = pytest.mark.gui
@@ -400,26 +400,178 @@ def test_the_object_becomes_a_trimap(clicking, viewer, answer):
     assert not clicking.clicks.toggle.isChecked()
 
 
-def test_clicks_as_code_and_again_from_the_layers(clicking, viewer, answer):
-    import napari_softlayers as nsl
-
-    dock = clicking
-    press(viewer, 6, 8)
-    press(viewer, 40, 50, modifiers=("Control",))
-    answer(dock, fine=True)
+def accept(dock, answer):
     dock.clicks.accept_button.click()
     answer(dock)
-    shown = results_for(viewer, viewer.layers["photo"], "clicks")
-    expected = [layer.data.copy() for layer in shown]
-    params = record_of(shown[1])["params"]
-    assert params["labels"] == [1, 0]
-    layers = nsl.rerun(shown[0], viewer)
-    np.testing.assert_array_equal(layers.rgba("uint8"), expected)
-    code = dock.code()
+    assert "is a layer now" in dock.status.text()
+
+
+CLICKS = {
+    "one": [(6, 8)],
+    "with removals": [(6, 8), (40, 50, "remove"), (10, 50, "remove")],
+    "between pixels": [(6.4, 8.3), (40.3, 50.4, "remove")],
+    "two objects": [(6, 8), "accept", (40, 50)],
+    "a gap in the numbers": [(6, 8), (40, 50, 3)],
+    "grown": [(6, 8), "grow"],
+    "grown and corrected": [(6, 8), "grow", (40, 8, "remove")],
+}
+
+
+@pytest.mark.parametrize("clicks", CLICKS)
+def test_clicks_as_code_and_again_from_the_layers(clicking, viewer, answer, clicks):
+    dock, mode = clicking, clicking.clicks.mode
+    photo = viewer.layers["photo"]
+    for click in CLICKS[clicks]:
+        if click == "accept":
+            accept(dock, answer)
+        elif click == "grow":
+            mode.grow(1)
+            assert mode.state.grown != (0,)
+        elif click[2:] and click[2] != "remove":
+            viewer.layers["photo · prompts"].feature_defaults = {
+                "role": "add",
+                "object": click[2],
+            }
+            viewer.layers["photo · prompts"].add([click[:2]])
+        else:
+            press(viewer, *click[:2], modifiers=("Control",) * (len(click) > 2))
+        answer(dock)
+    before = dock.code()
+    accept(dock, answer)
+    assert dock.code() == before
+    assert_code_gives(before, viewer, photo, "clicks")
+    assert_rerun_gives(viewer, photo, "clicks")
     dock.clicks.turn_off()
-    exec(code, {"viewer": viewer})
-    again = results_for(viewer, viewer.layers["photo"], "clicks")
-    np.testing.assert_array_equal([layer.data for layer in again], expected)
+    assert dock.code() == before
+    viewer.layers["photo · object 1"].name = "photo · mine"
+    assert_code_gives(dock.code(), viewer, photo, "clicks")
+    assert_rerun_gives(viewer, photo, "clicks")
+
+
+def test_code_is_of_what_is_on_the_screen(clicking, viewer, answer, settle):
+    dock, photo = clicking, viewer.layers["photo"]
+    assert "soft_segments" in dock.code()
+    press(viewer, 6, 8)
+    assert "Segmenter" in dock.code()
+    answer(dock)
+    dock.clicks.turn_off()
+    assert "soft_segments" in dock.code()
+    dock.clicks.toggle.click()
+    settle(dock)
+    answer(dock)
+    accept(dock, answer)
+    dock.clicks.turn_off()
+    assert "Segmenter" in dock.code()
+    dock.count.setValue(3)
+    dock.primary()
+    settle(dock)
+    assert not any(x.visible for x in results_for(viewer, photo, "clicks"))
+    assert_code_gives(dock.code(), viewer, photo, "segments")
+    for layer in results_for(viewer, photo, "segments"):
+        layer.visible = False
+    viewer.layers["photo · object 1"].visible = True
+    assert_code_gives(dock.code(), viewer, photo, "clicks")
+
+
+def test_clicks_belong_to_their_plane(viewer, quarters, settle, answer):
+    frames = np.stack([255 - quarters, quarters, quarters // 2])
+    photo = viewer.add_image(
+        frames, rgb=True, name="photo", translate=(7, 3, 4), scale=(3, 2, 2)
+    )
+    viewer.dims.set_current_step(0, 1)
+    dock = open_dock(viewer)
+    dock.clicks.toggle.click()
+    settle(dock)
+    mode = dock.clicks.mode
+
+    def click(plane, row, column, remove=False):
+        mode.click(photo.data_to_world((plane, row, column)), remove)
+        answer(dock)
+
+    click(1, 6, 8)
+    click(1, 40, 50, remove=True)
+    overlay = viewer.layers["photo · object"]
+    assert overlay.ndim == 3 and viewer.layers["photo · prompts"].ndim == 2
+    np.testing.assert_allclose(
+        overlay.extent.world[:, 0], photo.data_to_world((1, 0, 0))[0]
+    )
+    viewer.dims.set_current_step(0, 2)
+    click(2, 40, 8)
+    assert "belong to plane 1" in dock.status.text()
+    dock.clicks.to_matte()
+    assert "belong to plane 1" in dock.status.text()
+    assert len(prompts(viewer)) == 2
+    accept(dock, answer)
+    assert "on plane 1" in dock.status.text()
+    assert photo.visible, "the source is seen on the other planes"
+    viewer.dims.set_current_step(0, 1)
+    assert not photo.visible
+    shown = results_for(viewer, photo, "clicks")
+    assert shown[0].data.shape == (1, 48, 60, 4)
+    total = sum(x.data[0, ..., 3:] / 255 * (x.data[0, ..., :3] / 255) for x in shown)
+    np.testing.assert_allclose(total, quarters / 255, atol=4 / 255)
+    assert_code_gives(dock.code(), viewer, photo, "clicks")
+    viewer.dims.set_current_step(0, 0)
+    assert_rerun_gives(viewer, photo, "clicks")
+
+
+@pytest.mark.parametrize(
+    "turned", [{"rotate": 30}, {"shear": [0.3]}, {"scale": (-2, 2)}]
+)
+def test_clicks_meet_the_picture_in_the_world(viewer, quarters, settle, answer, turned):
+    photo = viewer.add_image(quarters, rgb=True, name="photo", **turned)
+    dock = open_dock(viewer)
+    dock.clicks.toggle.click()
+    settle(dock)
+    dock.clicks.mode.click(photo.data_to_world((40, 8)))
+    answer(dock)
+    assert prompts(viewer) == [([40, 8], "add", 1)]
+    at = viewer.layers["photo · prompts"].data_to_world((40, 8))
+    np.testing.assert_allclose(at, photo.data_to_world((40, 8)), atol=1e-6)
+    overlay = viewer.layers["photo · object"]
+    row, column = np.rint(overlay.world_to_data(at)).astype(int)
+    assert overlay.data[row, column, 3] > 100
+
+
+@pytest.mark.parametrize("when", ["before a click", "before accepting"])
+@pytest.mark.parametrize("how", ["other data", "in place", "another size"])
+def test_another_picture_in_the_layer_ends_the_mode(
+    clicking, viewer, quarters, answer, settle, when, how
+):
+    dock, photo = clicking, viewer.layers["photo"]
+    press(viewer, 6, 8)
+    answer(dock, fine=True)
+    if how == "in place":
+        photo.data[:] = photo.data[::-1].copy()
+    else:
+        photo.data = (
+            quarters[::-1].copy() if how == "other data" else quarters[:30, :30]
+        )
+    if when == "before a click":
+        press(viewer, 10, 10)
+    else:
+        dock.clicks.accept_button.click()
+    answer(dock)
+    assert "'photo' was changed" in dock.status.text()
+    assert dock.clicks.mode.engine is None and not dock.clicks.toggle.isChecked()
+    assert not results_for(viewer, photo, "clicks") and photo.visible
+    assert not HELPERS & {layer.name for layer in viewer.layers}
+    dock.clicks.toggle.click()
+    settle(dock)
+    answer(dock)
+    accept(dock, answer)
+    assert_code_gives(dock.code(), viewer, photo, "clicks")
+
+
+def test_a_changed_picture_is_named_by_rerun(clicking, viewer, answer):
+    import napari_softlayers as nsl
+
+    press(viewer, 6, 8)
+    answer(clicking)
+    accept(clicking, answer)
+    viewer.layers["photo"].data[0, 0] ^= 1
+    with pytest.raises(ValueError, match="image 'photo' was changed"):
+        nsl.rerun(viewer.layers["photo · object 1"], viewer)
 
 
 @pytest.mark.parametrize("on", [True, False])

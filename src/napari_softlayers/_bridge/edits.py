@@ -14,6 +14,7 @@ from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
+from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.record import KEY, Adjusting, HelperRecord
 
 from .pictures import picture_again
@@ -74,6 +75,15 @@ def _name(layers: Sequence[Any], names: Sequence[str]) -> None:
         layer.name = f"{layer.name} before"
     for layer, name in changed:
         layer.name = name
+
+
+def rename_set(layers: Sequence[Any], soft: SoftLayers) -> None:
+    """Give a result set the names and the recipe of ``soft``, whose pixels it shows."""
+    recipe = recipe_of(soft)
+    for layer, name in zip(layers, soft.names, strict=True):
+        _note(layer, name=name, recipe=recipe)
+    records = [record_of(layer) for layer in layers]
+    _name(layers, [record.full_name for record in records if record is not None])
 
 
 def stack_mode(layers: Sequence[Any]) -> str:

@@ -149,6 +149,39 @@ def picture_again(source: Any, frame: Frame) -> Picture:
     )
 
 
+class ChangedError(ValueError):
+    """A layer holds another picture than the one that was read from it."""
+
+
+def check_unchanged(picture: Picture, since: str) -> None:
+    """Make sure that a picture's layer still holds what was read from it.
+
+    Parameters
+    ----------
+    picture : Picture
+    since : str
+        For the message: what happened after reading it, and what to do "again".
+
+    Raises
+    ------
+    ChangedError
+        When it holds anything else.
+    """
+    layer, frame = picture.layer, picture.frame
+    if layer is None:
+        return
+    try:
+        grid, level = grid_of(
+            layer, channels=frame.channels, step=frame.step, level=frame.level
+        )
+        values = _frame_values(layer, level, grid, frame.channels)
+        if content_key(np.asarray(values)) == picture.input.digest:
+            return
+    except (ValueError, IndexError):  # it has no such frame any more
+        pass
+    raise ChangedError(f"'{layer.name}' was changed after {since} again.")
+
+
 def identity_of(layer: Any) -> str:
     """A text that stays with a layer when it is renamed."""
     return str(getattr(layer, "unique_id", id(layer)))

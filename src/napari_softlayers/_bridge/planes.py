@@ -20,10 +20,15 @@ _followed: weakref.WeakKeyDictionary[Any, dict[str, bool]] = weakref.WeakKeyDict
 def follow_planes(viewer: Any) -> None:
     """Follow a viewer's sliders from now on, once."""
     model = getattr(viewer, "__wrapped__", viewer)
-    if model in _followed:
-        _followed[model].update(_in_sight(model))
+    new = model not in _followed
+    now = _in_sight(model)
+    _followed.setdefault(model, {}).update(now)
+    for identity in [identity for identity, seen in now.items() if not seen]:
+        source = layer_with_id(model, identity)
+        if source is not None:
+            set_visible(source, True)
+    if not new:
         return
-    _followed[model] = _in_sight(model)
     reference = weakref.ref(model)
 
     def moved(*_: Any) -> None:

@@ -207,7 +207,7 @@ class Segments(Preparation):
 class Clicks(Preparation):
     """Objects from clicks."""
 
-    points: Annotated[list[tuple[float, float]], Hidden()] = []
+    points: Annotated[list[tuple[int, int]], Hidden()] = []
     labels: Annotated[list[int], Hidden()] = []
     levels: Annotated[list[int], Hidden()] = []
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_softlayers._bridge import clear_results, show, step_of
+from napari_softlayers._bridge import clear_results, results_for, show, step_of
+from napari_softlayers._bridge.pictures import ChangedError
 from napari_softlayers._bridge.prompts import (
     ADD,
     MOST_OBJECTS,
@@ -19,9 +20,10 @@ from napari_softlayers._bridge.prompts import (
     restore,
     snapshot_of,
 )
-from napari_softlayers._bridge.results import results_for
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._recipes import Recipe
 
+from ..parts.desk import Desk
 from ..parts.jobs import Job, Jobs
 from ..parts.links import Links
 from ..parts.settings import result_dtype
@@ -29,9 +31,6 @@ from .canvas import ClickCanvas
 from .engine import ClickEngine
 from .overlays import ClickView
 from .state import ClickState
-
-if TYPE_CHECKING:
-    from ..segments.dock import SegmentsWidget
 
 SETTLE_MS = 30
 PAUSE_MS = 400
@@ -43,24 +42,24 @@ class ClickMode(QObject):
 
     Parameters
     ----------
-    dock : SegmentsWidget
+    desk : Desk
         Has the viewer and the status line.
+    parent : QObject
     """
 
     changed = Signal()
 
-    def __init__(self, dock: SegmentsWidget) -> None:
-        super().__init__(dock)
-        self.dock = dock
-        self.viewer = dock.viewer
+    def __init__(self, desk: Desk, parent: QObject) -> None:
+        super().__init__(parent)
+        self.desk = desk
+        self.viewer = desk.viewer
         self.engine: ClickEngine | None = None
         self.prompts: Any = None
         self.state = ClickState((0, 0))
         self.layers: SoftLayers | None = None
-        self._shown_key: object = None
         self._fine = False
         self.jobs = Jobs(self)
-        self.jobs.failed.connect(dock._on_failed)
+        self.jobs.failed.connect(self._failed)
         self.canvas = ClickCanvas(
             self.viewer, self.click, self.hover, self.grow, parent=self
         )
@@ -98,7 +97,7 @@ class ClickMode(QObject):
         if len(self.prompts.data):
             self._solve()
         else:
-            self.dock.say("Click on an object.")
+            self.desk.say("Click on an object.")
 
     def release(self) -> None:
         """Let go of the viewer; works after Qt has deleted this object as well."""
@@ -113,7 +112,7 @@ class ClickMode(QObject):
         self._settle.stop()
         self._pause.stop()
         prompts, self.prompts = self.prompts, None
-        self.layers, self._shown_key = None, None
+        self.layers = None
         if engine is None:
             return
         self.view.clear()
@@ -132,6 +131,18 @@ class ClickMode(QObject):
             self.prompts = None
             self._settle.start()
 
+    def _failed(self, error: Exception) -> None:
+        """Tell of an error; where the picture is another one, the mode ends."""
+        if isinstance(error, ChangedError):
+            self.stop()
+        self.desk.failed(error)
+
+    def recipe(self) -> Recipe | None:
+        """How the objects so far are made; None without one."""
+        if self.engine is None or not self.state.prompts.objects:
+            return None
+        return self.engine.recipe(self.state.prompts, self.state.grown)
+
     # ---- clicks -----------------------------------------------------------------------
 
     def pixel(self, position: Any) -> tuple[float, float] | None:
@@ -143,18 +154,11 @@ class ClickMode(QObject):
 
     def click(self, position: Any, remove: bool = False) -> None:
         """Add to the object, or take away from it, at a place in the world."""
-        if self.engine is None:
-            return
-        if step_of(self.viewer, self.image) != self.engine.step:
-            self.dock.say(
-                f"The clicks belong to frame {self.engine.step}; go back to it, or "
-                "switch Click off and on for the frame you see.",
-                "warning",
-            )
+        if self._elsewhere():
             return
         point = self.pixel(position)
         if point is None:
-            self.dock.say("This is outside the picture; nothing was added.", "warning")
+            self.desk.say("This is outside the picture; nothing was added.", "warning")
             return
         self._take_prompts()
         self._follow()
@@ -165,6 +169,24 @@ class ClickMode(QObject):
         add_click(self.prompts, point, role, number)
         next_click(self.prompts, self.state.role, self.state.current)
         self._follow()
+
+    def _elsewhere(self) -> bool:
+        """Tell, also the user, whether there is nothing to click on in sight."""
+        if self.engine is None:
+            return True
+        grid = self.engine.grid
+        try:
+            here = step_of(self.viewer, self.image)[: len(grid.step)] == grid.step
+        except ValueError as error:
+            self.desk.say(str(error), "warning")
+            return True
+        if not here:
+            self.desk.say(
+                f"The clicks belong to {grid.words()}; go back there, or switch Click "
+                "off and on for the plane you see.",
+                "warning",
+            )
+        return not here
 
     def set_role(self, role: str) -> None:
         """Choose what a plain click does: add or remove."""
@@ -196,7 +218,7 @@ class ClickMode(QObject):
             return
         self._follow()
         if not self.state.back():
-            self.dock.say("There is nothing to undo.")
+            self.desk.say("There is nothing to undo.")
             return
         self._take_prompts()
         restore(self.prompts, self.state.clicks)
@@ -234,9 +256,9 @@ class ClickMode(QObject):
     def _forget(self) -> None:
         """There is no object: say what to do."""
         self.jobs.cancel()
-        self.layers, self._shown_key = None, None
+        self.layers = None
         self.view.show_object(None, self.state.current)
-        self.dock.say(
+        self.desk.say(
             "So far there are only removals; click on an object first."
             if len(self.state.clicks[0])
             else "Click on an object."
@@ -259,16 +281,16 @@ class ClickMode(QObject):
     def _show(self, layers: SoftLayers, key: object, fine: bool) -> None:
         if self.engine is None or key != self.state.key:
             return
-        self.layers, self._shown_key, self._fine = layers, key, fine
+        self.layers, self._fine = layers, fine
         prompts, number = self.state.prompts, self.state.current
         label = prompts.label_of(number)
         alpha = None if label is None else layers.alphas[label]
         self.view.show_object(alpha, number)
         self.changed.emit()
         if label is None:
-            self.dock.say(f"Click on the next object (number {number}).")
+            self.desk.say(f"Click on the next object (number {number}).")
         else:
-            self.dock.say(*self.state.news(float(layers.coverage[label])))
+            self.desk.say(*self.state.news(float(layers.coverage[label])))
         if not fine:
             self._pause.start()
 
@@ -295,31 +317,31 @@ class ClickMode(QObject):
     def accept(self) -> None:
         """Make the objects a layer set and start the next one."""
         if self.state.prompts.label_of(self.state.current) is None:
-            self.dock.say("There is no object yet: click on one first.", "error")
+            self.desk.say("There is no object yet: click on one first.", "error")
             return
         self._when_fine(self._accept_now)
 
     def _when_fine(self, then: Callable[[], None]) -> None:
         """Call back as soon as the fine matte of the present clicks is there."""
-        if self._fine and self._shown_key == self.state.key:
-            then()
-            return
         self._pause.stop()
-        self.dock.say("Computing the matte …")
+        self.desk.say("Computing the matte …")
         self._refine(then)
 
     def _accept_now(self) -> None:
         engine, layers, prompts = self.engine, self.layers, self.state.prompts
         if engine is None or layers is None:
             return
-        layers.names = ["rest", *(f"object {number}" for number in prompts.objects)]
         show(self.viewer, layers, like=engine.picture, dtype=result_dtype())
         self.state.accepted = layers.alphas.argmax(axis=0), prompts.objects
         number = self.state.current
         self.state.current = min(max(prompts.objects) + 1, MOST_OBJECTS)
         self.set_role(ADD)
         self.view.show_object(None, self.state.current)
-        self.dock.say(f"Object {number} is a layer now. Click on the next object.")
+        words = engine.grid.words()
+        self.desk.say(
+            f"Object {number} is a layer now{words and f' on {words}'}. Click on the "
+            "next object."
+        )
 
     def clear(self) -> None:
         """Remove the objects and the prompts, and show the picture again."""
@@ -337,8 +359,10 @@ class ClickMode(QObject):
         After Accept, the present object is the one accepted last.
         """
         prompts = self.state.prompts
-        if self.engine is None or not prompts.objects:
-            self.dock.say("There is no object yet: click on one first.", "error")
+        if not prompts.objects:
+            self.desk.say("There is no object yet: click on one first.", "error")
+            return
+        if self._elsewhere():
             return
         label = prompts.label_of(self.state.current) or len(prompts.objects)
 

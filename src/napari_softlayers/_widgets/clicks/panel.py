@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
 
+from napari_softlayers._api import Segmenter
 from napari_softlayers._bridge.prompts import ADD, REMOVE
+from napari_softlayers._core.run import Run
 
-from ..matte.open_matte import open_matte
 from ..parts.base import row
+from ..parts.desk import Desk
 from ..parts.keys import Keys
 from .engine import ClickEngine
 from .mode import ClickMode
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..segments.dock import SegmentsWidget
-
 HELP = "Click adds, Ctrl+click takes away. Hold Shift and turn the wheel to grow or shrink."
+
+
+class Request(Protocol):
+    """Settings at one moment: an image, and how it is made ready for clicks."""
+
+    @property
+    def image(self) -> Any: ...
+
+    def segmenter(self, run: Run) -> Segmenter: ...
 
 
 class ClickPanel(QWidget):
@@ -28,14 +35,24 @@ class ClickPanel(QWidget):
 
     Parameters
     ----------
-    dock : SegmentsWidget
-        Computes and says.
+    desk : Desk
+    request : callable
+        Gives a `Request`, or None when the settings do not fit.
+    to_matte : callable
+        ``to_matte(picture, alpha)`` hands an object over to the matte dock.
     """
 
-    def __init__(self, dock: SegmentsWidget) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        request: Callable[[], Request | None],
+        to_matte: Callable[[Any, Any], Any],
+    ) -> None:
         super().__init__()
-        self.dock = dock
-        self.mode = ClickMode(dock)
+        self.desk = desk
+        self._request = request
+        self._hand_over = to_matte
+        self.mode = ClickMode(desk, self)
         self.mode.changed.connect(self._follow)
         self.preparing = False
         self._keys: Keys | None = None
@@ -45,7 +62,7 @@ class ClickPanel(QWidget):
     def _fill(self) -> None:
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        self.toggle = self.dock.button(
+        self.toggle = self.desk.button(
             "Click",
             self._toggled,
             f"Choose objects by clicks in the picture (key: Q). {HELP}",
@@ -55,13 +72,13 @@ class ClickPanel(QWidget):
         self.inside = QWidget()
         box = QVBoxLayout(self.inside)
         box.setContentsMargins(0, 0, 0, 0)
-        self.remove_button = self.dock.button(
+        self.remove_button = self.desk.button(
             "Remove",
             self._choose_role,
             "Plain clicks take away (key: Shift+Q; Ctrl+click always takes away)",
             checkable=True,
         )
-        self.undo_button = self.dock.button(
+        self.undo_button = self.desk.button(
             "Undo", self.mode.undo, "Take the last click or step back (key: U)"
         )
         box.addLayout(row(self.remove_button, self.undo_button))
@@ -80,24 +97,24 @@ class ClickPanel(QWidget):
         box.addLayout(
             row(QLabel("Extent"), self.shrink_button, self.size, self.grow_button)
         )
-        self.accept_button = self.dock.button(
+        self.accept_button = self.desk.button(
             "Accept",
             self.mode.accept,
             "Make the object a layer and start the next one (key: N)",
         )
-        self.matte_button = self.dock.button(
+        self.matte_button = self.desk.button(
             "Matte …",
             self.to_matte,
             "Make a trimap of the object and open it in 'Matte from trimap'",
         )
-        self.clear_button = self.dock.button(
+        self.clear_button = self.desk.button(
             "Clear", self.mode.clear, "Remove the objects and the prompts"
         )
         box.addLayout(row(self.accept_button, self.matte_button, self.clear_button))
         outer.addWidget(self.inside)
 
     def _small(self, text: str, steps: int, tip: str) -> QWidget:
-        made = self.dock.button(text, lambda: self.mode.grow(steps), tip)
+        made = self.desk.button(text, lambda: self.mode.grow(steps), tip)
         made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         made.setMinimumWidth(32)
         return made
@@ -112,20 +129,20 @@ class ClickPanel(QWidget):
         if not self.toggle.isChecked():
             self.turn_off()
             return
-        request = self.dock._request()
+        request = self._request()
         if request is None:
             self.toggle.setChecked(False)
             return
         self.preparing = True
-        self.dock.compute(
-            lambda run, _post: ClickEngine.prepare(request, run),
+        self.desk.compute(
+            lambda run, _post: ClickEngine(request.segmenter(run)),
             self._ready,
             sources=(request.image,),
         )
 
     def _ready(self, engine: ClickEngine) -> None:
         self.preparing = False
-        if engine.picture.layer not in self.dock.viewer.layers:
+        if engine.picture.layer not in self.desk.viewer.layers:
             self.turn_off()
             return
         self.mode.start(engine)
@@ -134,21 +151,21 @@ class ClickPanel(QWidget):
         """End the click mode; the prompts stay."""
         if self.preparing:
             self.preparing = False
-            self.dock.cancel()
+            self.desk.cancel()
         self.mode.stop()
         self._follow()
 
     def settle(self, image: Any) -> None:
         """Turn off when the chosen image changed or preparing came to nothing."""
-        if self.preparing and not self.dock.jobs.busy:
+        if self.preparing and not self.desk.busy():
             self.preparing = False
             self._follow()
         followed = self.mode.image
         if followed is None or followed is image:
             return
         self.turn_off()
-        if followed not in self.dock.viewer.layers:
-            self.dock.say(
+        if followed not in self.desk.viewer.layers:
+            self.desk.say(
                 f"'{followed.name}' was removed; the click mode is off.", "warning"
             )
 
@@ -178,7 +195,7 @@ class ClickPanel(QWidget):
         self._show_size(current)
 
     def _bind(self) -> None:
-        self._keys = Keys(self.dock.viewer)
+        self._keys = Keys(self.desk.viewer)
         actions: dict[str, Callable[[], Any]] = {
             "u": self.mode.undo,
             "n": self.mode.accept,
@@ -215,15 +232,8 @@ class ClickPanel(QWidget):
     def _open_matte(self, picture: Any, alpha: Any) -> None:
         self.turn_off()
         try:
-            open_matte(self.dock.viewer, picture, alpha)
+            self._hand_over(picture, alpha)
         except (TypeError, ValueError) as error:
-            self.dock.say(str(error), "error")
+            self.desk.say(str(error), "error")
             return
-        self.dock.say("The object is a trimap in 'Matte from trimap' now.")
-
-    def code(self) -> str:
-        """The clicks as calls for the console; empty without an object."""
-        engine, state = self.mode.engine, self.mode.state
-        if engine is None or not state.prompts.objects:
-            return ""
-        return engine.code(state.prompts, state.grown)
+        self.desk.say("The object is a trimap in 'Matte from trimap' now.")

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from napari_softlayers._bridge import Picture
-from napari_softlayers._bridge.places import frame_shape
 
 from ..commands import add_trimap
 
@@ -34,13 +31,6 @@ def open_matte(viewer: Any, picture: Picture, alpha: Any) -> Any:
     from napari_softlayers._core.matting import trimap_from_mask
 
     labels = trimap_from_mask(alpha, None, picture=picture.data)
-    full = frame_shape(picture.layer)
-    if labels.shape != full:
-        rows, columns = (
-            ((np.arange(many) + 0.5) * few / many).astype(int)
-            for many, few in zip(full, labels.shape, strict=True)
-        )
-        labels = labels[np.ix_(rows, columns)]
     dock = matte_dock(viewer)
     trimap = add_trimap(viewer, picture.layer, labels)
     dock.image.layer = picture.layer

@@ -6,18 +6,27 @@ from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox
 
-from napari_softlayers._bridge import is_layer
+from napari_softlayers._bridge import Picture, results_for
+from napari_softlayers._recipes import Recipe
+from napari_softlayers._recipes.code import code_of
+from napari_softlayers._recipes.options import Segments
 
 from ..clicks.panel import ClickPanel
 from ..parts.combos import is_picture
 from ..parts.options import OptionsDrawer
 from ..parts.picture_dock import PictureWidget
 from ..parts.settings import preference
-from .jobs import BUNDLED, COLORS, HUB, LAYER, OPTIONS, SegmentsRequest
+from .jobs import SegmentsRequest
 from .model import MOST_LAYERS, SegmentsModel
 from .panel import SegmentsPanel
 
 MEGABYTE = 1 << 20
+BUNDLED, COLORS, LAYER, HUB = (
+    "bundled",
+    "none (colours alone)",
+    "image layer",
+    "hub model",
+)
 
 
 class SegmentsWidget(PictureWidget):
@@ -33,9 +42,10 @@ class SegmentsWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Compute", ("result", "original"))
         self._fill_form()
-        self.clicks = ClickPanel(self)
+        self.clicks = ClickPanel(self.desk, self._request, self._open_matte)
         self.after.addWidget(self.clicks)
-        self.panel = SegmentsPanel(self)
+        self.panel = SegmentsPanel(self.desk, self.kind)
+        self.panel.shown.connect(self.view.after_show)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
         self.view.cleared.append("clicks")
@@ -69,7 +79,7 @@ class SegmentsWidget(PictureWidget):
             "A Hugging Face model; it is downloaded when you press Compute"
         )
         self.form.addRow("Model", self.hub_model)
-        self.options = OptionsDrawer(OPTIONS)
+        self.options = OptionsDrawer(Segments)
         self.superpixels = self.combo(
             "Superpixels",
             lambda layer: hasattr(layer, "selected_label"),
@@ -93,17 +103,20 @@ class SegmentsWidget(PictureWidget):
     def _request(self) -> SegmentsRequest | None:
         """The settings as they are now; None, and a message, when they do not fit."""
         try:
-            return SegmentsRequest(
-                **self.picture_settings(),
-                count=self._count(),
-                features=self._feature_source(),
-                superpixels=self.superpixels.layer,
-                cache_bytes=int(preference("compute", "cache_mb")) * MEGABYTE,
-                options=self.options.values(),
-            )
+            return self._settings()
         except ValueError as error:
             self.say(str(error), "error")
             return None
+
+    def _settings(self) -> SegmentsRequest:
+        """The same; a ValueError says what does not fit."""
+        return SegmentsRequest(
+            **self.picture_settings(),
+            features=self._feature_source(),
+            superpixels=self.superpixels.layer,
+            cache_bytes=int(preference("compute", "cache_mb")) * MEGABYTE,
+            options={"n_segments": self._count()} | self.options.values(),
+        )
 
     def _count(self) -> int | str:
         return "auto" if self.count.value() < 2 else int(self.count.value())
@@ -125,9 +138,35 @@ class SegmentsWidget(PictureWidget):
         return self.feature_layer.layer
 
     def _show_new(self, model: SegmentsModel) -> None:
-        if self.panel.show_model(model):
-            count = len(model.layers)
-            self.say(f"Done: {count} layers. Move the level; select to merge or split.")
+        self.panel.show_model(model, "Move the level; select to merge or split.")
+
+    def _open_matte(self, picture: Picture, alpha: Any) -> None:
+        from ..matte.open_matte import open_matte
+
+        open_matte(self.viewer, picture, alpha)
+
+    # ---- code ----------------------------------------------------------------------------
+
+    def code(self) -> str:
+        """Of the clicks while there are some, else of what is on the screen."""
+        clicks = self.clicks.mode.recipe()
+        return super().code() if clicks is None else code_of(clicks, self._name_of)
+
+    def code_kinds(self) -> tuple[str, ...]:
+        """Segments and clicks; what is visible first."""
+
+        def hidden(kind: str) -> bool:
+            shown = results_for(self.viewer, self.image.layer, kind)
+            return not any(layer.visible for layer in shown)
+
+        return tuple(sorted(("segments", "clicks"), key=hidden))
+
+    def settings_recipe(self) -> Recipe | None:
+        """What Compute would do now."""
+        try:
+            return self._settings().recipe()
+        except ValueError:
+            return None
 
     # ---- state ---------------------------------------------------------------------------
 
@@ -160,31 +199,3 @@ class SegmentsWidget(PictureWidget):
         self.clicks.turn_off()
         self.panel.forget()
         super().detach()
-
-    def code(self) -> str:
-        """The present settings as a call for the console."""
-        image = self.image.layer
-        if image is None:
-            return ""
-        if clicks := self.clicks.code():
-            return clicks
-        settings = {"device": str(preference("compute", "device"))}
-        settings |= self.options.changed()
-        try:
-            source = self._feature_source()
-        except ValueError:
-            return ""
-        named = f"viewer.layers[{source.name!r}]" if is_layer(source) else repr(source)
-        parts = [f"{self._count()!r}", f"features={named}"]
-        if self.superpixels.layer is not None:
-            parts.append(f"superpixels=viewer.layers[{self.superpixels.layer.name!r}]")
-        parts += [f"{key}={value!r}" for key, value in settings.items()]
-        text = (
-            "import napari_softlayers as nsl\n\n"
-            f"picture = viewer.layers[{image.name!r}]\n"
-            f"layers = nsl.soft_segments(picture, {', '.join(parts)})\n"
-        )
-        model = self.model
-        if model is not None and (model.edited or len(model.layers) != self._count()):
-            text += model.code()
-        return text + "layers.to_napari(viewer, like=picture)\n"

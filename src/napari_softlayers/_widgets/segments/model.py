@@ -2,70 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from napari_softlayers._api import cut
 from napari_softlayers._bridge import Picture
+from napari_softlayers._bridge.pictures import check_unchanged
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.run import Run
+
+if TYPE_CHECKING:
+    from napari_softlayers._core.segments import MergeTree
 
 MOST_LAYERS = 15
 Group = tuple[int, ...]
 
 
-@dataclass
+@dataclass(frozen=True)
 class SegmentsModel:
-    """Layers of a picture, and the nodes of the merge tree that each one joins.
+    """Layers of a picture, and the parts that each one joins.
+
+    Every change starts from the parts again, so that its recipe is never longer than a
+    cut, a merge and names.
 
     Parameters
     ----------
+    parts : SoftLayers
+        Of `soft_segments` or `cut`, as they were: with the tree and its state.
     layers : SoftLayers
-        Of `soft_segments` or `cut`, perhaps merged.
+        The same merged and named.
     picture : Picture
-    device : str
     groups : list of tuple of int
-        Tree nodes of every layer; empty where layers did not come from the tree.
+        The parts of every layer: nodes of the tree, or numbers of the layers of
+        ``parts`` where they did not come from the tree.
     names : dict
         Names that the user gave, by group.
-    edited : bool
-        Whether the layers are no longer a plain level of the tree.
     """
 
+    parts: SoftLayers
     layers: SoftLayers
     picture: Picture
-    device: str
-    groups: list[Group] = field(default_factory=list)
-    names: dict[Group, str] = field(default_factory=dict)
-    edited: bool = False
+    groups: list[Group]
+    names: Mapping[Group, str]
 
     @classmethod
-    def from_layers(
-        cls, layers: SoftLayers, picture: Picture, device: str
+    def of(
+        cls,
+        parts: SoftLayers,
+        picture: Picture,
+        groups: Sequence[Group] | None = None,
+        names: Mapping[Group, str] | None = None,
     ) -> SegmentsModel:
-        """Start from the result of `soft_segments`."""
-        return cls(layers, picture, device, _groups_of(layers))
+        """Join parts, each on its own by default; known groups keep their names."""
+        tree, names = tree_of(parts), dict(names or {})
+        order = list(range(len(parts)) if tree is None else parts.extras["nodes"])
+        rows = {
+            group: [order.index(part) for part in group]
+            for group in groups or [(part,) for part in order]
+        }
+        ordered = sorted(rows, key=lambda group: min(rows[group]))
+        joined = [rows[group] for group in ordered if len(group) > 1]
+        layers = parts.merge(joined) if joined else parts
+        model = cls(parts, layers, picture, ordered, names)
+        return model if model.own_names == layers.names else model._named()
+
+    @property
+    def own_names(self) -> list[str]:
+        """The user's names, and numbers for the other layers."""
+        return [
+            self.names.get(group, f"segment {number}")
+            for number, group in enumerate(self.groups, 1)
+        ]
+
+    @property
+    def tree(self) -> MergeTree | None:
+        """The merge tree; None where the layers did not come from it."""
+        return tree_of(self.parts)
 
     @property
     def most(self) -> int:
         """The largest number of layers that the tree has."""
-        tree = self.layers.extras.get("tree")
-        return 2 if tree is None else max(2, min(MOST_LAYERS, tree.leaf_count))
+        leaves = 2 if self.tree is None else self.tree.leaf_count
+        return max(2, min(MOST_LAYERS, leaves))
+
+    @property
+    def edited(self) -> bool:
+        """Whether the layers are no longer a plain level of the tree."""
+        chosen = any("nodes" in edit.arguments for edit in self.parts.edits)
+        return chosen or len(self.groups) < len(self.parts)
 
     def level(self, count: int, run: Run | None = None) -> SegmentsModel:
         """The tree's own level with so many layers."""
-        from napari_softlayers._core.segments import cut
-
-        layers = cut(self.layers, count, device=self.device, run=run)
-        return self._with(layers, _groups_of(layers), edited=False)
+        self._check()
+        parts = cut(self.parts, count, run=run)
+        return self.of(parts, self.picture, names=self.names)
 
     def can_split(self, index: int) -> bool:
         """Tell whether a layer can be taken apart."""
-        tree = self.layers.extras.get("tree")
-        if tree is None or index >= len(self.groups) or not self.groups[index]:
-            return False
-        group = self.groups[index]
-        return len(group) > 1 or tree.children(group[0]) is not None
+        return index < len(self.groups) and bool(self._smaller(self.groups[index]))
 
     def split(self, index: int, run: Run | None = None) -> SegmentsModel:
         """Take a layer apart: a merged one into its parts, a node into its children.
@@ -75,16 +110,20 @@ class SegmentsModel:
         ValueError
             When the layer has no parts.
         """
-        if not self.can_split(index):
+        self._check()
+        group = self.groups[index]
+        smaller = self._smaller(group)
+        if not smaller:
             raise ValueError(
                 f"'{self.layers.names[index]}' has no smaller parts; choose another one."
             )
-        group = self.groups[index]
-        parts = group
+        groups = [*self.groups, *((part,) for part in smaller)]
+        groups.remove(group)
+        parts = self.parts
         if len(group) == 1:
-            parts = self.layers.extras["tree"].children(group[0])
-        groups = [*self.groups[:index], *((part,) for part in parts)]
-        return self._cut([*groups, *self.groups[index + 1 :]], run)
+            nodes = sorted(node for one in groups for node in one)
+            parts = cut(parts, nodes=nodes, run=run)
+        return self.of(parts, self.picture, groups, self.names)
 
     def merge(self, chosen: Sequence[int]) -> SegmentsModel:
         """Join layers into one.
@@ -94,87 +133,41 @@ class SegmentsModel:
         ValueError
             When fewer than two were chosen, or all of them.
         """
-        if len(set(chosen)) < 2 or len(set(chosen)) >= len(self.layers):
+        self._check()
+        rows = set(chosen)
+        if not 1 < len(rows) < len(self.groups):
             raise ValueError(
-                f"{len(set(chosen))} of {len(self.layers)} layers are selected; select "
-                "two or more, but not all, to merge them."
+                f"{len(rows)} of {len(self.groups)} layers are selected; select two or "
+                "more, but not all, to merge them."
             )
-        rows = sorted(set(chosen))
-        merged = self.layers.merge([rows])
-        merged.extras = dict(self.layers.extras)
-        merged.parameters = dict(self.layers.parameters)
-        merged.kind = self.layers.kind
-        groups = list(self.groups)
-        if groups:
-            joined = tuple(sorted(node for row in rows for node in groups[row]))
-            groups[rows[0]] = joined
-            groups = [group for i, group in enumerate(groups) if i not in rows[1:]]
-        return self._with(merged, groups, edited=True)
+        joined = tuple(sorted(part for row in rows for part in self.groups[row]))
+        rest = [group for i, group in enumerate(self.groups) if i not in rows]
+        return self.of(self.parts, self.picture, [*rest, joined], self.names)
 
-    def rename(self, index: int, name: str) -> None:
+    def renamed(self, index: int, name: str) -> SegmentsModel:
         """Give a layer a name that it keeps while its part of the tree is shown."""
-        self.layers.names[index] = name
-        if self.groups:
-            self.names[self.groups[index]] = name
+        names = {**self.names, self.groups[index]: name}
+        return replace(self, names=names)._named()
 
-    def code(self) -> str:
-        """Calls that lead from the tree's automatic level to these layers."""
-        if not self.edited:
-            return f"layers = nsl.cut(layers, {len(self.layers)})\n"
-        if not self.groups:
-            return ""
-        nodes = sorted(node for group in self.groups for node in group)
-        lines = [f"layers = nsl.cut(layers, nodes={nodes})"]
-        merged = [list(group) for group in self.groups if len(group) > 1]
-        if merged:
-            lines.append("at = layers.extras['nodes'].index")
-            lines.append(
-                f"layers = layers.merge([[at(n) for n in g] for g in {merged}])"
-            )
-        return "\n".join(lines) + "\n"
+    def _named(self) -> SegmentsModel:
+        """The same with its own names, which are the last edit."""
+        layers, edits = self.layers, self.layers.edits
+        if edits and edits[-1].name == "renamed":
+            layers = replace(layers, edits=edits[:-1])
+        return replace(self, layers=layers.renamed(self.own_names))
 
-    def _cut(self, groups: list[Group], run: Run | None) -> SegmentsModel:
-        """Layers of the given groups of nodes."""
-        from napari_softlayers._core.segments import cut
+    def _smaller(self, group: Group) -> Group:
+        """What a layer can be taken apart into; nothing where it cannot."""
+        if len(group) > 1:
+            return group
+        return (self.tree and self.tree.children(group[0])) or ()
 
-        nodes = sorted(node for group in groups for node in group)
-        layers = cut(self.layers, nodes=nodes, device=self.device, run=run)
-        order: list[Any] = list(layers.extras["nodes"])
-        extras, parameters = layers.extras, layers.parameters
-        together = [[order.index(node) for node in group] for group in groups]
-        ordered = sorted(
-            zip(together, groups, strict=True), key=lambda pair: min(pair[0])
-        )
-        joined = [rows for rows, _ in ordered if len(rows) > 1]
-        if joined:
-            layers = layers.merge(joined)
-            layers.extras, layers.parameters = extras, parameters
-        return self._with(layers, [group for _, group in ordered], edited=True)
-
-    def _with(
-        self, layers: SoftLayers, groups: list[Group], edited: bool
-    ) -> SegmentsModel:
-        """The same picture with other layers; known parts keep their names."""
-        layers.parameters.pop("merged", None)
-        if edited and groups:
-            layers.parameters["nodes"] = sorted(n for group in groups for n in group)
-            layers.parameters["n_segments"] = None
-            merged = [list(group) for group in groups if len(group) > 1]
-            if merged:
-                layers.parameters["merged"] = merged
-        if groups:
-            own = [self.names.get(group) for group in groups]
-            layers.names = [
-                name or f"segment {index + 1}" for index, name in enumerate(own)
-            ]
-        return SegmentsModel(
-            layers, self.picture, self.device, groups, dict(self.names), edited
-        )
+    def _check(self) -> None:
+        check_unchanged(self.picture, "its segments had been computed; press Compute")
 
 
-def _groups_of(layers: SoftLayers) -> list[Group]:
-    """One node a layer, where the layers came from the tree."""
+def tree_of(layers: SoftLayers) -> MergeTree | None:
+    """The merge tree that layers are nodes of; None where they are not."""
     nodes = layers.extras.get("nodes")
-    if nodes is None or any(node is None for node in nodes):
-        return []
-    return [(int(node),) for node in nodes]
+    tree: MergeTree = layers.extras["tree"]
+    return None if nodes is None or None in nodes else tree

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
 
-from napari_softlayers._bridge import show
+from napari_softlayers._bridge import record_of, results_for, show
 from napari_softlayers._bridge.by_products import BY_PRODUCTS, show_by_product
-from napari_softlayers._bridge.results import results_for
+from napari_softlayers._bridge.edits import rename_set
+from napari_softlayers._core.run import Run
 
 from ..parts.base import row
+from ..parts.desk import Desk
 from ..parts.layer_table import LayerTable
 from ..parts.settings import result_dtype
 from .model import MOST_LAYERS, SegmentsModel
 
-if TYPE_CHECKING:
-    from .dock import SegmentsWidget
-
 SLIDER_DELAY_MS = 120
+NO_LAYERS = "There are no layers yet; press Compute first."
 
 
 class SegmentsPanel(QWidget):
@@ -27,15 +29,19 @@ class SegmentsPanel(QWidget):
 
     Parameters
     ----------
-    dock : SegmentsWidget
-        Computes and says.
+    desk : Desk
+    kind : str
+        Of the results.
     """
 
-    def __init__(self, dock: SegmentsWidget) -> None:
+    shown = Signal()
+    """New layers are in the viewer."""
+
+    def __init__(self, desk: Desk, kind: str) -> None:
         super().__init__()
-        self.dock = dock
-        self.viewer = dock.viewer
-        self.kind = dock.kind
+        self.desk = desk
+        self.viewer = desk.viewer
+        self.kind = kind
         self.model: SegmentsModel | None = None
         self.after = QVBoxLayout(self)
         self.after.setContentsMargins(0, 0, 0, 0)
@@ -60,10 +66,10 @@ class SegmentsPanel(QWidget):
         self.table.chosen.connect(self._choose)
         self.table.itemSelectionChanged.connect(self.enable)
         self.after.addWidget(self.table)
-        self.merge_button = self.dock.button(
+        self.merge_button = self.desk.button(
             "Merge", self.merge, "Join the selected layers into one"
         )
-        self.split_button = self.dock.button(
+        self.split_button = self.desk.button(
             "Split", self.split, "Take the selected layer apart along the merge tree"
         )
         self.after.addLayout(row(self.merge_button, self.split_button))
@@ -77,17 +83,16 @@ class SegmentsPanel(QWidget):
             lambda text: self.number.setVisible(text == "eigenvector")
         )
         self.number.setVisible(False)
-        self.show_button = self.dock.button("Show", self.inspect, "Add it as a layer")
+        self.show_button = self.desk.button("Show", self.inspect, "Add it as a layer")
         self.after.addLayout(row(self.what, self.number, self.show_button))
 
-    def show_model(self, model: SegmentsModel) -> bool:
+    def show_model(self, model: SegmentsModel, news: str = "") -> None:
         """Show layers, unless their image has gone meanwhile."""
-        image = model.picture.layer
-        if image not in self.viewer.layers:
-            self.dock.say(
+        if model.picture.layer not in self.viewer.layers:
+            self.desk.say(
                 "The image was removed meanwhile; nothing was added.", "warning"
             )
-            return False
+            return
         self._delay.stop()  # a level asked for before is not wanted any more
         self.model = model
         show(
@@ -97,9 +102,12 @@ class SegmentsPanel(QWidget):
             dtype=result_dtype(),
             fresh=True,
         )
-        self.dock.view.after_show()
+        self.shown.emit()
         self._fill_table()
-        return True
+        words = model.picture.grid.words() if model.picture.grid else ""
+        self.desk.say(
+            f"{len(model.layers)} layers{words and f' of {words}'}. {news}".strip()
+        )
 
     def forget(self) -> None:
         """Show nothing."""
@@ -107,22 +115,43 @@ class SegmentsPanel(QWidget):
         self.model = None
         self._fill_table()
 
-    def _fill_table(self) -> None:
+    def _results(self) -> list[Any]:
+        """The model's layers in the viewer; none where they are not all there."""
         model = self.model
         if model is None:
+            return []
+        found = results_for(self.viewer, model.picture.layer, self.kind)
+        return found if len(found) == len(model.layers) else []
+
+    def _fill_table(self) -> None:
+        model, records = self.model, [record_of(layer) for layer in self._results()]
+        if model is None:
             self.table.show_layers([], [], [])
-            self.enable()
-            return
-        layers = model.layers
-        shown = results_for(self.viewer, model.picture.layer, self.kind)
-        colors = [layer.metadata["napari-softlayers"]["color"] for layer in shown]
-        if len(colors) == len(layers):
-            self.table.show_layers(layers.names, colors, layers.coverage)
-        self.level.blockSignals(True)
-        self.level.setRange(2, model.most)
-        self.level.setValue(len(layers))
-        self.level.blockSignals(False)
+        else:
+            colors = [record.color for record in records if record is not None]
+            if colors:
+                self.table.show_layers(
+                    model.layers.names, colors, model.layers.coverage
+                )
+            self.level.blockSignals(True)
+            self.level.setRange(2, model.most)
+            self.level.setValue(len(model.layers))
+            self.level.blockSignals(False)
         self.enable()
+
+    # ---- edits ------------------------------------------------------------------------
+
+    def _edit(self, change: Callable[[SegmentsModel, Run], SegmentsModel]) -> None:
+        """Change the model in the thread and show it."""
+        model = self.model
+        if model is None:
+            self.desk.say(NO_LAYERS, "error")
+            return
+        self.desk.compute(
+            lambda run, _post: change(model, run),
+            self.show_model,
+            sources=(model.picture.layer,),
+        )
 
     def _on_level(self, value: int) -> None:
         self.level_label.setText(str(value))
@@ -133,77 +162,58 @@ class SegmentsPanel(QWidget):
         self._delay.stop()
         model, count = self.model, int(self.level.value())
         if model is not None and (model.edited or count != len(model.layers)):
-            self.dock.compute(
-                lambda run, _post: model.level(count, run),
-                self._show_edited,
-                sources=(model.picture.layer,),
-            )
+            self._edit(lambda model, run: model.level(count, run))
 
     def split(self) -> None:
         """Take the selected layer apart."""
-        model, rows = self.model, self.table.rows
-        if model is None or len(rows) != 1:
-            self.dock.say("Select one layer in the table to split it.", "error")
+        rows = self.table.rows
+        if len(rows) != 1:
+            self.desk.say("Select one layer in the table to split it.", "error")
             return
-        self.dock.compute(
-            lambda run, _post: model.split(rows[0], run),
-            self._show_edited,
-            sources=(model.picture.layer,),
-        )
+        self._edit(lambda model, run: model.split(rows[0], run))
 
     def merge(self) -> None:
         """Join the selected layers."""
-        model, rows = self.model, self.table.rows
-        if model is None:
-            self.dock.say("There are no layers yet; press Compute first.", "error")
-            return
-        try:
-            self._show_edited(model.merge(rows))
-        except ValueError as error:
-            self.dock.say(str(error), "error")
-
-    def _show_edited(self, model: SegmentsModel) -> None:
-        if self.show_model(model):
-            self.dock.say(f"{len(model.layers)} layers.")
+        rows = self.table.rows
+        self._edit(lambda model, _run: model.merge(rows))
 
     def _rename(self, index: int, name: str) -> None:
-        model = self.model
-        if model is None or not name or index >= len(model.layers):
+        shown = self._results()
+        if self.model is None or not name or index >= len(shown):
             return
-        model.rename(index, name)
-        shown = results_for(self.viewer, model.picture.layer, self.kind)
-        if index < len(shown):
-            shown[index].name = f"{model.picture.name} · {name}"
+        self.model = self.model.renamed(index, name)
+        rename_set(shown, self.model.layers)
+
+    # ---- looking ----------------------------------------------------------------------
 
     def _choose(self, index: int) -> None:
         """Select the layer of a table row in the viewer."""
-        if self.model is None:
-            return
-        shown = results_for(self.viewer, self.model.picture.layer, self.kind)
+        shown = self._results()
         if index < len(shown):
             self.viewer.layers.selection.active = shown[index]
 
     def inspect(self) -> None:
         """Add a step of the method as a layer."""
         if self.model is None:
-            self.dock.say("There are no layers yet; press Compute first.", "error")
+            self.desk.say(NO_LAYERS, "error")
             return
         try:
             made = show_by_product(
                 self.viewer,
-                self.model.layers,
-                self.model.picture.layer,
+                replace(self.model.layers, extras=self.model.parts.extras),
+                self.model.picture,
                 self.what.currentText(),
                 int(self.number.value()),
             )
         except ValueError as error:
-            self.dock.say(str(error), "error")
+            self.desk.say(str(error), "error")
             return
-        self.dock.say(f"Added '{made.name}'.")
+        self.desk.say(f"Added '{made.name}'.")
 
     def enable(self) -> None:
+        """Allow what the model and the selected rows allow."""
         model, rows = self.model, self.table.rows
-        tree = model is not None and bool(model.groups)
+        tree = model is not None and model.tree is not None
         self.level.setEnabled(tree)
         self.level_label.setText(str(self.level.value()) if tree else "")
         self.merge_button.setEnabled(len(rows) > 1)
