@@ -19,7 +19,7 @@ from napari_softlayers._core.matting.repair.regions import (
     touching,
     touching_share,
 )
-from napari_softlayers._core.matting.repair.relabel import guided, relabelled
+from napari_softlayers._core.matting.repair.relabel import relabelled
 from napari_softlayers._core.matting.repair.repair import Evidence, wrong_labels
 from napari_softlayers._core.matting.repair.working import (
     enlarged,
@@ -297,11 +297,6 @@ def test_opening_drops_slivers_and_specks():
     assert not opened(mask).any()
     mask[25:38, 25:38] = True
     assert opened(mask)[31, 31]
-
-
-def test_guided_filter_reproduces_flat_values(rng):
-    guide = rng.random((30, 30))
-    np.testing.assert_allclose(guided(guide, np.full((30, 30), 0.3)), 0.3, atol=1e-9)
 
 
 def test_working_resolution_and_back(rng):

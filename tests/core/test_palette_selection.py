@@ -16,7 +16,7 @@ from napari_softlayers._core.palette.names import (
     harmony,
     hex_name,
 )
-from napari_softlayers._core.palette.selection import k_means, merge_duplicates
+from napari_softlayers._core.palette.selection import cluster_colors, merge_duplicates
 
 
 def blobs(rng, centres, count=400):
@@ -27,8 +27,8 @@ def blobs(rng, centres, count=400):
 CENTRES = np.array([[0.2, 0.2, 0.2], [0.8, 0.2, 0.3], [0.3, 0.7, 0.9], [0.9, 0.9, 0.6]])
 
 
-def test_k_means_finds_separate_clusters(rng):
-    found = k_means(blobs(rng, CENTRES), 4, np.zeros((0, 3)))
+def test_clusters_of_colours_are_found(rng):
+    found = cluster_colors(blobs(rng, CENTRES), 4)
     gaps = np.linalg.norm(found[:, None] - CENTRES[None], axis=2)
     assert gaps.min(axis=0).max() < 0.01
 

@@ -13,7 +13,11 @@ from torch import Tensor
 from napari_softlayers._core.networks.palette import PaletteConfig, PaletteNetwork
 from napari_softlayers._core.palette.metrics import sparsity_map
 from napari_softlayers._core.palette.mixture import Mixture
-from napari_softlayers._core.palette.selection import MOST, k_means, merge_duplicates
+from napari_softlayers._core.palette.selection import (
+    MOST,
+    cluster_colors,
+    merge_duplicates,
+)
 
 from .task import Moment, Task
 
@@ -213,8 +217,7 @@ def training_palette(
 
     Always ``count`` distinct colours; random ones fill up where a picture has too few.
     """
-    none = np.zeros((0, 3))
-    colors = k_means(sample, count, none, int(rng.integers(1 << 31)))
+    colors = cluster_colors(sample, count, seed=int(rng.integers(1 << 31)))
     if not exact and rng.random() < 0.5:
         moved = rng.random(len(colors)) < 0.4
         colors = colors + moved[:, None] * rng.normal(0, 0.08, colors.shape)

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
+from ..numerics.guided_filter import GuidedFilter
 from .palette import STRIDE, PaletteConfig, PaletteNetwork
 from .weights import load_network
 
@@ -179,23 +179,9 @@ def published_layers(
     swatches = torch.from_numpy(palette)[None]
     with torch.inference_mode():
         alphas = network(planes, swatches)
-        grey = torch.einsum("bchw,c->bhw", planes, torch.tensor(LUMA))[:, None]
-        alphas = _grey_filter(grey.double(), alphas.double()).float()
+        grey = torch.einsum("bchw,c->bhw", planes, torch.tensor(LUMA))
+        follow = GuidedFilter(grey.double(), FILTER_RADIUS, FILTER_EPSILON)
+        alphas = follow(alphas[0].double())[None].float()
         alphas = alphas / (alphas.sum(1, keepdim=True) + 1e-8)
         colors = network.layer_colors(planes, swatches, alphas)
     return alphas[0].numpy(), colors[0].permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _grey_filter(guide: Tensor, values: Tensor) -> Tensor:
-    """Guided filter with a grey guide (He et al. 2010, Eq. 5 and 6)."""
-    mean, level = _box(guide), _box(values)
-    slope = _box(guide * values) - mean * level
-    slope = slope / (_box(guide * guide) - mean * mean + FILTER_EPSILON)
-    return _box(slope) * guide + _box(level - slope * mean)
-
-
-def _box(values: Tensor) -> Tensor:
-    """Means of square windows, cut at the border."""
-    side, radius = 2 * FILTER_RADIUS + 1, FILTER_RADIUS
-    tall = avg_pool2d(values, (side, 1), 1, (radius, 0), count_include_pad=False)
-    return avg_pool2d(tall, (1, side), 1, (0, radius), count_include_pad=False)

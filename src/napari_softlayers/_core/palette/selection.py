@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.cluster.vq import vq
 
+from ..numerics.kmeans import kmeans, nearest
 from .hull import simplified_hull
 
 FloatArray = NDArray[np.float32]
@@ -17,7 +17,6 @@ FEWEST, MOST = 2, 12
 SELECTIONS = ("kmeans", "hull")
 SAMPLE = 20_000  # pixels looked at
 SAME = 1 / 512  # colours nearer than half an 8-bit step in all channels are one
-ITERATIONS = 50
 AUTO_ERROR = 10 ** (-30 / 10)  # "auto": mean squared error without residues of 30 dB
 
 
@@ -169,27 +168,27 @@ def _choose(
         else:
             colors = np.concatenate([fixed, colors])
     if colors is None:
-        colors = k_means(sample, count, fixed, seed)
+        colors = cluster_colors(sample, count, fixed, seed)
     colors = merge_duplicates(colors)[0]
-    share = np.bincount(vq(sample, colors)[0], minlength=len(colors))
+    share = np.bincount(nearest(sample, colors)[0], minlength=len(colors))
     share[: len(fixed)] = share.max() + 1
     return colors[np.argsort(-share, kind="stable")].astype(np.float32)
 
 
-def k_means(
+def cluster_colors(
     sample: NDArray[np.float64],
     count: int,
-    fixed: NDArray[np.float64],
+    fixed: NDArray[np.float64] | None = None,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Lloyd's k-means with k-means++ starts, where some centres do not move.
+    """Centres of clusters of colours.
 
     Parameters
     ----------
     sample : ndarray, ``(N, 3)``
     count : int
         Centres, the fixed ones included.
-    fixed : ndarray, ``(L, 3)``
+    fixed : ndarray, ``(L, 3)``, optional
     seed : int
 
     Returns
@@ -198,38 +197,17 @@ def k_means(
         The fixed centres first; K is smaller than `count` when the sample has fewer
         distinct colours.
     """
-    rng = np.random.default_rng(seed)
-    centres = fixed if len(fixed) else sample[rng.integers(len(sample), size=1)]
-    while len(centres) < count:
-        distance = vq(sample, centres)[1] ** 2
-        if distance.max() < SAME**2:
-            break
-        # k-means++: a few draws by squared distance, the best of them is taken
-        draws = rng.choice(len(sample), size=4, p=distance / distance.sum())
-        gains = [
-            np.minimum(distance, ((sample - sample[i]) ** 2).sum(1)).sum()
-            for i in draws
-        ]
-        best = sample[draws[int(np.argmin(gains))]]
-        centres = np.concatenate([centres, best[None]])
-    for _ in range(ITERATIONS):
-        label = vq(sample, centres)[0]
-        size = np.bincount(label, minlength=len(centres))
-        sums = np.stack(
-            [
-                np.bincount(label, sample[:, c], minlength=len(centres))
-                for c in range(3)
-            ],
-            axis=1,
-        )
-        moved = np.where(
-            size[:, None] > 0, sums / np.maximum(size, 1)[:, None], centres
-        )
-        moved[: len(fixed)] = fixed
-        if np.abs(moved - centres).max() < 1e-5:
-            break
-        centres = moved
-    return centres
+    generator = np.random.default_rng(seed)
+    return kmeans(
+        sample,
+        count,
+        generator,
+        fixed=fixed,
+        draws=4,
+        same=SAME,
+        iterations=50,
+        tolerance=1e-5,
+    )[0]
 
 
 def _automatic(

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..devices import choose_device, import_torch, with_cpu_fallback
-from ..numerics.guided_filter import GuidedFilter
 from ..run import Run
-from ..threads import in_threads, one_blas_thread
+from ..threads import one_blas_thread
 
 if TYPE_CHECKING:
     import torch
@@ -116,16 +115,28 @@ def semantic_features(
         components = _project(raw, dims)
     components = _enlarge(components, (picture.shape[0], picture.shape[1]))
     radius = radius or max(2, round(max(picture.shape[:2]) / 80))
-    follow = GuidedFilter(picture, radius, eps)
-    channels = [components[..., index] for index in range(components.shape[2])]
-    for index, channel in enumerate(in_threads(follow, channels)):
-        components[..., index] = channel
-        run.step(0.65 + 0.3 * index / dims, "Aligning features with the picture")
+    components = _aligned(components, picture, radius, eps, run.part(0.65, 0.95))
     with one_blas_thread():
         components = _project(components, dims)
     return SemanticFeatures(
         _unit_range(components[..., :3]), _common(components), label
     )
+
+
+def _aligned(
+    values: FloatArray, picture: FloatArray, radius: int, eps: float, run: Run
+) -> FloatArray:
+    """Every channel of values ``(H, W, D)`` after the guided filter."""
+    torch = import_torch()
+    from ..numerics.guided_filter import GuidedFilter
+
+    follow = GuidedFilter(torch.from_numpy(picture).permute(2, 0, 1), radius, eps)
+    result = np.empty_like(values)
+    for index, channel in enumerate(values.transpose(2, 0, 1)):  # of bounded memory
+        run.step(index / values.shape[2], "Aligning features with the picture")
+        plane = torch.from_numpy(np.ascontiguousarray(channel))[None]
+        result[..., index] = follow(plane)[0].numpy()
+    return result
 
 
 def feature_map(

@@ -26,7 +26,7 @@ from ..run import Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
 from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph
-from .grouping import kmeans
+from .grouping import clusters
 from .merge_tree import MergeTree, merge_tree
 from .state import SegmentOptions, SegmentsState
 from .upsampling import enlarged_columns
@@ -184,13 +184,13 @@ def _first_guess(
     guide: FloatArray,
     half: int,
     options: SegmentOptions,
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Cluster the pixels by features or, without any, by their eigenvectors."""
     if semantic is None and float(np.ptp(guide, axis=(0, 1)).max()) < 1e-6:
         warnings.warn(
             "The picture has one colour; it is one segment.", UserWarning, stacklevel=4
         )
-        return np.zeros(len(pairs.vectors), dtype=np.int64)
+        return np.zeros(len(pairs.vectors), dtype=np.int32)
     if semantic is None:
         points = _spectral_points(pairs)
     else:
@@ -198,7 +198,7 @@ def _first_guess(
         own = semantic.grouping.shape[-1] <= 3
         values = semantic.affinity if own else semantic.grouping
         points = block_means(values, half).reshape(len(pairs.vectors), -1)
-    return kmeans(points, options.n_clusters, options.seed)[1]
+    return clusters(points, options.n_clusters, options.seed)
 
 
 def _spectral_points(pairs: Eigenpairs, count: int = 20) -> FloatArray:

@@ -14,11 +14,11 @@ from ..layers.soft_layers import SoftLayers
 from ..picture import FloatArray
 from ..run import Run
 from ..threads import one_thread
-from . import prepare_segments
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
 from .finishing import refined
 from .gradients import sparsity_exponents
+from .preparation import prepare_segments
 from .state import SegmentOptions, SegmentsState
 from .upsampling import guided_upsampling
 

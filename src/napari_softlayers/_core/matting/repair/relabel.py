@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.run import Run
-
+from ...devices import import_torch
+from ...run import Run
 from ..system import Labels
 from .working import blurred
 
@@ -57,7 +57,7 @@ def relabelled(
     numbers = np.arange(1, count + 1)[:, None, None]
     member = (labels[None] == numbers).astype(np.float32)
     bins = color_bins(picture)
-    guide = picture.mean(axis=2)
+    follow = _edge_filter(picture)
     reach = 0.075 * max(labels.shape)
     for iteration in range(iterations):
         run.step(iteration / iterations, "Looking for wrong labels")
@@ -66,10 +66,20 @@ def relabelled(
         scores = likelihood[:, bins] + place * np.log(near)
         scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
         scores /= scores.sum(axis=0)
-        votes = np.stack([guided(guide, one) for one in scores[:-1]])
+        votes = follow(scores[:-1])
         votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
         member = (votes.argmax(axis=0)[None] + 1 == numbers).astype(np.float32)
     return votes.astype(np.float32)
+
+
+def _edge_filter(picture: NDArray[np.float32]) -> Callable[[Floats], Floats]:
+    """Smooth layers (K, H, W) that keep the edges of a picture's lightness."""
+    torch = import_torch()
+    from ...numerics.guided_filter import GuidedFilter
+
+    grey = torch.from_numpy(picture.mean(axis=2, dtype=np.float64)[None])
+    follow = GuidedFilter(grey, 6, 1e-4, repeat=True)
+    return lambda layers: follow(torch.from_numpy(layers)).numpy()
 
 
 def color_bins(picture: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -118,18 +128,6 @@ def color_ratio(
 def _smoothed_bins(share: NDArray[np.float64]) -> NDArray[np.float64]:
     cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
     return cube.ravel()
-
-
-def guided(guide: Floats, values: Floats, radius: int = 6, eps: float = 1e-4) -> Floats:
-    """Grey guided filter: smooth values that keep the guide's edges."""
-
-    def box(array: Floats) -> Floats:
-        return ndimage.uniform_filter(array, 2 * radius + 1, mode="nearest")
-
-    mean_guide, mean_values = box(guide), box(values)
-    covariance = box(guide * values) - mean_guide * mean_values
-    slope = covariance / (box(guide * guide) - mean_guide**2 + eps)
-    return box(slope) * guide + box(mean_values - slope * mean_guide)
 
 
 def of_label(layers: Floats, labels: Labels) -> Floats:
