@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from palette_metrics import palette_metrics
 from scipy.spatial import ConvexHull
 
 from napari_softlayers._core.palette import palette_layers, select_palette
 from napari_softlayers._core.palette.gpl import read_gpl, write_gpl
 from napari_softlayers._core.palette.hull import simplified_hull
-from napari_softlayers._core.palette.metrics import palette_metrics
 from napari_softlayers._core.palette.names import (
     HARMONIES,
     color_name,

@@ -19,7 +19,6 @@ from .mattes import random_matte
 from .matting_files import (
     Cutout,
     Foreground,
-    composition_1k,
     find_foregrounds,
     find_pictures,
     load_photo,
@@ -42,7 +41,6 @@ __all__ = [
     "Cutout",
     "Foreground",
     "Sample",
-    "composition_1k",
     "find_foregrounds",
     "find_pictures",
     "load_photo",

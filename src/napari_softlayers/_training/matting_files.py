@@ -96,54 +96,6 @@ def find_foregrounds(folder: str | Path) -> list[Foreground]:
     return found
 
 
-def composition_1k(
-    foregrounds: str | Path,
-    backgrounds: str | Path,
-    per_foreground: int,
-    names: tuple[str | Path, str | Path] | None = None,
-) -> list[tuple[Foreground, Path]]:
-    """Pairs to composite, in the published order of Adobe Composition-1k.
-
-    Parameters
-    ----------
-    foregrounds : path-like
-        Folder with ``fg`` and ``alpha``, for example ``Test_set/Adobe-licensed images``.
-    backgrounds : path-like
-        Folder of background pictures (COCO or Pascal VOC).
-    per_foreground : int
-        Backgrounds for each foreground: 100 for training, 20 for testing.
-    names : (path-like, path-like), optional
-        The lists ``*_fg_names.txt`` and ``*_bg_names.txt`` that come with the data;
-        without them, foregrounds and backgrounds are taken in sorted order.
-
-    Returns
-    -------
-    list of (Foreground, Path)
-        Foreground i with backgrounds ``i * per_foreground`` onwards.
-    """
-    front = find_foregrounds(foregrounds)
-    back = find_pictures(backgrounds)
-    if names is not None:
-        by_stem = {f.color.stem: f for f in front}
-        by_name = {p.name: p for p in back}
-        front_names, back_names = (Path(n).read_text().split("\n") for n in names)
-        try:
-            front = [by_stem[Path(n.strip()).stem] for n in front_names if n.strip()]
-            back = [by_name[n.strip()] for n in back_names if n.strip()]
-        except KeyError as missing:
-            raise ValueError(f"the lists name {missing}, which is not there") from None
-    if len(back) < len(front) * per_foreground:
-        raise ValueError(
-            f"{len(front)} foregrounds with {per_foreground} backgrounds each need "
-            f"{len(front) * per_foreground} backgrounds; there are {len(back)}"
-        )
-    return [
-        (one, back[i * per_foreground + j])
-        for i, one in enumerate(front)
-        for j in range(per_foreground)
-    ]
-
-
 @lru_cache(maxsize=1024)
 def load_photo(path: Path, side: int) -> NDArray[np.uint8]:
     """A photograph as uint8 (H, W, 3), its shorter side scaled to ``side``."""

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_softlayers._core.networks.palette import PaletteConfig, PaletteNetwork
-from napari_softlayers._core.palette.metrics import sparsity_map
-from napari_softlayers._core.palette.mixture import Mixture
+from napari_softlayers._core.numerics.mixture import Mixture
 from napari_softlayers._core.palette.selection import (
     MOST,
     cluster_colors,
@@ -199,6 +198,12 @@ class PaletteTask(Task):
             "held_out_sparsity": float(np.mean(sparse)),
             "held_out_variation": float(np.mean(varying)),
         }
+
+
+def sparsity_map(alphas: Tensor, axis: int = 0) -> Tensor:
+    """Eq. 10 at each pixel, ``sum a / sum a^2 - 1``: 0 where one layer has it all."""
+    squares = alphas.square().sum(axis)
+    return alphas.sum(axis) / squares.clamp(min=1e-12) - 1
 
 
 def total_variation(alphas: Tensor) -> Tensor:

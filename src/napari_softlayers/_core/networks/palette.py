@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from ..numerics.mixture import Mixture
 from ..run import Run
 from .weights import load_network
 
@@ -262,8 +263,6 @@ def network_alphas(
     swatches = torch.from_numpy(colors).to(device)
     mixture = None
     if config.guided and not config.slots:
-        from ..palette.mixture import Mixture
-
         mixture = Mixture(colors, device).alphas(picture, run.part(0, 0.2))
     height, width = picture.shape[1:]
     side = tile or int((TILE_VALUES / len(colors)) ** 0.5)

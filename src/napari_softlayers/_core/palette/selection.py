@@ -219,7 +219,7 @@ def _automatic(
     """The smallest palette whose mixtures come near enough to the picture."""
     import torch
 
-    from .mixture import Mixture
+    from ..numerics.mixture import Mixture
 
     pixels = torch.from_numpy(sample[:: max(1, len(sample) // 4000)].T.copy()).float()
     for count in range(max(FEWEST, len(fixed)), MOST + 1):
