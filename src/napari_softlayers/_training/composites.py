@@ -216,7 +216,9 @@ def _scaled(
         Image.fromarray(values[..., c]).resize((side, side), how)
         for c in range(values.shape[2])
     ]
-    return np.clip(np.dstack([np.asarray(p) for p in planes]), 0, 1).astype(np.float32)
+    return np.asarray(
+        np.clip(np.dstack([np.asarray(p) for p in planes]), 0, 1), np.float32
+    )
 
 
 def _towards(color: Array, background: Array, alpha: Array, share: float) -> Array:
@@ -224,4 +226,4 @@ def _towards(color: Array, background: Array, alpha: Array, share: float) -> Arr
     weight = alpha.sum() + 1e-6
     mean = (color * alpha[..., None]).sum((0, 1)) / weight
     shift = share * (background.mean((0, 1)) - mean)
-    return np.clip(color + shift, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(color + shift, 0, 1), np.float32)

@@ -136,7 +136,7 @@ class LiveMatte:
             tolerance=self._solver_tolerance,
             run=run,
         )
-        return found.solution[free[:, 0]]
+        return np.asarray(found.solution[free[:, 0]])
 
     def _solved_band(
         self, alphas: NDArray[np.floating[Any]], labels: Labels, run: Run
@@ -155,7 +155,7 @@ class LiveMatte:
             tolerance=self._solver_tolerance,
             run=run.part(0.5, 1),
         )
-        return found.solution
+        return np.asarray(found.solution)
 
     def _checked(self, trimap: ArrayLike) -> Labels:
         """Labels 1..K of a trimap of the picture's size; forgets what does not fit."""

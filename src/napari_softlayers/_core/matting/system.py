@@ -135,7 +135,7 @@ def spread(
 def one_hot(labels: Labels, n_layers: int) -> NDArray[np.float32]:
     """Labels 1..K as layers (K, H, W) of zeros and ones."""
     numbers = np.arange(1, n_layers + 1)[:, None, None]
-    return (labels[None] == numbers).astype(np.float32)
+    return np.asarray(labels[None] == numbers, np.float32)
 
 
 def _add_known_part(

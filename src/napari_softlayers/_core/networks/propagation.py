@@ -126,7 +126,7 @@ class _Propagate(torch.autograd.Function):
         return across.new_tensor(alpha)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         back = _array(gradient).reshape(-1, 1)
         m = ctx.system.solve(back).reshape(ctx.alpha.shape)
         a = ctx.alpha

@@ -147,7 +147,9 @@ class _Level:
 
     def to_tensor(self, array: NDArray[np.float32]) -> torch.Tensor:
         """Move a block to the device."""
-        return self.torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        given = self.torch.from_numpy(np.ascontiguousarray(array))
+        block: torch.Tensor = given.to(self.device)
+        return block
 
     def from_random(
         self, width: int, seed: int, options: FilterOptions

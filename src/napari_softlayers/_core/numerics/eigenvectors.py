@@ -73,7 +73,7 @@ def exact_eigenpairs(
         nonlocal solves
         solves += 1
         run.step(0.2 + 0.8 * solves / (solves + 2 * count), "Eigenvectors")
-        return factors.solve(vector)
+        return np.asarray(factors.solve(vector))
 
     start = np.random.default_rng(seed).standard_normal(size)
     values, vectors = eigsh(

@@ -14,7 +14,7 @@ _BLOCK = 65536  # points looked at together
 
 
 def kmeans(
-    points: Points,
+    points: Centers,
     count: int,
     generator: np.random.Generator,
     *,
@@ -28,7 +28,7 @@ def kmeans(
 
     Parameters
     ----------
-    points : ndarray, ``(N, D)``
+    points : ndarray of float64, ``(N, D)``
     count : int
         Number of clusters, with the fixed ones; fewer come out where there are fewer
         different points.
@@ -51,7 +51,6 @@ def kmeans(
     cost : float
         Sum of the squared distances from the centres.
     """
-    points = np.asarray(points, dtype=np.float64)
     kept = 0 if fixed is None else len(fixed)
     if fixed is None or kept == 0:
         fixed = points[generator.integers(len(points), size=1)]

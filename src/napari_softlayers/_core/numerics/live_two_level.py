@@ -89,7 +89,7 @@ class LiveTwoLevel:
     ) -> NDArray[np.floating[Any]]:
         """Best approximation of the solution in the span of the basis, (n, k)."""
         small = self._basis.T @ right
-        return self._basis @ self._factors.solve(small)
+        return np.asarray(self._basis @ self._factors.solve(small))
 
     def __call__(
         self, residual: NDArray[np.floating[Any]]

@@ -186,7 +186,7 @@ def coarse_matrix(
 
 
 def _projected(matrix: Any, basis: Any, vectors: NDArray[Any]) -> NDArray[Any]:
-    return basis.T @ (matrix @ vectors)
+    return np.asarray(basis.T @ (matrix @ vectors))
 
 
 def _waiting(compute: Callable[[], Any], size: int, run: Run) -> Any:

@@ -50,7 +50,7 @@ def simplified_hull(sample: Array, count: int) -> Array | None:
             hull = ConvexHull(_without_least(hull) if merged is None else merged)
     except QhullError:
         return None
-    return np.clip(hull.points[hull.vertices], 0, 1)
+    return np.asarray(np.clip(hull.points[hull.vertices], 0, 1))
 
 
 def _extremes(sample: Array) -> Array:

@@ -124,12 +124,12 @@ def harmony(palette: ArrayLike, kind: str) -> FloatArray:
             * colors.mean(axis=1, keepdims=True)
             * (1 - colors.mean(axis=1, keepdims=True))
         )
-        return np.clip(colors + shift * room, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(colors + shift * room, 0, 1), np.float32)
     if kind in ("muted", "vivid"):
         grey = colors @ np.array([0.299, 0.587, 0.114])
         factor = 0.5 if kind == "muted" else 1.5
         result = grey[:, None] + factor * (colors - grey[:, None])
-        return np.clip(result, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(result, 0, 1), np.float32)
     exponent = 0.75 if kind == "lighter" else 1 / 0.75
     return (colors**exponent).astype(np.float32)
 

@@ -33,7 +33,7 @@ def layer_palette(layers: SoftLayers) -> FloatArray:
     total = weights.sum(axis=1)
     means = np.einsum("kn,knc->kc", weights, colors) / np.maximum(total, 1e-9)[:, None]
     plain = colors.mean(axis=1)
-    return np.where(total[:, None] > 1e-6, means, plain).astype(np.float32)
+    return np.asarray(np.where(total[:, None] > 1e-6, means, plain), np.float32)
 
 
 def recolor(

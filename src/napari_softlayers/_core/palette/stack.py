@@ -177,7 +177,7 @@ class PaletteStack:
         self, layer: int, dtype: np.dtype[Any], block_info: Any = None
     ) -> NDArray[Any]:
         layers = self.frame(block_info[None]["chunk-location"][0])
-        return layers.rgba(dtype)[layer][None]
+        return np.asarray(layers.rgba(dtype)[layer][None])
 
     def __getstate__(self) -> dict[str, Any]:
         # on its way to another process of a dask cluster

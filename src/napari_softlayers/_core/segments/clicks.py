@@ -172,7 +172,7 @@ class ClickModel:
         np.exp(near, out=near)
         near += self._geodesics.likeness(pixel)
         near *= 0.5
-        return near
+        return np.asarray(near)
 
     def _from_tree(self, prompts: Prompts) -> FloatArray:
         """Give the rest and the objects as sums of leaves, ``(K + 1, N)``."""
@@ -205,7 +205,7 @@ class ClickModel:
         for i, node in enumerate(nodes):
             inside[i, self.tree.leaves(node)] = True
         if len(own) == 1:
-            return inside[place].astype(float)
+            return np.asarray(inside[place], float)
         odds = (CHOSEN_ODDS if step else LEVEL_ODDS) ** np.abs(
             np.arange(len(nodes)) - place
         )

@@ -49,7 +49,7 @@ EXACT = SparsityOptions(iterations=40, samples=24576)
 
 def constrained_sparsification(
     eigenpairs: Eigenpairs,
-    labels: NDArray[np.int64],
+    labels: NDArray[np.integer[Any]],
     options: SparsityOptions | None = None,
     seed: int = 0,
     device: Any = "cpu",

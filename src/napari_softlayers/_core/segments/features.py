@@ -168,7 +168,7 @@ def feature_map(
         from .hub import hub_features
 
         model = name.removeprefix("hub:")
-        taken: FloatArray = with_cpu_fallback(
+        taken = with_cpu_fallback(
             lambda where: hub_features(picture, model, where, run), chosen
         )
         return taken
@@ -190,7 +190,7 @@ def feature_map(
             found = describe_picture(network, values.to(where), check=run.check)
         return np.ascontiguousarray(found.permute(1, 2, 0).cpu().numpy(), np.float32)
 
-    found: FloatArray = with_cpu_fallback(compute, chosen)
+    found = with_cpu_fallback(compute, chosen)
     return found
 
 
@@ -239,7 +239,7 @@ def _project(raw: FloatArray, dims: int) -> FloatArray:
     largest = np.abs(vectors).argmax(0)
     signs = np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
     components = flat @ (vectors * signs).astype(np.float32)
-    return components.reshape(*raw.shape[:2], -1)
+    return np.asarray(components.reshape(*raw.shape[:2], -1))
 
 
 def _enlarge(values: FloatArray, size: tuple[int, int]) -> FloatArray:

@@ -72,4 +72,4 @@ def gradient_magnitude(picture: FloatArray, taps: int = 13) -> FloatArray:
 
 def sparsity_exponents(picture: FloatArray) -> FloatArray:
     r"""Give :math:`\gamma_p = \min(0.9 + |\nabla c_p|, 1)`, ``(H, W)`` (Eq. 10b)."""
-    return np.minimum(0.9 + gradient_magnitude(picture), 1).astype(np.float32)
+    return np.asarray(np.minimum(0.9 + gradient_magnitude(picture), 1), np.float32)

@@ -46,7 +46,7 @@ def layer_means(alphas: FloatArray, values: FloatArray) -> NDArray[np.float64]:
     flat = values.reshape(-1, values.shape[-1])
     sums = weights @ flat
     total = weights.sum(axis=1, dtype=np.float64)[:, None]
-    return np.asarray(sums, dtype=np.float64) / np.maximum(total, 1e-9)
+    return np.asarray(sums / np.maximum(total, 1e-9), np.float64)
 
 
 def kmeans_groups(

@@ -81,7 +81,9 @@ class MergeTree:
 
     def alphas(self, node: int) -> FloatArray:
         """Give the alphas ``(h, w)`` of a node, clamped, at the working size."""
-        return np.clip(self.leaf_alphas[self.leaves(node)].sum(axis=0), 0, 1)
+        return np.asarray(
+            np.clip(self.leaf_alphas[self.leaves(node)].sum(axis=0), 0, 1)
+        )
 
     def level(self, node: int) -> tuple[int, int]:
         """Give the fewest and most layers of the cuts that contain a node."""

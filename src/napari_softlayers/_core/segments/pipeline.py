@@ -205,7 +205,7 @@ def _spectral_points(pairs: Eigenpairs, count: int = 20) -> FloatArray:
     """Scale the lowest eigenvectors as coordinates of the pixels (Levin et al.)."""
     lowest = pairs.values[:count]
     spread = np.sqrt(np.maximum(lowest - lowest[0], 0) + max(lowest[-1], 1e-9) * 0.05)
-    return (pairs.vectors[:, :count] / spread.astype(np.float32)).astype(np.float32)
+    return np.asarray(pairs.vectors[:, :count] / spread.astype(np.float32), np.float32)
 
 
 def _tree(

@@ -181,9 +181,7 @@ def network_output(
             classes = torch.softmax(found.logits[0], 0)
             return classes.cpu().numpy(), found.alphas[-1][0, 0].cpu().numpy()
 
-    result: tuple[NDArray[np.float32], NDArray[np.float32]] = with_cpu_fallback(
-        compute, choose_device(device)
-    )
+    result = with_cpu_fallback(compute, choose_device(device))
     run.step(1.0, "Adapting the trimap")
     return result
 

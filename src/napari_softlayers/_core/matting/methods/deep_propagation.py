@@ -118,6 +118,4 @@ def affinities(
             float(network.config.known),
         )
 
-    result: tuple[NDArray[np.float32], NDArray[np.float32], float]
-    result = with_cpu_fallback(compute, choose_device(device))
-    return result
+    return with_cpu_fallback(compute, choose_device(device))

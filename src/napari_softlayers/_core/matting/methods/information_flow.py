@@ -209,7 +209,7 @@ def _without_self(found: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.
     # Where a pixel is listed twice, only the first entry goes.
     drop = np.argmax(same, axis=1)
     keep = np.arange(found.shape[1]) != drop[:, None]
-    return found[keep].reshape(len(found), -1)
+    return np.asarray(found[keep].reshape(len(found), -1))
 
 
 def _sum_of(

@@ -103,4 +103,4 @@ def mixture_weights(
     total = difference.sum(axis=1)
     projected = np.linalg.solve(gram, total[..., None])
     weights = 1 - np.einsum("nki,ni->nk", difference, projected[..., 0])
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -149,7 +149,7 @@ def wrong_sides(
         ends = left & ndimage.binary_dilation(found, np.ones((3, 3), bool), 2)
     if wrong.any():  # round off what blurring and opening have left
         wrong = ndimage.distance_transform_edt(~wrong) <= _ROUNDING
-    return wrong & (labels != 0)
+    return np.asarray(wrong & (labels != 0))
 
 
 def contested(labels: Labels, seams: Mask, reach: float) -> Mask:

@@ -93,7 +93,7 @@ def color_shares(bins: NDArray[np.intp], member: Floats) -> NDArray[np.float64]:
     shares = np.stack(
         [np.bincount(bins.ravel(), one.ravel(), _BINS**3) for one in member]
     )
-    return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1))
 
 
 def color_ratio(
@@ -127,9 +127,9 @@ def color_ratio(
 
 def _smoothed_bins(share: NDArray[np.float64]) -> NDArray[np.float64]:
     cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
-    return cube.ravel()
+    return np.asarray(cube.ravel())
 
 
 def of_label(layers: Floats, labels: Labels) -> Floats:
     """Every pixel's own layer of (K, H, W); the first one where unknown."""
-    return np.take_along_axis(layers, np.maximum(labels, 1)[None] - 1, 0)[0]
+    return np.asarray(np.take_along_axis(layers, np.maximum(labels, 1)[None] - 1, 0)[0])

@@ -177,7 +177,7 @@ def _one_round(
     if not convicted.any():
         return demoted
     rim = ndimage.distance_transform_edt(~convicted) <= RIM
-    return demoted | (rim & (labels != 0))
+    return np.asarray(demoted | (rim & (labels != 0)))
 
 
 def with_islands(suspects: Mask, labels: Labels) -> Mask:
@@ -214,13 +214,13 @@ def with_remnants(suspects: Mask, labels: Labels) -> Mask:
     for label in np.unique(labels[suspects]):
         rest = (labels == label) & ~loose
         loose |= rest & near & ~grown(opened(rest, 3, 2 * LEAST_AREA), rest)
-    return loose & (labels != 0)
+    return np.asarray(loose & (labels != 0))
 
 
 def _local_mean(values: Floats, mask: Mask, sigma: float = 2.0) -> Floats:
     """Blur of values inside a mask, that nothing from outside gets into."""
     weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
-    return ndimage.gaussian_filter(values * mask, sigma) / (weight + 1e-6)
+    return np.asarray(ndimage.gaussian_filter(values * mask, sigma) / (weight + 1e-6))
 
 
 def _all_present(labels: Labels, count: int) -> bool:

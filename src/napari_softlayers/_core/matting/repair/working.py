@@ -73,10 +73,10 @@ def blurred(values: Floats, sigma: float) -> Floats:
     """Wide Gaussian blur, computed on a coarser grid."""
     step = max(1, int(sigma / 4))
     if step == 1:
-        return ndimage.gaussian_filter(values, sigma, mode="nearest")
+        return np.asarray(ndimage.gaussian_filter(values, sigma, mode="nearest"))
     coarse = _padded(values, step, "edge")
     height, width = (n // step for n in coarse.shape)
     coarse = coarse.reshape(height, step, width, step).mean((1, 3))
     coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="nearest")
     fine = ndimage.zoom(coarse, step, order=1, grid_mode=True, mode="nearest")
-    return fine[: values.shape[0], : values.shape[1]]
+    return np.asarray(fine[: values.shape[0], : values.shape[1]])
