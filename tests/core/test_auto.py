@@ -6,12 +6,6 @@ from scipy import ndimage
 
 from napari_softlayers._core.matting import matte, solve_alphas
 from napari_softlayers._core.matting.methods.auto import network_weights
-from napari_softlayers._core.matting.repair.contacts import (
-    Opinions,
-    contested,
-    wrong_sides,
-)
-from napari_softlayers._core.matting.repair.promote import is_wide, promotion
 from napari_softlayers._core.matting.repair.regions import (
     Group,
     contact_share,
@@ -20,13 +14,19 @@ from napari_softlayers._core.matting.repair.regions import (
     touching_share,
 )
 from napari_softlayers._core.matting.repair.relabel import relabelled
-from napari_softlayers._core.matting.repair.repair import Evidence, wrong_labels
-from napari_softlayers._core.matting.repair.working import (
+from napari_softlayers._core.matting.repair.resolution import (
     enlarged,
     shrunk,
     shrunk_labels,
     working_factor,
 )
+from napari_softlayers._core.matting.repair.touching_labels import (
+    Opinions,
+    contested,
+    wrong_sides,
+)
+from napari_softlayers._core.matting.repair.wide_unknown import is_wide, promotion
+from napari_softlayers._core.matting.repair.wrong_labels import Evidence, wrong_labels
 from napari_softlayers._core.run import Cancelled, Run
 
 

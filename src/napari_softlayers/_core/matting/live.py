@@ -39,7 +39,6 @@ class LiveMatte:
     solver_tolerance : float
         Relative residual of `solve`; see `closed_form`.
     run : Run, optional
-        Progress and cancel.
 
     Examples
     --------

@@ -58,7 +58,6 @@ def laplacian_system(
     eps : float
         Regularisation of the window covariances.
     run : Run, optional
-        Progress and cancel.
     """
     return assemble(stencil_strips(picture, labels == 0, eps, run=run), labels)
 

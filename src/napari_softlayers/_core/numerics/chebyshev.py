@@ -84,7 +84,6 @@ def filtered_eigenpairs(
         Where the blocks live; on the CPU, SciPy multiplies by the sparse matrix.
     options : FilterOptions, optional
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------

@@ -43,7 +43,6 @@ def exact_eigenpairs(
     seed : int
         Chooses the start vector.
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------

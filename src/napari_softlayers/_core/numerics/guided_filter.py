@@ -46,7 +46,6 @@ class GuidedFilter:
         What windows see beyond the border: the outermost pixels again, or (False)
         nothing, so that they are smaller there.
     run : Run, optional
-        Progress and cancelling.
 
     Raises
     ------

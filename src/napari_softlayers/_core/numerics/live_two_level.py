@@ -36,7 +36,6 @@ class LiveTwoLevel:
     damping : float
         Weight of the Jacobi part.
     run : Run, optional
-        Progress and cancel.
     """
 
     def __init__(

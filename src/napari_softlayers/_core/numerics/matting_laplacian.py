@@ -53,7 +53,6 @@ def matting_laplacian(
     dtype : numpy dtype
         Of the matrix; the products are accumulated in it.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -100,7 +99,6 @@ def laplacian_stencil(
         Of the values. In float32, mattes of large, smooth pictures are off by some per
         cent: their slowest modes cost less than its rounding.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------

@@ -86,7 +86,6 @@ def palette_layers(
     seed : int
     device : str or torch.device
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------

@@ -68,7 +68,6 @@ def constrained_sparsification(
         Chooses the pixels.
     device : torch.device or str
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------

@@ -84,20 +84,10 @@ def compute_state(
             own = beside.submit(pixel_graph, picture, 0, around, run)
         matrices = graphs.laplacians(regions, edges, run.part(0.25, 0.3))
 
-        def in_subspace(target: Any) -> tuple[Eigenpairs, FloatArray]:
-            pairs = _eigenpairs(
-                matrices, graphs.shapes, options, target, run.part(0.3, 0.75)
-            )
-            run.step(0.75, "First guess")
-            labels = _first_guess(pairs, semantic, guide, half, options)
-            settings = constrained.EXACT if exact else None
-            part = run.part(0.77, 0.97)
-            layers = constrained.constrained_sparsification(
-                pairs, labels, settings, options.seed, target, part
-            )
-            return pairs, layers.reshape(-1, *guide.shape[:2])
-
-        pairs, layers = with_cpu_fallback(in_subspace, device)
+        first_layers = partial(
+            _first_layers, matrices, graphs.shapes, semantic, guide, half, options, run
+        )
+        pairs, layers = with_cpu_fallback(first_layers, device)
         run.step(0.97, "Merge tree")
         tree = _tree(layers, semantic, guide, half)
         whole = None if own is None else own.result()
@@ -158,6 +148,31 @@ def _features(
         )
         return None
     return found
+
+
+def _first_layers(
+    matrices: list[sparse.csr_array],
+    shapes: list[tuple[int, int]],
+    semantic: SemanticFeatures | None,
+    guide: FloatArray,
+    half: int,
+    options: SegmentOptions,
+    run: Run,
+    device: Any,
+) -> tuple[Eigenpairs, FloatArray]:
+    """Compute eigenpairs and, in their span, layers ``(n, h, w)``."""
+    pairs = _eigenpairs(matrices, shapes, options, device, run.part(0.3, 0.75))
+    run.step(0.75, "First guess")
+    labels = _first_guess(pairs, semantic, guide, half, options)
+    layers = constrained.constrained_sparsification(
+        pairs,
+        labels,
+        constrained.EXACT if options.quality == "exact" else None,
+        options.seed,
+        device,
+        run.part(0.77, 0.97),
+    )
+    return pairs, layers.reshape(-1, *guide.shape[:2])
 
 
 def _eigenpairs(

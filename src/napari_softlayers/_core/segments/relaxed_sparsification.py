@@ -78,7 +78,6 @@ def relaxed_sparsification(
     options : RelaxedOptions, optional
     device : torch.device or str
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------

@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.devices import (
+from ...devices import (
     choose_device,
     import_torch,
     with_cpu_fallback,
 )
-from napari_softlayers._core.run import Run
-
-from ..repair.working import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ...run import Run
+from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
 from ..system import Labels
 from .network_input import foreground_turns, shrinking_factor, three_classes
 
@@ -40,25 +39,17 @@ def adamatting(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
         0 unknown, 1..K. For two layers 1 is the background and 2 the foreground; with
         more, each layer in turn is the foreground.
     weights : str
         Shipped weights by name, or the path of a safetensors file.
-    device : str
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        Not used: the network has no use for a first guess.
+    device, run, initial
+        See `methods`.
 
     Returns
     -------
-    alphas : float32 array (K, H, W)
-        In [0, 1], summing to 1.
-    extras : dict
-        ``trimap``: the adapted trimap, int32 (H, W), 0 unknown, 1..K.
+    float32 array (K, H, W), dict
     """
     run = run or Run()
     if not labels.any():
@@ -167,7 +158,7 @@ def network_output(
         As for `adamatting`.
     """
     torch = import_torch()
-    from napari_softlayers._core.networks.weights import load_network
+    from ...networks.weights import load_network
 
     run = run or Run()
     run.step(0.0, "Adapting the trimap")

@@ -1,9 +1,9 @@
 """Matting from sloppy trimaps: a repairing front and an exact back.
 
-Labels that are very probably wrong become unknown (see `repair`). Where that leaves large
-holes, and in bands that are far too wide, what is certain is pulled softly to its label
-(see `promote`); then the solver does what it always does. A trimap with nothing wrong
-gives exactly the solver's own result.
+Labels that are very probably wrong become unknown (see `wrong_labels`). Where that leaves
+large holes, and in bands that are far too wide, what is certain is pulled softly to its
+label (see `wide_unknown`); then the solver does what it always does. A trimap with
+nothing wrong gives exactly the solver's own result.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.run import Run
-
-from ..repair.promote import WEIGHT, Promotion, is_wide, promotion, solve_promoted
+from ...run import Run
 from ..repair.relabel import Classifier
-from ..repair.repair import wrong_labels
-from ..repair.working import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ..repair.wide_unknown import WEIGHT, Promotion, is_wide, promotion, solve_promoted
+from ..repair.wrong_labels import wrong_labels
 from ..system import Labels
 from ..trimap import trimap_tolerance
 from .closed_form import closed_form
@@ -44,7 +43,6 @@ def auto(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
         0 unknown, 1..K. Without any label the network guesses two layers.
     solver : {"closed_form", "information_flow"}
@@ -55,19 +53,13 @@ def auto(
     weights : str
         The AdaMatting network that helps to judge: "shipped", "none" (colours and
         solver alone), or the path of a safetensors file.
-    device : str
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
+    device, run, initial
+        See `methods`.
 
     Returns
     -------
-    alphas : float32 array (K, H, W)
-        In [0, 1], summing to 1. When the trimap stays as it is, the solver's own.
-    extras : dict
-        ``trimap``: the repaired trimap, int32 (H, W), 0 unknown, 1..K.
+    float32 array (K, H, W), dict
+        When the trimap stays as it is, the solver's own alphas.
 
     Raises
     ------
@@ -115,7 +107,7 @@ def network_weights(weights: str) -> str | None:
     ValueError
         When a file is asked for that is not there.
     """
-    from napari_softlayers._core.networks.weights import find_weights, shipped_weights
+    from ...networks.weights import find_weights, shipped_weights
 
     if weights == "none":
         return None

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.matting_laplacian import EPSILON
-from napari_softlayers._core.numerics.operators import (
+from ...devices import choose_device
+from ...numerics.matting_laplacian import EPSILON
+from ...numerics.operators import (
     SparseOperator,
     on_device,
     solver_device,
     to_numpy,
 )
-from napari_softlayers._core.numerics.pcg import pcg
-from napari_softlayers._core.numerics.two_level import TwoLevel
-from napari_softlayers._core.run import Run
-
+from ...numerics.pcg import pcg
+from ...numerics.two_level import TwoLevel
+from ...run import Run
 from ..system import Labels, System, laplacian_system, spread
 
 if TYPE_CHECKING:
@@ -44,27 +43,18 @@ def closed_form(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known, K at least 2.
     eps : float
         Regularisation of the window covariances.
     solver_tolerance : float
         Relative residual at which the solver stops; 1e-4 leaves a mean error of the
         mattes of about 2e-4.
-    max_iterations : int
-        The solver stops then, with a warning.
-    device : str
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from, such as the one before the last stroke.
+    max_iterations, device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1.
     """
     run = run or Run()
     where = solver_device(choose_device(device))

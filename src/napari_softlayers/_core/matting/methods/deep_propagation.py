@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.devices import (
+from ...devices import (
     choose_device,
     import_torch,
     with_cpu_fallback,
 )
-from napari_softlayers._core.run import Run
-
-from ..repair.working import shrunk, shrunk_labels
+from ...run import Run
+from ..repair.resolution import shrunk, shrunk_labels
 from ..system import Labels, one_hot, spread
 from .network_input import foreground_turns, shrinking_factor, three_classes
 
@@ -36,25 +35,20 @@ def deep_propagation(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
         0 unknown, 1..K. With more than two layers each in turn is the network's
         foreground, and the affinities are the geometric means of the turns.
     weights : str
         Shipped weights by name, or the path of a safetensors file.
-    device : str
-        Where the network computes.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        Not used.
+    device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1; exactly 0 or 1 where the trimap is known.
+        Exactly 0 or 1 where the trimap is known.
     """
-    from napari_softlayers._core.networks.propagation import PropagationSystem
+    from ...networks.propagation import PropagationSystem
 
     run = run or Run()
     factor = shrinking_factor(labels.shape)
@@ -94,7 +88,7 @@ def affinities(
         As for `deep_propagation`.
     """
     torch = import_torch()
-    from napari_softlayers._core.networks.weights import load_network
+    from ...networks.weights import load_network
 
     run = run or Run()
     turns = foreground_turns(int(labels.max()))

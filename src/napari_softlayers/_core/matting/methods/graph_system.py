@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from napari_softlayers._core.numerics.operators import Vectors, on_device, to_numpy
-from napari_softlayers._core.numerics.pcg import pcg
-from napari_softlayers._core.run import Run
-
+from ...numerics.operators import Vectors, on_device, to_numpy
+from ...numerics.pcg import pcg
+from ...run import Run
 from ..system import Labels
 
 if TYPE_CHECKING:

@@ -15,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.operators import (
+from ...devices import choose_device
+from ...numerics.operators import (
     SparseOperator,
     Vectors,
     interruptible,
     solver_device,
 )
-from napari_softlayers._core.run import Run
-
+from ...run import Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
 from .closed_form import two_level
 from .graph_system import affinity_laplacian, solve_graph, split_columns
@@ -60,27 +59,16 @@ def information_flow(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known, K at least 2.
     transparent : bool or "auto"
         True for highly transparent layers (glass, smoke, veils): known colours are not
         trusted then. "auto" looks at a first guess of the matte.
-    solver_tolerance : float
-        Relative residual at which the solver stops.
-    max_iterations : int
-        The solver stops then, with a warning.
-    device : str
-        Where to solve.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
+    solver_tolerance, max_iterations, device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1.
     """
     if transparent not in (True, False, "auto"):
         raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")

@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.operators import (
+from ...devices import choose_device
+from ...numerics.operators import (
     SparseOperator,
     interruptible,
     solver_device,
 )
-from napari_softlayers._core.run import Run
-
+from ...run import Run
 from ..system import Labels, spread
 from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
 from .neighbours import color_position_features, likeness, nearest
@@ -49,28 +48,17 @@ def knn(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known, K at least 2.
     neighbours : tuple of int
         How many nearest pixels, for every weight of the position.
     position_weights : tuple of float
         How much the position counts, the longer side of the picture being 1.
-    solver_tolerance : float
-        Relative residual at which the solver stops.
-    max_iterations : int
-        The solver stops then, with a warning.
-    device : str
-        Where to solve.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
+    solver_tolerance, max_iterations, device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1.
     """
     if len(neighbours) != len(position_weights) or min(neighbours, default=0) < 1:
         raise ValueError(

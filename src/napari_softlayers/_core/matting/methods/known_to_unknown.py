@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.numerics.operators import interruptible
-from napari_softlayers._core.run import Run
-
+from ...numerics.operators import interruptible
+from ...run import Run
 from ..system import Labels
 from .neighbours import color_position_features, mixture_weights, nearest
 
@@ -31,15 +30,12 @@ def known_to_unknown(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known.
     neighbours : int
         Known pixels of each layer.
     position_weight : float
         How much the position counts, the longer side of the picture being 1.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -104,15 +100,12 @@ def trimmed(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known.
     radius : int
         Pixels farther than this are not looked at.
     threshold : float
         Largest distance of colours at distance zero.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_softlayers._core.devices import import_torch
-from napari_softlayers._core.numerics.operators import interruptible
-from napari_softlayers._core.run import Run
+from ...devices import import_torch
+from ...numerics.operators import interruptible
+from ...run import Run
 
 _QUERIES_PER_SLICE = 8192
 

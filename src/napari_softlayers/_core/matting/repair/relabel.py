@@ -12,7 +12,7 @@ from scipy import ndimage
 from ...devices import import_torch
 from ...run import Run
 from ..system import Labels
-from .working import blurred
+from .resolution import blurred
 
 _BINS = 16
 
@@ -45,7 +45,6 @@ def relabelled(
     place : float
         Weight of the surroundings.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------

@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.operators import solver_device
-from napari_softlayers._core.run import Run
-
+from ...devices import choose_device
+from ...numerics.operators import solver_device
+from ...run import Run
 from ..methods.closed_form import solve_local
 from ..system import Labels, laplacian_system, spread
 

@@ -23,8 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_softlayers._core.run import Run
-
+from ...run import Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
 from .regions import Floats, Group, Mask, groups, opened, touching, widened
@@ -120,7 +119,6 @@ def wrong_sides(
     device : str
         Where the solver computes.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------

@@ -27,11 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.run import Run
-
+from ...run import Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
-from .contacts import wrong_sides
 from .regions import (
     LEAST_AREA,
     RIM,
@@ -45,7 +43,8 @@ from .regions import (
     widened,
 )
 from .relabel import Classifier, color_ratio, of_label, relabelled
-from .working import enlarged, shrunk, shrunk_labels, working_factor
+from .resolution import enlarged, shrunk, shrunk_labels, working_factor
+from .touching_labels import wrong_sides
 
 _TRIAL_RIM = 2
 _ROUNDS = 3
@@ -104,7 +103,6 @@ def wrong_labels(
     device : str
         Where the solver computes.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
