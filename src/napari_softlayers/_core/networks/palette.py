@@ -12,12 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from ..arrays import FloatArray
 from ..numerics.mixture import Mixture
 from ..run import Run
 from .weights import load_network
@@ -224,7 +223,7 @@ def _repeat(picture: Tensor, count: int) -> Tensor:
 
 def network_alphas(
     picture: Tensor,
-    palette: NDArray[np.float32],
+    palette: FloatArray,
     weights: str | Path | None = None,
     run: Run | None = None,
     tile: int | None = None,
@@ -313,9 +312,7 @@ def _tile(
     return values[:, top:bottom, left:right], (rows, columns)
 
 
-def _fill_slots(
-    palette: NDArray[np.float32], slots: int
-) -> tuple[NDArray[np.float32], list[int]]:
+def _fill_slots(palette: FloatArray, slots: int) -> tuple[FloatArray, list[int]]:
     """Repeat colours until all slots are full; where each slot's alpha belongs.
 
     With fewer colours than slots, layers of equal colours are merged (Fig. 11).

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import DoubleArray, FloatArray
 from ..run import Run
 from ..threads import one_blas_thread
 
@@ -23,8 +23,8 @@ DENSE = 1500
 class Eigenpairs:
     """Eigenvalues (ascending) ``(K,)`` and orthonormal eigenvectors ``(N, K)``."""
 
-    values: NDArray[np.float64]
-    vectors: NDArray[np.float32]
+    values: DoubleArray
+    vectors: FloatArray
     products: int = 0
     """Multiplications of a block by a matrix, over all levels."""
 
@@ -68,7 +68,7 @@ def exact_eigenpairs(
     )
     solves = 0
 
-    def solve(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    def solve(vector: DoubleArray) -> DoubleArray:
         nonlocal solves
         solves += 1
         run.step(0.2 + 0.8 * solves / (solves + 2 * count), "Eigenvectors")

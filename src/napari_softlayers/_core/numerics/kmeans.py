@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import vq
 
-Points = NDArray[np.floating[Any]]
-Centers = NDArray[np.float64]
+from ..arrays import DoubleArray, Floats
+
 _BLOCK = 65536  # points looked at together
 
 
 def kmeans(
-    points: Centers,
+    points: DoubleArray,
     count: int,
     generator: np.random.Generator,
     *,
-    fixed: Centers | None = None,
+    fixed: DoubleArray | None = None,
     draws: int = 1,
     same: float = 0.0,
     iterations: int = 25,
     tolerance: float = 0.0,
-) -> tuple[Centers, float]:
+) -> tuple[DoubleArray, float]:
     """Cluster points from one random start.
 
     Parameters
@@ -39,7 +37,7 @@ def kmeans(
     draws : int
         Of so many candidates for a start centre, the best is taken.
     same : float
-        Points up to this distance from a centre are no start of another one.
+        Floats up to this distance from a centre are no start of another one.
     iterations : int
         Largest number of Lloyd's iterations.
     tolerance : float
@@ -71,7 +69,9 @@ def kmeans(
     return centers, float((distances**2).sum())
 
 
-def nearest(points: Points, centers: Centers) -> tuple[NDArray[np.int32], Centers]:
+def nearest(
+    points: Floats, centers: DoubleArray
+) -> tuple[NDArray[np.int32], DoubleArray]:
     """Give the nearest centre of each point ``(N,)`` and its distance."""
     labels, distances = np.empty(len(points), np.int32), np.empty(len(points))
     for start in range(0, len(points), _BLOCK):
@@ -82,13 +82,13 @@ def nearest(points: Points, centers: Centers) -> tuple[NDArray[np.int32], Center
 
 
 def _start(
-    points: Centers,
-    centers: Centers,
+    points: DoubleArray,
+    centers: DoubleArray,
     count: int,
     generator: np.random.Generator,
     draws: int,
     same: float,
-) -> Centers:
+) -> DoubleArray:
     """More centres by k-means++: far from each other, but where points are."""
     distance = np.min([((points - one) ** 2).sum(axis=1) for one in centers], axis=0)
     while len(centers) < count and distance.max() > same**2:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import DoubleArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
@@ -37,8 +38,6 @@ __all__ = [
     "recolor",
     "select_palette",
 ]
-
-FloatArray = NDArray[np.float32]
 
 
 def palette_layers(
@@ -137,7 +136,7 @@ def palette_layers(
 
 def _asked_colors(
     palette: int | str | ArrayLike, locked: ArrayLike | None
-) -> NDArray[np.float64] | None:
+) -> DoubleArray | None:
     """The user's own colours before equal ones are merged, None if there are none."""
     if isinstance(palette, (str, int, np.integer)):
         return None

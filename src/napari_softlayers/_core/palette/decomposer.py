@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
 from ..numerics.mixture import LookupTable, Mixture
@@ -16,7 +16,6 @@ from ..run import Run
 from .processing import apply_masks, refine, smooth
 from .residues import exact_residues
 
-FloatArray = NDArray[np.float32]
 Processing = Callable[[FloatArray], FloatArray]
 
 METHODS = ("mixture", "lookup", "network")

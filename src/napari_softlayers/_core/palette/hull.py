@@ -15,10 +15,11 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-Array = NDArray[np.float64]
+from ..arrays import DoubleArray
+
+Array = DoubleArray
 
 DIRECTIONS = 48  # extreme colours that the hull starts from
 OUTLIERS = 2e-4  # share of the pixels that may stick out in each direction

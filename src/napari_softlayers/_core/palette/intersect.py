@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..layers.colors import project_exact
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
 from .recolor import layer_palette
-
-FloatArray = NDArray[np.float32]
 
 EMPTY = 1e-3  # share of the picture below which a pair is dropped
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import DoubleArray, FloatArray
 from .selection import check_colors
-
-FloatArray = NDArray[np.float32]
 
 # Everyday names, as 8-bit sRGB
 NAMED = {
@@ -134,6 +133,6 @@ def harmony(palette: ArrayLike, kind: str) -> FloatArray:
     return (colors**exponent).astype(np.float32)
 
 
-def _turn_hue(color: NDArray[np.float64], turn: float) -> tuple[float, float, float]:
+def _turn_hue(color: DoubleArray, turn: float) -> tuple[float, float, float]:
     hue, lightness, saturation = colorsys.rgb_to_hls(*color)
     return colorsys.hls_to_rgb((hue + turn) % 1, lightness, saturation)

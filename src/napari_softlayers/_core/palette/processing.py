@@ -123,9 +123,7 @@ def _cuts(palette: torch.Tensor) -> list[tuple[int, int, float, int]]:
 
 
 def _bound(
-    color: torch.Tensor,
-    alphas: torch.Tensor,
-    cuts: list[tuple[int, int, float, int]],
+    color: torch.Tensor, alphas: torch.Tensor, cuts: list[tuple[int, int, float, int]]
 ) -> torch.Tensor:
     """Cut alphas at their bounds, drop traces, bring the sum to one."""
     sides = (1 - color, color)

@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import FloatArray
 from ..layers.colors import project_exact
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
 from ..threads import for_bands
 from .names import hex_name
 from .selection import check_colors
-
-FloatArray = NDArray[np.float32]
 
 
 def layer_palette(layers: SoftLayers) -> FloatArray:

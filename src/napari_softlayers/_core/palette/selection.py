@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import DoubleArray, FloatArray
 from ..numerics.kmeans import kmeans, nearest
 from .hull import simplified_hull
-
-FloatArray = NDArray[np.float32]
 
 FEWEST, MOST = 2, 12
 SELECTIONS = ("kmeans", "hull")
@@ -93,7 +92,7 @@ def select_palette(
 
 def check_colors(
     colors: ArrayLike, name: str = "palette", most: int | None = MOST
-) -> NDArray[np.float64]:
+) -> DoubleArray:
     """Give colours as float64 ``(K, 3)``, K from 1 to ``most``, or say what is wrong."""
     array: NDArray[Any] = np.asarray(colors)
     if (
@@ -117,9 +116,7 @@ def check_colors(
     return array
 
 
-def merge_duplicates(
-    colors: NDArray[Any],
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def merge_duplicates(colors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Keep the first of equal colours.
 
     Returns
@@ -138,7 +135,7 @@ def merge_duplicates(
     return colors[kept], index
 
 
-def _sample(picture: FloatArray, seed: int) -> NDArray[np.float64]:
+def _sample(picture: FloatArray, seed: int) -> DoubleArray:
     """Pixels ``(N, 3)`` on a jittered draw, sorted so that the order means nothing."""
     pixels = picture.reshape(-1, 3)
     if len(pixels) > SAMPLE:
@@ -148,11 +145,7 @@ def _sample(picture: FloatArray, seed: int) -> NDArray[np.float64]:
 
 
 def _choose(
-    sample: NDArray[np.float64],
-    count: int,
-    selection: str,
-    fixed: NDArray[np.float64],
-    seed: int,
+    sample: DoubleArray, count: int, selection: str, fixed: DoubleArray, seed: int
 ) -> FloatArray:
     """At most ``count`` distinct colours: the fixed ones, then the picture's."""
     fixed = merge_duplicates(fixed)[0]
@@ -176,11 +169,8 @@ def _choose(
 
 
 def cluster_colors(
-    sample: NDArray[np.float64],
-    count: int,
-    fixed: NDArray[np.float64] | None = None,
-    seed: int = 0,
-) -> NDArray[np.float64]:
+    sample: DoubleArray, count: int, fixed: DoubleArray | None = None, seed: int = 0
+) -> DoubleArray:
     """Centres of clusters of colours.
 
     Parameters
@@ -211,10 +201,7 @@ def cluster_colors(
 
 
 def _automatic(
-    sample: NDArray[np.float64],
-    selection: str,
-    fixed: NDArray[np.float64],
-    seed: int,
+    sample: DoubleArray, selection: str, fixed: DoubleArray, seed: int
 ) -> FloatArray:
     """The smallest palette whose mixtures come near enough to the picture."""
     import torch

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..arrays import FloatArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
@@ -18,8 +19,6 @@ from ..run import Run
 from .decomposer import Decomposer, Processing
 from .names import hex_name
 from .selection import select_palette
-
-FloatArray = NDArray[np.float32]
 
 PALETTE_FRAMES = 8  # frames that a palette is chosen from
 KEPT_FRAMES = 4  # decomposed frames that are remembered

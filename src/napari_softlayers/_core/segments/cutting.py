@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
 from ..numerics.superpixels import block_means
-from ..picture import FloatArray
 from ..run import Run
 from .finishing import final_alphas
 from .grouping import kmeans_groups

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import FloatArray
 from ..devices import choose_device, import_torch, with_cpu_fallback
 from ..run import Run
 from ..threads import one_blas_thread
@@ -20,7 +21,6 @@ from ..threads import one_blas_thread
 if TYPE_CHECKING:
     import torch
 
-FloatArray = NDArray[np.float32]
 
 # Clipping of raw features, in standard deviations from the mean of their channel.
 _CLIP = 10.0

@@ -5,16 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from ..picture import FloatArray
+from ..arrays import DoubleArray, FloatArray
 
 
 @lru_cache(maxsize=8)
-def derivative_kernels(
-    taps: int = 13,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def derivative_kernels(taps: int = 13) -> tuple[DoubleArray, DoubleArray]:
     r"""Design the separable prefilter and first-derivative kernels for a gradient.
 
     Parameters

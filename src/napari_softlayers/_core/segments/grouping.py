@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..numerics.kmeans import Points, kmeans, nearest
-from ..picture import FloatArray
+from ..arrays import DoubleArray, FloatArray, Floats
+from ..numerics.kmeans import kmeans, nearest
 
 MOST_POINTS = 8192
 """Above this number, the centres are found on a random sample."""
 
 
 def clusters(
-    points: Points, count: int, seed: int = 0, starts: int = 1
+    points: Floats, count: int, seed: int = 0, starts: int = 1
 ) -> NDArray[np.int32]:
     """Cluster points ``(N, D)``, the best of several random starts.
 
@@ -34,7 +34,7 @@ def clusters(
     return nearest(points, best)[0]
 
 
-def layer_means(alphas: FloatArray, values: FloatArray) -> NDArray[np.float64]:
+def layer_means(alphas: FloatArray, values: FloatArray) -> DoubleArray:
     """Average values ``(H, W, D)`` over layers ``(K, H, W)``, weighted by alpha.
 
     Returns

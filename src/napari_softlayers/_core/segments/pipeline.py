@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import FloatArray
 from ..devices import with_cpu_fallback
 from ..numerics.chebyshev import filtered_eigenpairs
 from ..numerics.eigenvectors import Eigenpairs, exact_eigenpairs
@@ -21,7 +22,6 @@ from ..numerics.superpixels import (
     slic_superpixels,
     user_superpixels,
 )
-from ..picture import FloatArray
 from ..run import Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
@@ -224,10 +224,7 @@ def _spectral_points(pairs: Eigenpairs, count: int = 20) -> FloatArray:
 
 
 def _tree(
-    layers: FloatArray,
-    semantic: SemanticFeatures | None,
-    guide: FloatArray,
-    half: int,
+    layers: FloatArray, semantic: SemanticFeatures | None, guide: FloatArray, half: int
 ) -> MergeTree:
     """Build the merge tree; its costs are compared at one size for all pictures."""
     from scipy.ndimage import gaussian_filter

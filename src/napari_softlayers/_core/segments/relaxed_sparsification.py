@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import FloatArray, Mask
 from ..devices import import_torch
 from ..numerics.operators import BlockProduct
-from ..picture import FloatArray
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def _settled(
     return np.where(start > 0.5, top, rest).astype(np.float32)
 
 
-def _near_transitions(alphas: FloatArray, reach: int) -> NDArray[np.bool_]:
+def _near_transitions(alphas: FloatArray, reach: int) -> Mask:
     """Find the pixels ``(H, W)`` with a transition between layers within reach."""
     from scipy.ndimage import maximum_filter, minimum_filter
 

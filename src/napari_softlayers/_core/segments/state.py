@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scipy import sparse
 
+from ..arrays import FloatArray
 from ..numerics.eigenvectors import Eigenpairs
 from ..numerics.superpixels import Superpixels
-from ..picture import FloatArray
 from .merge_tree import MergeTree
 
 if TYPE_CHECKING:

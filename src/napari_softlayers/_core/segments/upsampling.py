@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..devices import import_torch
-from ..picture import FloatArray
 from ..run import Run
 
 

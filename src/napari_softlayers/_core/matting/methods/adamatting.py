@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import FloatArray
 from ...devices import (
     choose_device,
     import_torch,
@@ -21,14 +22,14 @@ from .network_input import foreground_turns, shrinking_factor, three_classes
 
 
 def adamatting(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     weights: str = "adamatting",
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    initial: FloatArray | None = None,
+) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, by a network alone.
 
     The network decides what is background, mixed and foreground, and estimates the
@@ -87,8 +88,8 @@ def adamatting(
 
 
 def _many_layers(
-    classes: NDArray[np.float32], mattes: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    classes: FloatArray, mattes: FloatArray
+) -> tuple[FloatArray, dict[str, Any]]:
     """Put the turns (K, 3, H, W) and (K, H, W) of K layers together."""
     sure = classes[:, 2]
     winner = sure.argmax(axis=0)
@@ -102,12 +103,12 @@ def _many_layers(
 
 
 def label_probabilities(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     weights: str = "adamatting",
     device: str = "auto",
     run: Run | None = None,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Probability of every label, by the network's classes.
 
     Parameters
@@ -141,12 +142,12 @@ def label_probabilities(
 
 
 def network_output(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     trimap: NDArray[np.int64],
     weights: str,
     device: str,
     run: Run | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[FloatArray, FloatArray]:
     """Class probabilities (3, H, W) and matte (H, W) of the network.
 
     Parameters
@@ -163,7 +164,7 @@ def network_output(
     run = run or Run()
     run.step(0.0, "Adapting the trimap")
 
-    def compute(where: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def compute(where: Any) -> tuple[FloatArray, FloatArray]:
         network = load_network(weights, where, "adamatting")
         given = torch.from_numpy(np.ascontiguousarray(picture)).to(where)
         marks = torch.from_numpy(trimap).to(where)
@@ -193,7 +194,7 @@ def warn_of_guess() -> None:
 
 
 def best_guess(
-    picture: NDArray[np.float32], weights: str = "adamatting", device: str = "auto"
+    picture: FloatArray, weights: str = "adamatting", device: str = "auto"
 ) -> NDArray[np.int32]:
     """A trimap of a picture without any labels: what the network is surest of.
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...run import Run
 from ..repair.relabel import Classifier
 from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
@@ -28,7 +29,7 @@ SOLVERS = ("closed_form", "information_flow")
 
 
 def auto(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     solver: str = "closed_form",
@@ -36,8 +37,8 @@ def auto(
     weights: str = "shipped",
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    initial: FloatArray | None = None,
+) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, wide or mere scribbles.
 
     Parameters
@@ -119,15 +120,13 @@ def network_weights(weights: str) -> str | None:
 def _classifier(network: str, device: str) -> Classifier:
     from .adamatting import label_probabilities
 
-    def classify(picture: NDArray[np.float32], labels: Labels) -> NDArray[np.float32]:
+    def classify(picture: FloatArray, labels: Labels) -> FloatArray:
         return label_probabilities(picture, labels, network, device)
 
     return classify
 
 
-def _opinion(
-    picture: NDArray[np.float32], labels: Labels, classify: Classifier
-) -> NDArray[np.float32]:
+def _opinion(picture: FloatArray, labels: Labels, classify: Classifier) -> FloatArray:
     """The network's probabilities, found at the working resolution."""
     factor = working_factor(labels.shape)
     found = classify(shrunk(picture, factor), shrunk_labels(labels, factor))
@@ -135,13 +134,13 @@ def _opinion(
 
 
 def _solved(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     solver: str,
     device: str,
     run: Run,
-    initial: NDArray[np.float32] | None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None,
+) -> FloatArray:
     if solver == "information_flow":
         from .information_flow import information_flow
 
@@ -152,15 +151,15 @@ def _solved(
 
 
 def _narrowed(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     repaired: Labels,
     shown: Labels,
     promoted: Promotion,
     solver: str,
-    alphas: NDArray[np.float32],
+    alphas: FloatArray,
     device: str,
     run: Run,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Solve again, with promoted pixels pulled (or, without a data term, held)."""
     if solver == "closed_form":
         return solve_promoted(
@@ -170,7 +169,7 @@ def _narrowed(
 
 
 def _guessed(
-    picture: NDArray[np.float32], network: str | None, device: str
+    picture: FloatArray, network: str | None, device: str
 ) -> NDArray[np.int32]:
     """Labels for a trimap that has none."""
     if network is None:

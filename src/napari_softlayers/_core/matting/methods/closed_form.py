@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import FloatArray, Floats, Mask
 from ...devices import choose_device
 from ...numerics.matting_laplacian import EPSILON
 from ...numerics.operators import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def closed_form(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     eps: float = EPSILON,
@@ -33,8 +33,8 @@ def closed_form(
     max_iterations: int = 2000,
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Mattes that are affine functions of the colour in every 3x3 window.
 
     Minimises ``a^T L a`` with the matting Laplacian L for every layer, known pixels
@@ -72,15 +72,15 @@ def closed_form(
 
 
 def solve_local(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     system: System,
     device: torch.device | None,
-    initial: NDArray[np.float32] | None = None,
+    initial: FloatArray | None = None,
     *,
     solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
     run: Run | None = None,
-) -> NDArray[np.floating[Any]]:
+) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
     Parameters
@@ -120,7 +120,7 @@ def solve_local(
 
 
 def two_level(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     system: System,
     *,
     device: torch.device | None = None,
@@ -142,9 +142,7 @@ def block_size(count: int) -> int:
     return 6 if count < 400_000 else 8
 
 
-def color_candidates(
-    picture: NDArray[np.float32], unknown: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def color_candidates(picture: FloatArray, unknown: Mask) -> FloatArray:
     """What a window's matting Laplacian annihilates: 1, red, green, blue, as (n, 4)."""
     colors = picture[unknown]
     return np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ...arrays import FloatArray
 from ...devices import (
     choose_device,
     import_torch,
@@ -19,14 +19,14 @@ from .network_input import foreground_turns, shrinking_factor, three_classes
 
 
 def deep_propagation(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     weights: str = "deep_propagation",
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Layers that spread from the known pixels along learned affinities.
 
     A network gives the affinities W of four-connected pixels (Wang et al. 2018, Eq. 3):
@@ -71,12 +71,12 @@ def deep_propagation(
 
 
 def affinities(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     weights: str,
     device: str,
     run: Run | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+) -> tuple[FloatArray, FloatArray, float]:
     """Affinities (H, W - 1) and (H - 1, W) of a picture, and the known pixels' weight.
 
     Parameters
@@ -93,7 +93,7 @@ def affinities(
     run = run or Run()
     turns = foreground_turns(int(labels.max()))
 
-    def compute(where: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    def compute(where: Any) -> tuple[FloatArray, FloatArray, float]:
         network: Any = load_network(weights, where, "deep_propagation")
         given = torch.from_numpy(np.ascontiguousarray(picture)).to(where)
         given = given.permute(2, 0, 1)[None]

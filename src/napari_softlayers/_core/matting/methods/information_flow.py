@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
+from ...arrays import FloatArray
 from ...devices import choose_device
 from ...numerics.operators import (
     SparseOperator,
@@ -39,7 +40,7 @@ _MOSTLY, _OPAQUE = 0.3, 0.8
 
 
 def information_flow(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     transparent: bool | str = "auto",
@@ -47,8 +48,8 @@ def information_flow(
     max_iterations: int = 3000,
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Mattes from four kinds of flow between pixels.
 
     Minimises, known pixels fixed, the sum of: colour mixture (section 3.1 of [1]_),
@@ -106,13 +107,13 @@ def information_flow(
 
 
 def color_mixture(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     neighbours: int = 20,
     position_weight: float = 1.0,
     run: Run | None = None,
-) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
     Returns
@@ -141,7 +142,7 @@ def color_mixture(
 
 
 def intra_unknown(
-    picture: NDArray[np.float32], labels: Labels, *, run: Run | None = None
+    picture: FloatArray, labels: Labels, *, run: Run | None = None
 ) -> sparse.csr_matrix:
     """Intra-unknown flow: Laplacian (n, n) of like colours in the unknown (3.3).
 
@@ -164,7 +165,7 @@ def intra_unknown(
     return interruptible(lambda: affinity_laplacian(first, second, weight, count), run)
 
 
-def looks_transparent(picture: NDArray[np.float32], local: System) -> bool:
+def looks_transparent(picture: FloatArray, local: System) -> bool:
     """Whether the layers are highly transparent, as glass and smoke are.
 
     Around hair and soft edges, alphas well inside of (0, 1) lie among opaque ones; in
@@ -179,8 +180,8 @@ def looks_transparent(picture: NDArray[np.float32], local: System) -> bool:
 
 
 def _trimmed_estimate(
-    picture: NDArray[np.float32], labels: Labels, run: Run
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    picture: FloatArray, labels: Labels, run: Run
+) -> tuple[FloatArray, FloatArray]:
     """Known-to-unknown estimate, certain where the trimap's edges were trimmed."""
     label = trimmed(picture, labels, run=run)
     estimate, confidence = known_to_unknown(picture, labels, run=run)

@@ -8,12 +8,11 @@ References
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ...arrays import FloatArray, Floats
 from ...devices import choose_device
 from ...numerics.operators import (
     SparseOperator,
@@ -27,7 +26,7 @@ from .neighbours import color_position_features, likeness, nearest
 
 
 def knn(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     neighbours: tuple[int, ...] = (20, 10),
@@ -36,8 +35,8 @@ def knn(
     max_iterations: int = 2000,
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Mattes that agree between pixels of like colour, near and far.
 
     Minimises ``sum_pq k(p, q) (a_p - a_q)^2`` over the unknown pixels p and their
@@ -106,10 +105,10 @@ def knn(
 def _system(
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
-    weights: NDArray[np.floating[Any]],
+    weights: Floats,
     labels: Labels,
     unknown: NDArray[np.intp],
-) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+) -> tuple[sparse.csr_matrix, FloatArray]:
     """Rows of the unknown pixels: their columns, and what the known pixels add."""
     laplacian = affinity_laplacian(rows, columns, weights, labels.size)
     return split_columns(laplacian[unknown], labels)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import FloatArray
 from ...numerics.operators import interruptible
 from ...run import Run
 from ..system import Labels
@@ -15,13 +16,13 @@ from .neighbours import color_position_features, mixture_weights, nearest
 
 
 def known_to_unknown(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     neighbours: int = 7,
     position_weight: float = 10.0,
     run: Run | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[FloatArray, FloatArray]:
     """Estimate mattes from the nearest known colours (section 3.2 of Aksoy 2017).
 
     The colour of every unknown pixel is mixed from its nearest known pixels, equally
@@ -69,7 +70,7 @@ def known_to_unknown(
     return estimate.astype(np.float32), _separation(means, estimate)
 
 
-def _separation(means: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float32]:
+def _separation(means: NDArray[Any], shares: NDArray[Any]) -> FloatArray:
     """Squared distance of the layers' colours over three; of the pairs of more than
     two layers, a mean that counts those which share the pixel."""
     total = np.zeros(len(means))
@@ -84,7 +85,7 @@ def _separation(means: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float32
 
 
 def trimmed(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     radius: int = 9,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import DoubleArray, FloatArray, Floats
 from ...devices import import_torch
 from ...run import Run
 from ..system import Labels
@@ -16,19 +16,18 @@ from .resolution import blurred
 
 _BINS = 16
 
-Floats = NDArray[np.floating[Any]]
 #: Estimates the probability of every label (K, H, W) from a picture and labels.
-Classifier = Callable[[NDArray[np.float32], Labels], NDArray[np.float32]]
+Classifier = Callable[[FloatArray, Labels], FloatArray]
 
 
 def relabelled(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     iterations: int = 8,
     place: float = 1.0,
     run: Run | None = None,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
     Every iteration takes the labels so far as examples. A pixel's score for a label is
@@ -71,7 +70,7 @@ def relabelled(
     return votes.astype(np.float32)
 
 
-def _edge_filter(picture: NDArray[np.float32]) -> Callable[[Floats], Floats]:
+def _edge_filter(picture: FloatArray) -> Callable[[Floats], Floats]:
     """Smooth layers (K, H, W) that keep the edges of a picture's lightness."""
     torch = import_torch()
     from ...numerics.guided_filter import GuidedFilter
@@ -81,13 +80,13 @@ def _edge_filter(picture: NDArray[np.float32]) -> Callable[[Floats], Floats]:
     return lambda layers: follow(torch.from_numpy(layers)).numpy()
 
 
-def color_bins(picture: NDArray[np.float32]) -> NDArray[np.intp]:
+def color_bins(picture: FloatArray) -> NDArray[np.intp]:
     """Number of every pixel's colour among ``16^3`` bins."""
     levels = np.minimum((picture * _BINS).astype(np.intp), _BINS - 1)
     return (levels[..., 0] * _BINS + levels[..., 1]) * _BINS + levels[..., 2]
 
 
-def color_shares(bins: NDArray[np.intp], member: Floats) -> NDArray[np.float64]:
+def color_shares(bins: NDArray[np.intp], member: Floats) -> DoubleArray:
     """Share of every colour bin in each of K groups of pixels, (K, bins)."""
     shares = np.stack(
         [np.bincount(bins.ravel(), one.ravel(), _BINS**3) for one in member]
@@ -95,9 +94,7 @@ def color_shares(bins: NDArray[np.intp], member: Floats) -> NDArray[np.float64]:
     return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1))
 
 
-def color_ratio(
-    picture: NDArray[np.float32], examples: Labels, labels: Labels
-) -> NDArray[np.float64]:
+def color_ratio(picture: FloatArray, examples: Labels, labels: Labels) -> DoubleArray:
     """Log-likelihood ratio of the best other label to the given one, by colours alone.
 
     Parameters
@@ -124,7 +121,7 @@ def color_ratio(
     return np.where(labels == 0, 0, ratio)
 
 
-def _smoothed_bins(share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smoothed_bins(share: DoubleArray) -> DoubleArray:
     cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
     return np.asarray(cube.ravel())
 

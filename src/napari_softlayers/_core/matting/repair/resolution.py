@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import FloatArray, Floats, Mask
 from ..system import Labels
 
 #: Pixels of the working resolution.
 WORKING_PIXELS = 130_000
-
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
 
 
 def working_factor(shape: tuple[int, ...]) -> int:
@@ -22,7 +20,7 @@ def working_factor(shape: tuple[int, ...]) -> int:
     return max(1, round(float(np.sqrt(shape[0] * shape[1] / WORKING_PIXELS))))
 
 
-def shrunk(picture: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+def shrunk(picture: FloatArray, factor: int) -> FloatArray:
     """Mean of squares of pixels; the last ones may hang over the border."""
     if factor == 1:
         return picture
@@ -52,8 +50,8 @@ def enlarged(mask: Mask, shape: tuple[int, ...], factor: int) -> Mask:
 
 
 def enlarged_layers(
-    layers: NDArray[np.float32], shape: tuple[int, ...], factor: int
-) -> NDArray[np.float32]:
+    layers: FloatArray, shape: tuple[int, ...], factor: int
+) -> FloatArray:
     """Layers (K, h, w) of a smaller resolution at the picture's own, bilinearly."""
     if factor == 1:
         return layers

@@ -23,10 +23,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ...arrays import Floats, Mask
 from ...run import Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
-from .regions import Floats, Group, Mask, groups, opened, touching, widened
+from .regions import Group, groups, opened, touching, widened
 from .relabel import Classifier, color_ratio, of_label
 
 #: Round after round: the reach on both sides of a contact, as a share of the longer side,

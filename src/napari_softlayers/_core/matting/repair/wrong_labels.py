@@ -24,17 +24,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import FloatArray, Floats, Mask
 from ...run import Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
 from .regions import (
     LEAST_AREA,
     RIM,
-    Floats,
-    Mask,
     contact_share,
     groups,
     grown,
@@ -83,7 +81,7 @@ class Evidence(NamedTuple):
 
 
 def wrong_labels(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     classify: Classifier | None = None,
     *,
@@ -130,7 +128,7 @@ def wrong_labels(
 
 
 def _one_round(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     demoted: Mask,
     classify: Classifier | None,
