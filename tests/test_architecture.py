@@ -25,7 +25,7 @@ ROOMS = {
     "_widgets": {CORE, RECIPES, BRIDGE, FILES, "_api"},
     "_training": {CORE},
 }
-BASICS = {"run", "devices", "threads", "picture", "cache"}
+BASICS = {"arrays", "run", "devices", "threads", "picture", "cache"}
 FIELDS = BASICS | {"numerics", "layers", "networks"}
 CORE_ROOMS = {
     **dict.fromkeys(BASICS, BASICS),

@@ -14,6 +14,7 @@ from scipy import sparse
 from ..arrays import DoubleArray, FloatArray
 from ..run import Run
 from ..threads import one_blas_thread
+from .two_level import factorise
 
 DENSE = 1500
 """Matrices up to this size are decomposed as dense ones."""
@@ -55,17 +56,12 @@ def exact_eigenpairs(
         with one_blas_thread():
             values, vectors = np.linalg.eigh(matrix.toarray().astype(np.float64))
         return Eigenpairs(values[:count], vectors[:, :count].astype(np.float32))
-    from scipy.sparse.linalg import LinearOperator, eigsh, splu
+    from scipy.sparse.linalg import LinearOperator, eigsh
 
     shift = min(-1e-3, 1.5 * spectrum_ends(matrix, 80)[0])
     run.step(0.0, "Factorising the Laplacian")
     shifted = sparse.csc_matrix(matrix - shift * sparse.eye_array(size))
-    factors = splu(
-        shifted,
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=0.0,
-        options={"SymmetricMode": True},
-    )
+    factors = factorise(shifted, run)
     solves = 0
 
     def solve(vector: DoubleArray) -> DoubleArray:

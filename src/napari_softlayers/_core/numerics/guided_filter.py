@@ -76,7 +76,7 @@ class GuidedFilter:
         run = run or Run()
         # Centred, so that covariances lose fewer digits; the filter does not change.
         self._middle = guide.mean((1, 2), keepdim=True)
-        self._guide = (guide - self._middle).contiguous()
+        self._guide = guide - self._middle
         self._radius, self._step, self._repeat = radius, step, repeat
         moments = self._moments(self._guide, run.part(0, 0.6))
         upper = [(i + 1, j) for i in range(len(guide)) for j in range(i, len(guide))]
@@ -117,8 +117,7 @@ class GuidedFilter:
         run = run or Run()
         fits = self._fits(values, run.part(0, 0.5))
         step *= self._step
-        guide = (picture - self._middle).contiguous()
-        return _drawn(fits, guide, step, run.part(0.5, 1))
+        return _drawn(fits, picture - self._middle, step, run.part(0.5, 1))
 
     def _moments(self, values: Tensor, run: Run) -> Tensor:
         """Block means of values, and of their products with each channel of the guide.

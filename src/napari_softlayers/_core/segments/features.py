@@ -130,13 +130,15 @@ def _aligned(
     torch = import_torch()
     from ..numerics.guided_filter import GuidedFilter
 
-    follow = GuidedFilter(torch.from_numpy(picture).permute(2, 0, 1), radius, eps)
-    result = np.empty_like(values)
-    for index, channel in enumerate(values.transpose(2, 0, 1)):  # of bounded memory
-        run.step(index / values.shape[2], "Aligning features with the picture")
-        plane = torch.from_numpy(np.ascontiguousarray(channel))[None]
-        result[..., index] = follow(plane)[0].numpy()
-    return result
+    guide, channels = (
+        torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+        for array in (picture, values)
+    )
+    follow = GuidedFilter(guide, radius, eps)
+    for index in range(len(channels)):  # one by one, of bounded memory
+        run.step(index / len(channels), "Aligning features with the picture")
+        channels[index] = follow(channels[index, None])[0]
+    return np.ascontiguousarray(channels.permute(1, 2, 0).numpy())
 
 
 def feature_map(

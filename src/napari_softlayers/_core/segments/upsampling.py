@@ -58,7 +58,8 @@ def guided_upsampling(
     from ..numerics.guided_filter import GuidedFilter
 
     small, large = (
-        torch.from_numpy(part).permute(2, 0, 1) for part in (guide, picture)
+        torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))
+        for part in (guide, picture)
     )
     alphas = torch.from_numpy(np.ascontiguousarray(layers, np.float32))
     run = run or Run()
