@@ -163,3 +163,12 @@ def test_bands_change_nothing(rng, monkeypatch, step, radius, repeat):
 def test_bad_input(guide, radius, eps, step, message):
     with pytest.raises(ValueError, match=message):
         GuidedFilter(torch.zeros(guide), radius, eps, step=step)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("options", [{}, {"step": 2, "repeat": True}])
+def test_the_same_on_a_gpu(rng, options):
+    guide, values = planes(rng.random((37, 30, 3))), planes(rng.random((37, 30, 2)))
+    here = GuidedFilter(guide, 3, 1e-3, **options)(values)
+    there = GuidedFilter(guide.cuda(), 3, 1e-3, **options)(values.cuda())
+    torch.testing.assert_close(there.cpu(), here)

@@ -16,13 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .mattes import random_matte
-from .matting_files import (
-    Cutout,
-    Foreground,
-    find_foregrounds,
-    find_pictures,
-    load_photo,
-)
+from .matting_files import Cutout, Foreground, find_foregrounds, load_photo
+from .pictures import find_pictures
 from .trimaps import (
     BACKGROUND,
     FOREGROUND,

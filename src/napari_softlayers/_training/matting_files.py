@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .pictures import find_pictures
+
 Array = NDArray[np.float32]
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
 class Cutout(NamedTuple):
@@ -41,24 +42,6 @@ class Foreground:
             picture.thumbnail((side, side), Image.Resampling.BOX)
         values = np.asarray(picture, np.float32) / np.float32(255)
         return Cutout(values[..., :3], values[..., 3])
-
-
-def find_pictures(folder: str | Path) -> list[Path]:
-    """All picture files under a folder, sorted.
-
-    Raises
-    ------
-    ValueError
-        When the folder is missing or holds no picture.
-    """
-    folder = Path(folder)
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise ValueError(
-            f"{folder} holds no pictures ({', '.join(_SUFFIXES)}); give a folder that "
-            "does"
-        )
-    return files
 
 
 def find_foregrounds(folder: str | Path) -> list[Foreground]:

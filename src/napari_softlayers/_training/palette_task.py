@@ -18,9 +18,9 @@ from napari_softlayers._core.palette.selection import (
     merge_duplicates,
 )
 
+from .pictures import find_pictures
 from .task import Moment, Task
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 SAMPLE = 1500  # pixels that a palette is clustered from
 HELD_OUT = 12
 
@@ -233,20 +233,11 @@ def training_palette(
 
 
 def load_pictures(folder: Path) -> list[NDArray[np.uint8]]:
-    """All pictures below a folder as uint8 ``(H, W, 3)``, in order of their names.
-
-    Raises
-    ------
-    ValueError
-        When there are none.
-    """
+    """All pictures below a folder as uint8 ``(H, W, 3)``, in order of their names."""
     from PIL import Image
 
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ValueError(f"There are no pictures in {folder} ({', '.join(SUFFIXES)}).")
     pictures = []
-    for path in paths:
+    for path in find_pictures(folder):
         with Image.open(path) as opened:
             pictures.append(np.asarray(opened.convert("RGB")))
     return pictures
