@@ -252,7 +252,7 @@ def live_painting(data: Path, repeats: int) -> dict[str, Any]:
 
 
 def errors_of(matte: Any, truth: Any, unknown: Any) -> dict[str, float]:
-    from napari_softlayers._core.metrics import matte_errors
+    from matte_metrics import matte_errors
 
     return matte_errors(matte, truth, unknown)
 

@@ -19,20 +19,20 @@ from typing import Any
 import numpy as np
 import report
 import torch
+from palette_metrics import palette_metrics
 from PIL import Image
+from published_palette import published_layers
 
+from napari_softlayers._core.devices import choose_device
 from napari_softlayers._core.layers.soft_layers import SoftLayers
-from napari_softlayers._core.networks.palette_import import (
-    import_checkpoints,
-    published_layers,
-)
+from napari_softlayers._core.networks.palette_import import import_checkpoints
 from napari_softlayers._core.palette import (
     Recolorer,
-    palette_alphas,
     palette_layers,
     select_palette,
 )
-from napari_softlayers._core.palette.metrics import palette_metrics
+from napari_softlayers._core.palette.decomposer import Decomposer
+from napari_softlayers._core.run import Run
 
 APPLE_PALETTE = [
     (253, 253, 254),
@@ -157,9 +157,9 @@ def raw(sets: dict[str, dict[str, np.ndarray]]) -> str:
             found = []
             for picture in pictures.values():
                 palette = select_palette(picture, 7)
-                flat = np.einsum(
-                    "khw,kc->hwc", palette_alphas(picture, palette, method), palette
-                )
+                decompose = Decomposer(palette, method, choose_device())
+                alphas = decompose.alphas(picture, Run())
+                flat = np.einsum("khw,kc->hwc", alphas, palette)
                 found.append(-10 * np.log10(((flat - picture) ** 2).mean()))
             row.append(np.mean(found))
         rows.append(row)

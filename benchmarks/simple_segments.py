@@ -14,10 +14,10 @@ def pixel_descriptors(state) -> np.ndarray:
 
 
 def kmeans_labels(descriptors: np.ndarray, count: int) -> np.ndarray:
-    from napari_softlayers._core.segments.grouping import kmeans
+    from napari_softlayers._core.segments.grouping import clusters
 
     flat = descriptors.reshape(-1, descriptors.shape[-1])
-    return kmeans(flat, count, starts=3)[1].reshape(descriptors.shape[:2])
+    return clusters(flat, count, starts=3).reshape(descriptors.shape[:2])
 
 
 def slic_merged(picture: np.ndarray, count: int) -> np.ndarray:

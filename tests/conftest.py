@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+# The measures that benchmarks report are not part of the package.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 
 def pytest_collection_modifyitems(items):

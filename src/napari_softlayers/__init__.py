@@ -8,7 +8,7 @@ straight (not premultiplied). Every name is loaded when it is first used.
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+from ._core.version import VERSION as __version__
 
 _PUBLIC = {
     "Cancelled": "napari_softlayers._core.run",

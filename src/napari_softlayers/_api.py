@@ -26,7 +26,7 @@ from ._recipes import Input, Recipe
 if TYPE_CHECKING:
     import torch
 
-    from ._core.picture import FloatArray
+    from ._core.arrays import FloatArray
     from ._core.run import Run
     from ._stack_api import PaletteStack
 

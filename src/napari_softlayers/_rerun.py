@@ -17,7 +17,7 @@ from ._bridge import (
     trimap_of,
     viewer_of,
 )
-from ._bridge.edits import picture_again
+from ._bridge.pictures import picture_again
 from ._bridge.results import as_shown, digest_of, layer_with_id
 from ._core.layers.soft_layers import SoftLayers
 from ._recipes import EditNote, Input, Recipe, read_recipe, recipe_of

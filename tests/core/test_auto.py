@@ -6,12 +6,6 @@ from scipy import ndimage
 
 from napari_softlayers._core.matting import matte, solve_alphas
 from napari_softlayers._core.matting.methods.auto import network_weights
-from napari_softlayers._core.matting.repair.contacts import (
-    Opinions,
-    contested,
-    wrong_sides,
-)
-from napari_softlayers._core.matting.repair.promote import is_wide, promotion
 from napari_softlayers._core.matting.repair.regions import (
     Group,
     contact_share,
@@ -19,14 +13,20 @@ from napari_softlayers._core.matting.repair.regions import (
     touching,
     touching_share,
 )
-from napari_softlayers._core.matting.repair.relabel import guided, relabelled
-from napari_softlayers._core.matting.repair.repair import Evidence, wrong_labels
-from napari_softlayers._core.matting.repair.working import (
+from napari_softlayers._core.matting.repair.relabel import relabelled
+from napari_softlayers._core.matting.repair.resolution import (
     enlarged,
     shrunk,
     shrunk_labels,
     working_factor,
 )
+from napari_softlayers._core.matting.repair.touching_labels import (
+    Opinions,
+    contested,
+    wrong_sides,
+)
+from napari_softlayers._core.matting.repair.wide_unknown import is_wide, promotion
+from napari_softlayers._core.matting.repair.wrong_labels import Evidence, wrong_labels
 from napari_softlayers._core.run import Cancelled, Run
 
 
@@ -297,11 +297,6 @@ def test_opening_drops_slivers_and_specks():
     assert not opened(mask).any()
     mask[25:38, 25:38] = True
     assert opened(mask)[31, 31]
-
-
-def test_guided_filter_reproduces_flat_values(rng):
-    guide = rng.random((30, 30))
-    np.testing.assert_allclose(guided(guide, np.full((30, 30), 0.3)), 0.3, atol=1e-9)
 
 
 def test_working_resolution_and_back(rng):

@@ -1,13 +1,11 @@
 """Progress spans, cancelling, devices."""
 
-import time
-
 import pytest
 import torch
 
 from napari_softlayers._core.devices import choose_device, with_cpu_fallback
 from napari_softlayers._core.run import Cancelled, Run
-from napari_softlayers._core.threads import in_threads, one_thread
+from napari_softlayers._core.threads import one_thread
 
 
 def test_parts_fill_their_span_of_the_bar():
@@ -45,22 +43,6 @@ def test_gpu_memory_falls_back_to_the_cpu():
         with_cpu_fallback(
             lambda device: compute(torch.device("cuda")), torch.device("cpu")
         )
-
-
-def test_threads_give_results_in_order_and_stop_when_the_caller_does():
-    begun = []
-
-    def work(item):
-        begun.append(item)
-        time.sleep(0.02 if item else 0.05)
-        return item * item
-
-    assert list(in_threads(work, range(6))) == [0, 1, 4, 9, 16, 25]
-    begun.clear()
-    with pytest.raises(Cancelled):
-        for _ in in_threads(work, range(200)):
-            raise Cancelled
-    assert len(begun) < 100
 
 
 def test_one_thread_inside_and_as_many_as_before_outside():

@@ -7,7 +7,6 @@ import pytest
 
 pytest.importorskip("torch")
 
-from napari_softlayers._core.numerics.guided_filter import guided_filter  # noqa: E402
 from napari_softlayers._core.run import Cancelled, Run  # noqa: E402
 from napari_softlayers._core.segments import features as module  # noqa: E402
 from napari_softlayers._core.segments.features import feature_map, semantic_features
@@ -64,7 +63,7 @@ def test_components_first_or_filter_first(picture, rng):
     small *= 0.6 ** np.arange(24, dtype=np.float32)
     large = module._enlarge(small, picture.shape[:2])
     found = semantic_features(picture, large, radius=2, eps=1e-3).affinity
-    filtered = guided_filter(picture, large, 2, 1e-3)
+    filtered = module._aligned(large, picture, 2, 1e-3, Run())
     expected = module._unit_range(module._project(filtered, 3))
     assert np.abs(found - expected).mean() < 0.005
     assert np.abs(found - expected).max() < 0.05

@@ -2,15 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy import ndimage
-
-from napari_softlayers._core.metrics import (
+from matte_metrics import (
     connectivity_error,
     gradient_error,
     matte_errors,
     mse,
     sad,
 )
+from scipy import ndimage
 
 
 @pytest.fixture

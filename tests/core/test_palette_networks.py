@@ -7,6 +7,7 @@ import os
 import numpy as np
 import pytest
 import torch
+from published_palette import published_layers
 from scipy.fft import dctn, idctn
 
 from napari_softlayers._core.networks.palette import (
@@ -16,11 +17,12 @@ from napari_softlayers._core.networks.palette import (
 )
 from napari_softlayers._core.networks.palette_import import (
     import_checkpoints,
-    published_layers,
     read_tensors,
 )
 from napari_softlayers._core.networks.weights import save_network
-from napari_softlayers._core.palette import palette_alphas, palette_layers
+from napari_softlayers._core.palette import palette_layers
+from napari_softlayers._core.palette.decomposer import Decomposer
+from napari_softlayers._core.run import Run
 
 PUBLISHED_PALETTE = np.array(
     [
@@ -136,7 +138,8 @@ def test_shipped_network_explains_the_picture(astronaut, count):
     picture = astronaut / np.float32(255)
     errors = []
     for method in ("network", "mixture"):
-        alphas = palette_alphas(picture, palette, method, device="cpu")
+        decompose = Decomposer(palette, method, torch.device("cpu"))
+        alphas = decompose.alphas(picture, Run())
         flat = np.einsum("khw,kc->hwc", alphas, palette)
         errors.append(10 * np.log10(((flat - picture) ** 2).mean()))
     assert errors[0] < errors[1] + 2.5  # decibels

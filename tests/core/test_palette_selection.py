@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from palette_metrics import palette_metrics
 from scipy.spatial import ConvexHull
 
 from napari_softlayers._core.palette import palette_layers, select_palette
 from napari_softlayers._core.palette.gpl import read_gpl, write_gpl
 from napari_softlayers._core.palette.hull import simplified_hull
-from napari_softlayers._core.palette.metrics import palette_metrics
 from napari_softlayers._core.palette.names import (
     HARMONIES,
     color_name,
     harmony,
     hex_name,
 )
-from napari_softlayers._core.palette.selection import k_means, merge_duplicates
+from napari_softlayers._core.palette.selection import cluster_colors, merge_duplicates
 
 
 def blobs(rng, centres, count=400):
@@ -27,8 +27,8 @@ def blobs(rng, centres, count=400):
 CENTRES = np.array([[0.2, 0.2, 0.2], [0.8, 0.2, 0.3], [0.3, 0.7, 0.9], [0.9, 0.9, 0.6]])
 
 
-def test_k_means_finds_separate_clusters(rng):
-    found = k_means(blobs(rng, CENTRES), 4, np.zeros((0, 3)))
+def test_clusters_of_colours_are_found(rng):
+    found = cluster_colors(blobs(rng, CENTRES), 4)
     gaps = np.linalg.norm(found[:, None] - CENTRES[None], axis=2)
     assert gaps.min(axis=0).max() < 0.01
 

@@ -1,10 +1,13 @@
 """The single steps of semantic soft segments."""
 
+from operator import itemgetter
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 from napari_softlayers._core.numerics.eigenvectors import Eigenpairs, exact_eigenpairs
+from napari_softlayers._core.numerics.kmeans import kmeans, nearest
 from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
 from napari_softlayers._core.run import Cancelled, Run
 from napari_softlayers._core.segments.constrained_sparsification import (
@@ -16,7 +19,12 @@ from napari_softlayers._core.segments.gradients import (
     gradient_magnitude,
     sparsity_exponents,
 )
-from napari_softlayers._core.segments.grouping import kmeans, kmeans_groups, layer_means
+from napari_softlayers._core.segments.grouping import (
+    MOST_POINTS,
+    clusters,
+    kmeans_groups,
+    layer_means,
+)
 from napari_softlayers._core.segments.merge_tree import MergeTree, merge_tree
 from napari_softlayers._core.segments.relaxed_sparsification import (
     RelaxedOptions,
@@ -75,21 +83,51 @@ def test_kernel_length_must_be_odd(taps):
 # k-means
 
 
-def test_kmeans_finds_separate_clusters(rng):
+@pytest.mark.parametrize("options", [{}, {"draws": 4, "tolerance": 1e-5}])
+def test_kmeans_finds_separate_clusters(rng, options):
     centers = np.array([[0, 0], [5, 0], [0, 5], [5, 5]], float)
     points = np.repeat(centers, 50, axis=0) + rng.normal(0, 0.1, (200, 2))
-    found, labels = kmeans(points, 4, starts=4)
+    found, cost = min(
+        (kmeans(points, 4, rng, **options) for _ in range(4)), key=itemgetter(1)
+    )
+    labels, distances = nearest(points, found)
     for k in range(4):
         assert len(set(labels[50 * k : 50 * (k + 1)])) == 1
     order = np.lexsort(found.round().T)
     np.testing.assert_allclose(found[order], centers[np.lexsort(centers.T)], atol=0.1)
+    assert cost == pytest.approx((distances**2).sum())
 
 
-def test_kmeans_gives_fewer_clusters_for_fewer_points():
-    points = np.repeat([[0.0, 1.0], [2.0, 3.0]], 10, axis=0)
-    centers, labels = kmeans(points, 7)
-    assert len(centers) == 2
-    assert len(set(labels)) == 2
+@pytest.mark.parametrize("dims", [1, 3, 8])
+def test_kmeans_stops_at_means_of_its_clusters(rng, dims):
+    points = rng.random((300, dims))
+    centers, _ = kmeans(points, 5, rng, iterations=1000)
+    labels, _ = nearest(points, centers)
+    means = [points[labels == k].mean(axis=0) for k in range(5)]
+    np.testing.assert_allclose(centers, means, atol=1e-12)
+
+
+def test_fixed_centres_of_kmeans_come_first_and_stay(rng):
+    points = rng.random((100, 3))
+    fixed = np.array([[9.0, 9, 9], [0.5, 0.5, 0.5]])  # the first is near no point
+    centers, _ = kmeans(points, 5, rng, fixed=fixed)
+    assert len(centers) == 5
+    np.testing.assert_array_equal(centers[:2], fixed)
+
+
+@pytest.mark.parametrize("dims", [2, 7])
+def test_kmeans_gives_fewer_clusters_for_fewer_points(rng, dims):
+    points = np.repeat(rng.random((2, dims)), 10, axis=0)
+    assert len(kmeans(points, 7, rng)[0]) == 2
+    assert len(kmeans(points, 7, rng, same=10.0)[0]) == 1
+    assert len(set(clusters(points, 7))) == 2
+
+
+def test_clusters_of_many_points_come_from_a_sample(rng):
+    points = np.repeat([[0.0, 1.0], [2.0, 3.0]], 2 * MOST_POINTS, axis=0)
+    labels = clusters(points + rng.normal(0, 0.1, points.shape), 2)
+    assert len(set(labels[: len(labels) // 2])) == 1
+    assert labels[0] != labels[-1]
 
 
 def test_layers_are_grouped_by_their_features():

@@ -102,29 +102,6 @@ def test_missing_alpha_and_empty_folder_are_errors(tmp_path):
         co.find_foregrounds(tmp_path)
 
 
-def test_composition_1k_order(tmp_path):
-    for name in ("a", "b"):
-        save_pair(tmp_path / "set", name)
-    backs = tmp_path / "voc"
-    backs.mkdir()
-    for i in range(4):
-        Image.new("RGB", (8, 8)).save(backs / f"{i}.jpg")
-    pairs = co.composition_1k(tmp_path / "set", backs, 2)
-    assert [(f.color.stem, b.stem) for f, b in pairs] == [
-        ("a", "0"),
-        ("a", "1"),
-        ("b", "2"),
-        ("b", "3"),
-    ]
-    (tmp_path / "fg.txt").write_text("b.png\na.png\n")
-    (tmp_path / "bg.txt").write_text("3.jpg\n2.jpg\n1.jpg\n0.jpg\n")
-    names = (tmp_path / "fg.txt", tmp_path / "bg.txt")
-    first = co.composition_1k(tmp_path / "set", backs, 2, names)[0]
-    assert (first[0].color.stem, first[1].stem) == ("b", "3")
-    with pytest.raises(ValueError, match="need 6"):
-        co.composition_1k(tmp_path / "set", backs, 3)
-
-
 def test_compositor_refuses_nonsense(photos):
     with pytest.raises(ValueError, match="background"):
         co.Compositor([], [])

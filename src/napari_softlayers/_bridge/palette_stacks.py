@@ -8,8 +8,8 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import DTypeLike
 
+from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.palette.frames import Frames
-from napari_softlayers._core.picture import FloatArray
 from napari_softlayers._recipes import Look
 from napari_softlayers._recipes.record import ResultRecord
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.picture import (
-    FloatArray,
     check_channels,
     fill_hidden,
     largest,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.picture import FloatArray
+from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._recipes.record import KEY, HelperRecord
 
 from .pictures import Picture, identity_of

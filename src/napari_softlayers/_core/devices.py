@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     import torch
+
+Result = TypeVar("Result")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -47,15 +49,16 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     ValueError
         When the name is unknown or the device is not present.
     """
-    torch = import_torch()
-    if isinstance(device, torch.device):
-        device = str(device)
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind = str(device).partition(":")[0]
+    import_torch()
+    import torch
+
+    name = str(device)
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    kind = name.partition(":")[0]
     if kind not in DEVICES:
         raise ValueError(
-            f"Device {device!r} is not known; use one of {', '.join(DEVICES)}."
+            f"Device {name!r} is not known; use one of {', '.join(DEVICES)}."
         )
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(
@@ -67,12 +70,12 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
             "device='mps' was asked for, but PyTorch sees no Apple GPU here; "
             "use device='auto' or 'cpu'."
         )
-    return torch.device(device)
+    return torch.device(name)
 
 
 def with_cpu_fallback(
-    compute: Callable[[torch.device], Any], device: torch.device
-) -> Any:
+    compute: Callable[[torch.device], Result], device: torch.device
+) -> Result:
     """Run ``compute(device)``; when the GPU is out of memory, run it on the CPU."""
     torch = import_torch()
     try:

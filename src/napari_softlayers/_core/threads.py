@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from .devices import import_torch
 from .run import Run
@@ -15,29 +15,7 @@ if TYPE_CHECKING:
     import torch
     from threadpoolctl import ThreadpoolController
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 BAND = 1 << 21  # values that a band works on at once
-
-
-def in_threads(
-    work: Callable[[Item], Result], items: Sequence[Item]
-) -> Iterator[Result]:
-    """Give ``work(item)`` for every item in order, computed by as many threads as cores.
-
-    For work that releases the interpreter lock, as NumPy does on large arrays. When the
-    caller stops early, what has not begun is left out.
-    """
-    workers = min(import_torch().get_num_threads(), len(items))
-    if workers < 2:
-        yield from map(work, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield from pool.map(work, items)
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
@@ -48,7 +26,8 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     """
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits
 
 
 def one_thread() -> AbstractContextManager[Any]:
@@ -59,7 +38,8 @@ def one_thread() -> AbstractContextManager[Any]:
     """
     from threadpoolctl import threadpool_limits
 
-    return threadpool_limits(limits=1)
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1)
+    return limits
 
 
 def for_bands(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.over import over_from_additive, snap
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import to_dtype
@@ -21,7 +22,6 @@ from napari_softlayers._recipes.migrate import recipe_from_parameters
 from ._files import check_canvas
 from ._icc import profile_name
 
-FloatArray = NDArray[np.float32]
 FORMAT = 1
 OPAQUE = 1e-5
 MODES = ("normal", "plus", "multiply")
@@ -97,12 +97,12 @@ class Document:
 
     def sign(self) -> None:
         """Note the program and the checksum of the layers in ``info``."""
-        from napari_softlayers import __version__
+        from napari_softlayers._core.version import VERSION
 
         self.info |= {
             "program": "napari-softlayers",
             "format": FORMAT,
-            "version": __version__,
+            "version": VERSION,
             "fingerprint": fingerprint(self.layers()),
         }
 

@@ -10,14 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.edit import from_linear, to_linear
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from ._document import Document, from_soft_layers, straight, to_soft_layers
-
-FloatArray = NDArray[np.float32]
 
 
 def for_linear_light(layers: SoftLayers) -> SoftLayers:

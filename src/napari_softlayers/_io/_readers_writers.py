@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from . import read_document, write_document
 from ._from_napari import napari_to_document
@@ -77,8 +76,3 @@ def write(path: str, layer_data: Sequence[LayerData]) -> list[str]:
         )
     write_document(napari_to_document(images), Path(path))
     return [path]
-
-
-def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Save one napari image; see `write`."""
-    return write(path, [(data, meta, "image")])

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from napari_softlayers import __version__
+from napari_softlayers._core.version import VERSION
 
 from .migrate import recipe_from_parameters
 from .recipe import Recipe, read_recipe
@@ -64,7 +64,7 @@ class ResultRecord(_Model):
     """
 
     format: int = FORMAT
-    version: str = __version__
+    version: str = VERSION
     kind: str
     run: str
     index: int

@@ -16,14 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .mattes import random_matte
-from .matting_files import (
-    Cutout,
-    Foreground,
-    composition_1k,
-    find_foregrounds,
-    find_pictures,
-    load_photo,
-)
+from .matting_files import Cutout, Foreground, find_foregrounds, load_photo
+from .pictures import find_pictures
 from .trimaps import (
     BACKGROUND,
     FOREGROUND,
@@ -42,7 +36,6 @@ __all__ = [
     "Cutout",
     "Foreground",
     "Sample",
-    "composition_1k",
     "find_foregrounds",
     "find_pictures",
     "load_photo",
@@ -218,7 +211,9 @@ def _scaled(
         Image.fromarray(values[..., c]).resize((side, side), how)
         for c in range(values.shape[2])
     ]
-    return np.clip(np.dstack([np.asarray(p) for p in planes]), 0, 1).astype(np.float32)
+    return np.asarray(
+        np.clip(np.dstack([np.asarray(p) for p in planes]), 0, 1), np.float32
+    )
 
 
 def _towards(color: Array, background: Array, alpha: Array, share: float) -> Array:
@@ -226,4 +221,4 @@ def _towards(color: Array, background: Array, alpha: Array, share: float) -> Arr
     weight = alpha.sum() + 1e-6
     mean = (color * alpha[..., None]).sum((0, 1)) / weight
     shift = share * (background.mean((0, 1)) - mean)
-    return np.clip(color + shift, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(color + shift, 0, 1), np.float32)

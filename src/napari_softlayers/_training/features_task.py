@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
@@ -206,7 +206,7 @@ class FeatureTask(Task):
             features = features[: self.config.dims]
             values = nn.functional.normalize(features, dim=0).cpu()
 
-            def distance(p: Any, q: Any, values: Tensor = values) -> npt.NDArray:
+            def distance(p: Any, q: Any, values: Tensor = values) -> NDArray[Any]:
                 shape = item.ids.shape  # noqa: B023  (called within this turn)
                 pair = [pick(values, at, shape) for at in (p, q)]
                 return (pair[0] - pair[1]).square().sum(1).numpy()

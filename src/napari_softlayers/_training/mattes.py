@@ -267,7 +267,7 @@ def _glass(size: int, rng: np.random.Generator) -> Array:
     rim = np.exp(-body.depth() / (rng.uniform(0.01, 0.05) * size))
     base = rng.uniform(0.05, 0.45)
     alpha = base + (rng.uniform(0.5, 1.0) - base) * rim
-    return (alpha * coverage(body.distance)).astype(np.float32)
+    return np.asarray(alpha * coverage(body.distance), np.float32)
 
 
 def _with_highlights(alpha: Array, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .pictures import find_pictures
+
 Array = NDArray[np.float32]
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp")
 
 
 class Cutout(NamedTuple):
@@ -41,24 +42,6 @@ class Foreground:
             picture.thumbnail((side, side), Image.Resampling.BOX)
         values = np.asarray(picture, np.float32) / np.float32(255)
         return Cutout(values[..., :3], values[..., 3])
-
-
-def find_pictures(folder: str | Path) -> list[Path]:
-    """All picture files under a folder, sorted.
-
-    Raises
-    ------
-    ValueError
-        When the folder is missing or holds no picture.
-    """
-    folder = Path(folder)
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES)
-    if not files:
-        raise ValueError(
-            f"{folder} holds no pictures ({', '.join(_SUFFIXES)}); give a folder that "
-            "does"
-        )
-    return files
 
 
 def find_foregrounds(folder: str | Path) -> list[Foreground]:
@@ -94,54 +77,6 @@ def find_foregrounds(folder: str | Path) -> list[Foreground]:
                 raise ValueError(f"{path} has no alpha beside it in {colors.parent}")
             found.append(Foreground(path, alphas[path.stem]))
     return found
-
-
-def composition_1k(
-    foregrounds: str | Path,
-    backgrounds: str | Path,
-    per_foreground: int,
-    names: tuple[str | Path, str | Path] | None = None,
-) -> list[tuple[Foreground, Path]]:
-    """Pairs to composite, in the published order of Adobe Composition-1k.
-
-    Parameters
-    ----------
-    foregrounds : path-like
-        Folder with ``fg`` and ``alpha``, for example ``Test_set/Adobe-licensed images``.
-    backgrounds : path-like
-        Folder of background pictures (COCO or Pascal VOC).
-    per_foreground : int
-        Backgrounds for each foreground: 100 for training, 20 for testing.
-    names : (path-like, path-like), optional
-        The lists ``*_fg_names.txt`` and ``*_bg_names.txt`` that come with the data;
-        without them, foregrounds and backgrounds are taken in sorted order.
-
-    Returns
-    -------
-    list of (Foreground, Path)
-        Foreground i with backgrounds ``i * per_foreground`` onwards.
-    """
-    front = find_foregrounds(foregrounds)
-    back = find_pictures(backgrounds)
-    if names is not None:
-        by_stem = {f.color.stem: f for f in front}
-        by_name = {p.name: p for p in back}
-        front_names, back_names = (Path(n).read_text().split("\n") for n in names)
-        try:
-            front = [by_stem[Path(n.strip()).stem] for n in front_names if n.strip()]
-            back = [by_name[n.strip()] for n in back_names if n.strip()]
-        except KeyError as missing:
-            raise ValueError(f"the lists name {missing}, which is not there") from None
-    if len(back) < len(front) * per_foreground:
-        raise ValueError(
-            f"{len(front)} foregrounds with {per_foreground} backgrounds each need "
-            f"{len(front) * per_foreground} backgrounds; there are {len(back)}"
-        )
-    return [
-        (one, back[i * per_foreground + j])
-        for i, one in enumerate(front)
-        for j in range(per_foreground)
-    ]
 
 
 @lru_cache(maxsize=1024)

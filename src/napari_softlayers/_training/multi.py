@@ -81,7 +81,7 @@ def run_distributed(
     return trainer.averaged
 
 
-class _Batches(IterableDataset):
+class _Batches(IterableDataset[tuple[Moment, Any]]):
     """The task's batches from where the run is; each process draws its own."""
 
     def __init__(self, trainer: Trainer) -> None:
@@ -105,7 +105,7 @@ def _loader(trainer: Trainer) -> Any:
 def _module(lightning: Any, trainer: Trainer) -> Any:
     """The task as Lightning sees it."""
 
-    class Module(lightning.LightningModule):  # type: ignore[misc, name-defined]
+    class Module(lightning.LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.network = trainer.task.network

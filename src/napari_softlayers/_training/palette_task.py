@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_softlayers._core.networks.palette import PaletteConfig, PaletteNetwork
-from napari_softlayers._core.palette.metrics import sparsity_map
-from napari_softlayers._core.palette.mixture import Mixture
-from napari_softlayers._core.palette.selection import MOST, k_means, merge_duplicates
+from napari_softlayers._core.numerics.mixture import Mixture
+from napari_softlayers._core.palette.selection import (
+    MOST,
+    cluster_colors,
+    merge_duplicates,
+)
 
+from .pictures import find_pictures
 from .task import Moment, Task
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp")
 SAMPLE = 1500  # pixels that a palette is clustered from
 HELD_OUT = 12
 
@@ -197,6 +200,12 @@ class PaletteTask(Task):
         }
 
 
+def sparsity_map(alphas: Tensor, axis: int = 0) -> Tensor:
+    """Eq. 10 at each pixel, ``sum a / sum a^2 - 1``: 0 where one layer has it all."""
+    squares = alphas.square().sum(axis)
+    return alphas.sum(axis) / squares.clamp(min=1e-12) - 1
+
+
 def total_variation(alphas: Tensor) -> Tensor:
     """Mean over pixels of ``sum_k |d a_k / dx| + |d a_k / dy|``, ``(B, K, H, W)``."""
     across = alphas.diff(dim=3).abs().sum(1).mean()
@@ -213,8 +222,7 @@ def training_palette(
 
     Always ``count`` distinct colours; random ones fill up where a picture has too few.
     """
-    none = np.zeros((0, 3))
-    colors = k_means(sample, count, none, int(rng.integers(1 << 31)))
+    colors = cluster_colors(sample, count, seed=int(rng.integers(1 << 31)))
     if not exact and rng.random() < 0.5:
         moved = rng.random(len(colors)) < 0.4
         colors = colors + moved[:, None] * rng.normal(0, 0.08, colors.shape)
@@ -225,20 +233,11 @@ def training_palette(
 
 
 def load_pictures(folder: Path) -> list[NDArray[np.uint8]]:
-    """All pictures below a folder as uint8 ``(H, W, 3)``, in order of their names.
-
-    Raises
-    ------
-    ValueError
-        When there are none.
-    """
+    """All pictures below a folder as uint8 ``(H, W, 3)``, in order of their names."""
     from PIL import Image
 
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    if not paths:
-        raise ValueError(f"There are no pictures in {folder} ({', '.join(SUFFIXES)}).")
     pictures = []
-    for path in paths:
+    for path in find_pictures(folder):
         with Image.open(path) as opened:
             pictures.append(np.asarray(opened.convert("RGB")))
     return pictures

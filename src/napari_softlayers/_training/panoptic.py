@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -21,18 +24,12 @@ class PanopticPicture:
         The photograph.
     segments : Path
         PNG whose colours are segment ids, ``R + 256 G + 65536 B``; 0 is no segment.
-    categories : dict
-        Category of each segment id.
-    crowds : frozenset of int
-        Ids of segments that are groups of objects.
     """
 
     picture: Path
     segments: Path
-    categories: dict[int, int]
-    crowds: frozenset[int]
 
-    def read(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    def read(self) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Picture ``(H, W, 3)`` and segment ids ``(H, W)`` (0: none)."""
         from PIL import Image
 
@@ -76,17 +73,12 @@ class PanopticSet:
         photos = _first(split, root / "images", root, missing=root / "images")
         about = json.loads(notes.read_text())
         files = {image["id"]: image["file_name"] for image in about["images"]}
-        self.pictures = []
-        for entry in about["annotations"]:
-            infos = entry["segments_info"]
-            self.pictures.append(
-                PanopticPicture(
-                    photos / files[entry["image_id"]],
-                    maps / entry["file_name"],
-                    {int(info["id"]): int(info["category_id"]) for info in infos},
-                    frozenset(int(i["id"]) for i in infos if i.get("iscrowd")),
-                )
+        self.pictures = [
+            PanopticPicture(
+                photos / files[entry["image_id"]], maps / entry["file_name"]
             )
+            for entry in about["annotations"]
+        ]
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -109,8 +101,8 @@ def _first(name: str, *folders: Path, missing: Path | None = None) -> Path:
 
 
 def separation(
-    ids: npt.NDArray[np.int32],
-    distance: Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray],
+    ids: NDArray[np.int32],
+    distance: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats],
     seed: int = 0,
     pairs: int = 4000,
 ) -> tuple[float, float]:
@@ -156,16 +148,16 @@ def separation(
 
 
 def _auc_of(
-    ids: npt.NDArray[np.int32],
-    first: npt.NDArray[np.intp],
-    second: npt.NDArray[np.intp],
-    distance: Callable[[npt.NDArray[np.intp], npt.NDArray[np.intp]], npt.NDArray],
+    ids: NDArray[np.int32],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    distance: Callable[[NDArray[np.intp], NDArray[np.intp]], Floats],
 ) -> float:
     same = ids[tuple(first.T)] == ids[tuple(second.T)]
     return area_under_curve(same, -np.asarray(distance(first, second)))
 
 
-def area_under_curve(positive: npt.NDArray[np.bool_], score: npt.NDArray) -> float:
+def area_under_curve(positive: NDArray[np.bool_], score: Floats) -> float:
     """Probability that a positive scores above a negative (ties count half)."""
     from scipy.stats import rankdata
 

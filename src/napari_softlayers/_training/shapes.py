@@ -50,7 +50,7 @@ def _cubic_weights(positions: NDArray[np.float64], count: int) -> NDArray[np.flo
 
 def coverage(distance: Array, blur: float = 1.0) -> Array:
     """Anti-aliased coverage of where a signed distance in pixels is positive."""
-    return np.clip(0.5 + distance / blur, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(0.5 + distance / blur, 0, 1), np.float32)
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def _convolved(alpha: Array, kernel: Array) -> Array:
     # Rounding of the transform must not turn opaque and clear pixels into mixed ones.
     blurred[blurred < 1e-5] = 0
     blurred[blurred > 1 - 1e-5] = 1
-    return blurred.astype(np.float32)
+    return np.asarray(blurred, np.float32)
 
 
 def stamp(canvas: Array, shape: Array, top: int, left: int) -> None:

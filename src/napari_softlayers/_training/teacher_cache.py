@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,24 +18,6 @@ from .teachers import TfliteTeacher, joint_features
 
 #: Features, between 0 and 1, are kept as multiples of 1 / SCALE.
 SCALE = 255
-
-PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"}
-
-
-def find_pictures(folders: Sequence[str | Path]) -> list[Path]:
-    """All pictures in the folders, in a fixed order."""
-    found: list[Path] = []
-    for folder in folders:
-        root = Path(folder)
-        if not root.is_dir():
-            raise ValueError(f"{root} is not a folder of pictures")
-        found += sorted(
-            p for p in root.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES
-        )
-    if not found:
-        names = ", ".join(str(f) for f in folders)
-        raise ValueError(f"no pictures in {names}")
-    return found
 
 
 def take_view(path: Path, view: int, seed: int) -> npt.NDArray[np.uint8]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float32]
+from napari_softlayers._core.arrays import FloatArray
 
 CONV_2D = 3  # BuiltinOperator.CONV_2D of the TFLite schema
 

@@ -80,7 +80,8 @@ def _names(folder: Path | None) -> list[str]:
 
 def _cache(options: argparse.Namespace) -> Path:
     """The folder of the teachers' answers, made if it is not there."""
-    from .teacher_cache import CacheJob, build_cache, find_pictures
+    from .pictures import find_pictures
+    from .teacher_cache import CacheJob, build_cache
 
     teachers = tuple(sorted(options.teachers.glob("*.tflite")))
     if not teachers:
@@ -91,7 +92,7 @@ def _cache(options: argparse.Namespace) -> Path:
     if not folders:
         raise ValueError("teachers need pictures: give --photos, --data or both")
     job = CacheJob(
-        tuple(find_pictures(folders)),
+        tuple(find_pictures(*folders)),
         teachers,
         options.cache or options.out / "cache",
         views=tuple(range(options.views)),

@@ -251,7 +251,7 @@ class Trainer:
             torch.manual_seed(moment.seed * 1_000_003 + moment.step)
             with autocast(self.device, config.precision):
                 losses = self.task.losses(batch, moment)
-            (losses["loss"] / config.accumulate).backward()  # type: ignore[no-untyped-call]
+            (losses["loss"] / config.accumulate).backward()
         if (moment.step + 1) % config.accumulate == 0:
             nn.utils.clip_grad_norm_(network.parameters(), config.clip)
             self.optimizer.step()

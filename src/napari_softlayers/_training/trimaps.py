@@ -105,4 +105,4 @@ def _random_blobs(
 def _distance_to(mask: NDArray[np.bool_]) -> Array:
     if not mask.any():
         return np.zeros(mask.shape, np.float32)
-    return ndimage.distance_transform_edt(~mask).astype(np.float32)
+    return np.asarray(ndimage.distance_transform_edt(~mask), np.float32)

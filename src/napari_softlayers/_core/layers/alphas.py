@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float32]
+from ..arrays import FloatArray
 
 OPAQUE = 1e-4
 """A sum this near to one is one."""

@@ -16,11 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
+from ..arrays import FloatArray
 from ..devices import choose_device
 from ..run import Run
 from ..threads import for_bands
-
-FloatArray = NDArray[np.float32]
 
 REGULARIZATION = 1e-5
 GRADIENT_WEIGHT = 0.1

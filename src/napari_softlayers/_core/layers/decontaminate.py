@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..picture import as_image, to_dtype
 from ..run import Run
 from .edit import smooth
-
-FloatArray = NDArray[np.float32]
 
 FILL_DECAY = 1e-2
 OPAQUE_POWER = 32

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..run import Run
 from .soft_layers import Edit, SoftLayers
-
-FloatArray = NDArray[np.float32]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 CHROMA = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
+
 UnsignedArray = NDArray[np.unsignedinteger]
-FloatArray = NDArray[np.float32]
 
 
 def over_from_additive(alphas: UnsignedArray) -> UnsignedArray:

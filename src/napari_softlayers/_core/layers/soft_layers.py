@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ..arrays import FloatArray
 from ..picture import from_dtype, read_picture, to_dtype
 from ..run import Run
 from .alphas import check_alphas, coverage_of, round_jointly, simplex
 
 if TYPE_CHECKING:
     import torch
-
-FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

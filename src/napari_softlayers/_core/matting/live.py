@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import warnings
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from ..arrays import Floats
 from ..numerics.live_two_level import LiveTwoLevel
 from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
 from ..numerics.pcg import pcg
@@ -40,7 +40,6 @@ class LiveMatte:
     solver_tolerance : float
         Relative residual of `solve`; see `closed_form`.
     run : Run, optional
-        Progress and cancel.
 
     Examples
     --------
@@ -79,7 +78,7 @@ class LiveMatte:
             np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1),
             run=run.part(0.5, 1),
         )
-        self._alphas: NDArray[np.floating[Any]] | None = None
+        self._alphas: Floats | None = None
         self._present: list[int] = []
         self._lock = threading.Lock()
 
@@ -89,7 +88,7 @@ class LiveMatte:
         run: Run | None = None,
         *,
         labels: bool | None = None,
-    ) -> NDArray[np.floating[Any]]:
+    ) -> Floats:
         """Give a matte at once: the last one with a coarse correction.
 
         Parameters
@@ -121,7 +120,7 @@ class LiveMatte:
         run: Run | None = None,
         *,
         labels: bool | None = None,
-    ) -> NDArray[np.floating[Any]]:
+    ) -> Floats:
         """Give the final matte, from the last one on; parameters as in `preview`."""
         run = run or Run()
         with self._lock:
@@ -134,9 +133,7 @@ class LiveMatte:
             self._alphas[free] = solver(alphas, numbered, run)
             return self._finished(self._alphas, numbered)
 
-    def _solved(
-        self, alphas: NDArray[np.floating[Any]], labels: Labels, run: Run
-    ) -> NDArray[np.floating[Any]]:
+    def _solved(self, alphas: Floats, labels: Labels, run: Run) -> Floats:
         """Solution at the unknown pixels, with the preconditioner that is there."""
         free = self._preconditioner.free[:, None]
         found = pcg(
@@ -147,11 +144,9 @@ class LiveMatte:
             tolerance=self._solver_tolerance,
             run=run,
         )
-        return found.solution[free[:, 0]]
+        return np.asarray(found.solution[free[:, 0]])
 
-    def _solved_band(
-        self, alphas: NDArray[np.floating[Any]], labels: Labels, run: Run
-    ) -> NDArray[np.floating[Any]]:
+    def _solved_band(self, alphas: Floats, labels: Labels, run: Run) -> Floats:
         """The same where little is unknown: with smaller blocks on a smaller system."""
         free = self._preconditioner.free
         if not free.any():
@@ -166,7 +161,7 @@ class LiveMatte:
             tolerance=self._solver_tolerance,
             run=run.part(0.5, 1),
         )
-        return found.solution
+        return np.asarray(found.solution)
 
     def _checked(self, trimap: ArrayLike, kind: bool | None) -> Labels:
         """Labels 1..K of a trimap of the picture's size; forgets what does not fit."""
@@ -177,7 +172,7 @@ class LiveMatte:
             labels = np.pad(labels, self._margin, mode="edge")
         return labels
 
-    def _corrected(self, labels: Labels, run: Run) -> NDArray[np.floating[Any]]:
+    def _corrected(self, labels: Labels, run: Run) -> Floats:
         """The last alphas (n, K - 1) with the trimap imposed, coarsely corrected."""
         flat = labels.ravel()
         self._preconditioner.set_free(flat == 0, run)
@@ -189,9 +184,7 @@ class LiveMatte:
         self._alphas = alphas + self._preconditioner.coarse_solve(residual)
         return self._alphas
 
-    def _finished(
-        self, alphas: NDArray[np.floating[Any]], labels: Labels
-    ) -> NDArray[np.floating[Any]]:
+    def _finished(self, alphas: Floats, labels: Labels) -> Floats:
         unknown = labels == 0
         if not unknown.any():
             warnings.warn(
@@ -203,9 +196,7 @@ class LiveMatte:
         return np.ascontiguousarray(layers[:, : self._shape[0], : self._shape[1]])
 
 
-def _whole_matrix(
-    stencil: NDArray[np.floating[Any]], size: tuple[int, int]
-) -> sparse.csr_matrix:
+def _whole_matrix(stencil: Floats, size: tuple[int, int]) -> sparse.csr_matrix:
     """Sparse matrix with twenty-five entries in every row, zeros among them."""
     count = size[0] * size[1]
     own = np.arange(count, dtype=np.int32)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import FloatArray, Floats, Mask
 from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
 from ..run import Run
 
 Labels = NDArray[np.integer[Any]]
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,11 @@ class System:
 
     matrix: sparse.csr_matrix
     right: Floats
-    unknown: NDArray[np.bool_]
+    unknown: Mask
 
 
 def laplacian_system(
-    picture: NDArray[np.float32],
-    labels: Labels,
-    *,
-    eps: float = EPSILON,
-    run: Run | None = None,
+    picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run | None = None
 ) -> System:
     """Assemble the closed-form system of a labelled picture.
 
@@ -58,7 +54,6 @@ def laplacian_system(
     eps : float
         Regularisation of the window covariances.
     run : Run, optional
-        Progress and cancel.
     """
     return assemble(stencil_strips(picture, labels == 0, eps, run=run), labels)
 
@@ -102,9 +97,7 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
     return System(matrix, right, unknown)
 
 
-def spread(
-    values: NDArray[np.floating[Any]], unknown: NDArray[np.bool_], labels: Labels
-) -> NDArray[np.float32]:
+def spread(values: Floats, unknown: Mask, labels: Labels) -> FloatArray:
     """Put a solution and the known labels together as layers on the simplex.
 
     Parameters
@@ -132,16 +125,16 @@ def spread(
     return alphas
 
 
-def one_hot(labels: Labels, n_layers: int) -> NDArray[np.float32]:
+def one_hot(labels: Labels, n_layers: int) -> FloatArray:
     """Labels 1..K as layers (K, H, W) of zeros and ones."""
     numbers = np.arange(1, n_layers + 1)[:, None, None]
-    return (labels[None] == numbers).astype(np.float32)
+    return np.asarray(labels[None] == numbers, np.float32)
 
 
 def _add_known_part(
     right: Floats,
     values: Floats,
-    among: NDArray[np.bool_],
+    among: Mask,
     padded: Labels,
     flat: NDArray[np.int32],
     offsets: NDArray[np.int32],
@@ -155,7 +148,7 @@ def _add_known_part(
 
 
 def _padded_positions(
-    unknown: NDArray[np.bool_],
+    unknown: Mask,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     """Flat positions of the unknown pixels on a grid with a margin of two pixels.
 

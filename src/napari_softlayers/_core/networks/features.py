@@ -143,7 +143,9 @@ class Axes(nn.Module):
         """``(N, channels, h, w)`` to ``(N, count, h, w)``."""
         values = values.float()
         lengths = torch.linalg.vector_norm(values, dim=1, keepdim=True).clamp_min(1e-12)
-        return nn.functional.conv2d(values, self.vectors[..., None, None]) / lengths
+        kernels = self.vectors[..., None, None]
+        found: Tensor = nn.functional.conv2d(values, kernels) / lengths
+        return found
 
 
 class FeatureNetwork(nn.Module):

@@ -12,12 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from ..arrays import FloatArray
+from ..numerics.mixture import Mixture
 from ..run import Run
 from .weights import load_network
 
@@ -111,7 +111,8 @@ class UNet(nn.Module):
         up = torch.cat([self.bnde1(self.deconv1(h3).relu()), h2], 1)
         up = torch.cat([self.bnde2(self.deconv2(up).relu()), h1], 1)
         up = torch.cat([self.bnde3(self.deconv3(up).relu()), picture], 1)
-        return self.conv5(self.bn4(self.conv4(up).relu()))
+        found: Tensor = self.conv5(self.bn4(self.conv4(up).relu()))
+        return found
 
 
 def _share(features: Tensor, colors: int) -> Tensor:
@@ -172,13 +173,13 @@ class PaletteNetwork(nn.Module):
         swatches = palette[..., None, None].expand(-1, -1, -1, height, width)
         if self.config.slots:
             values = torch.cat([picture, swatches.flatten(1, 2)], 1)
-            alphas = self.alpha(values, picture).float().sigmoid()
+            alphas: Tensor = self.alpha(values, picture).float().sigmoid()
             return alphas / (alphas.sum(1, keepdim=True) + 1e-8)
         parts = [_repeat(picture, count), swatches.flatten(0, 1)]
         if mixture is not None:
             parts.append(mixture.flatten(0, 1)[:, None])
-        logits = self.alpha(torch.cat(parts, 1), parts[0], count)
-        logits = logits.reshape(batch, count, height, width).float()
+        found = self.alpha(torch.cat(parts, 1), parts[0], count)
+        logits: Tensor = found.reshape(batch, count, height, width).float()
         if mixture is not None:
             return ((mixture + FLOOR).log() + logits).softmax(1)
         alphas = logits.sigmoid()
@@ -211,8 +212,8 @@ class PaletteNetwork(nn.Module):
             values = torch.cat([many, layers.flatten(0, 1)], 1)
             residues = self.residue(values, many, count)
         residues = residues.float().tanh().reshape(swatches.shape)
-        residues = residues - residues.mean((3, 4), keepdim=True)
-        return (swatches + residues).clamp(0, 1)
+        centred: Tensor = residues - residues.mean((3, 4), keepdim=True)
+        return (swatches + centred).clamp(0, 1)
 
 
 def _repeat(picture: Tensor, count: int) -> Tensor:
@@ -222,7 +223,7 @@ def _repeat(picture: Tensor, count: int) -> Tensor:
 
 def network_alphas(
     picture: Tensor,
-    palette: NDArray[np.float32],
+    palette: FloatArray,
     weights: str | Path | None = None,
     run: Run | None = None,
     tile: int | None = None,
@@ -262,8 +263,6 @@ def network_alphas(
     swatches = torch.from_numpy(colors).to(device)
     mixture = None
     if config.guided and not config.slots:
-        from ..palette.mixture import Mixture
-
         mixture = Mixture(colors, device).alphas(picture, run.part(0, 0.2))
     height, width = picture.shape[1:]
     side = tile or int((TILE_VALUES / len(colors)) ** 0.5)
@@ -295,7 +294,9 @@ def _predict(
         torch.inference_mode(),
         torch.autocast(picture.device.type, torch.float16, enabled=half),
     ):
-        alphas = network(near.contiguous(memory_format=layout), palette[None], guide)
+        alphas: Tensor = network(
+            near.contiguous(memory_format=layout), palette[None], guide
+        )
     return alphas[0, :, :height, :width].clone()
 
 
@@ -311,9 +312,7 @@ def _tile(
     return values[:, top:bottom, left:right], (rows, columns)
 
 
-def _fill_slots(
-    palette: NDArray[np.float32], slots: int
-) -> tuple[NDArray[np.float32], list[int]]:
+def _fill_slots(palette: FloatArray, slots: int) -> tuple[FloatArray, list[int]]:
     """Repeat colours until all slots are full; where each slot's alpha belongs.
 
     With fewer colours than slots, layers of equal colours are merged (Fig. 11).

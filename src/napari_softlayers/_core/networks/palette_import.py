@@ -13,22 +13,13 @@ import struct
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
-from .palette import STRIDE, PaletteConfig, PaletteNetwork
-from .weights import load_network
-
-FloatArray = NDArray[np.float32]
+from .palette import PaletteConfig, PaletteNetwork
 
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # what PyTorch before 1.6 wrote
-FILTER_RADIUS = 3  # of the guided filter in the authors' notebook
-FILTER_EPSILON = 1e-6
-LUMA = (0.299, 0.587, 0.114)
 
 
 def import_checkpoints(
@@ -137,65 +128,3 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 #: What a reader of broken opcodes may stumble over.
 _MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
-
-
-def published_layers(
-    picture: FloatArray, palette: FloatArray, weights: str | Path
-) -> tuple[FloatArray, FloatArray]:
-    """Layers as the authors' notebook makes them, to compare with.
-
-    Alphas are smoothed by a guided filter on the grey picture, then divided by their sum
-    without clipping; colours come from the residue predictor. The order of the colours
-    matters, the sum is not exact, and up to seven rows and columns are cut off.
-
-    Parameters
-    ----------
-    picture : ndarray of float32, ``(H, W, 3)``
-    palette : ndarray of float32, ``(K, 3)``
-        As many colours as the weights have slots.
-    weights : path-like
-        Written by `import_checkpoints`.
-
-    Returns
-    -------
-    alphas : ndarray of float32, ``(K, H // 8 * 8, W // 8 * 8)``
-        May lie outside [0, 1].
-    colors : ndarray of float32, ``(K, H // 8 * 8, W // 8 * 8, 3)``
-    """
-    network = load_network(weights, "cpu", "palette")
-    if not isinstance(network, PaletteNetwork) or network.residue is None:
-        raise ValueError(f"{weights} holds no residue predictor.")
-    slots = network.config.slots
-    if palette.shape != (slots, 3):
-        raise ValueError(
-            f"The palette has shape {palette.shape}; these weights need ({slots}, 3)."
-        )
-    height, width = (size // STRIDE * STRIDE for size in picture.shape[:2])
-    if min(height, width) == 0:
-        raise ValueError(
-            f"The picture has shape {picture.shape}; 8x8 pixels are needed."
-        )
-    planes = torch.from_numpy(picture[:height, :width].transpose(2, 0, 1).copy())[None]
-    swatches = torch.from_numpy(palette)[None]
-    with torch.inference_mode():
-        alphas = network(planes, swatches)
-        grey = torch.einsum("bchw,c->bhw", planes, torch.tensor(LUMA))[:, None]
-        alphas = _grey_filter(grey.double(), alphas.double()).float()
-        alphas = alphas / (alphas.sum(1, keepdim=True) + 1e-8)
-        colors = network.layer_colors(planes, swatches, alphas)
-    return alphas[0].numpy(), colors[0].permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _grey_filter(guide: Tensor, values: Tensor) -> Tensor:
-    """Guided filter with a grey guide (He et al. 2010, Eq. 5 and 6)."""
-    mean, level = _box(guide), _box(values)
-    slope = _box(guide * values) - mean * level
-    slope = slope / (_box(guide * guide) - mean * mean + FILTER_EPSILON)
-    return _box(slope) * guide + _box(level - slope * mean)
-
-
-def _box(values: Tensor) -> Tensor:
-    """Means of square windows, cut at the border."""
-    side, radius = 2 * FILTER_RADIUS + 1, FILTER_RADIUS
-    tall = avg_pool2d(values, (side, 1), 1, (radius, 0), count_include_pad=False)
-    return avg_pool2d(tall, (1, side), 1, (0, radius), count_include_pad=False)

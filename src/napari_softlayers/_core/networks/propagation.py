@@ -27,6 +27,7 @@ from scipy import sparse
 from scipy.sparse import linalg
 from torch import Tensor
 
+from ..arrays import DoubleArray, Floats, Mask
 from ..numerics.operators import SparseOperator
 from ..numerics.pcg import pcg
 from ..numerics.two_level import TwoLevel
@@ -55,9 +56,9 @@ class PropagationSystem:
 
     def __init__(
         self,
-        across: NDArray[np.floating[Any]],
-        down: NDArray[np.floating[Any]],
-        known: NDArray[np.bool_],
+        across: Floats,
+        down: Floats,
+        known: Mask,
         weight: float = 0.8,
         tolerance: float = 1e-4,
         run: Run | None = None,
@@ -83,16 +84,12 @@ class PropagationSystem:
                 self.matrix, pixels // 6, np.ones((known.size, 1), np.float32), run=run
             )
 
-    def propagate(
-        self, given: NDArray[np.floating[Any]], run: Run | None = None
-    ) -> NDArray[Any]:
+    def propagate(self, given: Floats, run: Run | None = None) -> NDArray[Any]:
         """Solve ``A alpha = C alpha*`` for layers (K, H, W) of known values."""
         right = (self.weight * self.known * given).reshape(len(given), -1).T
         return self.solve(right, run).T.reshape(given.shape)
 
-    def solve(
-        self, right: NDArray[np.floating[Any]], run: Run | None = None
-    ) -> NDArray[Any]:
+    def solve(self, right: Floats, run: Run | None = None) -> NDArray[Any]:
         """Solve ``A x = b`` for columns (H * W, K)."""
         if self._factors is not None:
             solution: NDArray[Any] = self._factors.solve(
@@ -126,7 +123,7 @@ class _Propagate(torch.autograd.Function):
         return across.new_tensor(alpha)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         back = _array(gradient).reshape(-1, 1)
         m = ctx.system.solve(back).reshape(ctx.alpha.shape)
         a = ctx.alpha
@@ -168,15 +165,12 @@ def propagate(
     return result
 
 
-def _array(values: Tensor) -> NDArray[np.float64]:
+def _array(values: Tensor) -> DoubleArray:
     return values.detach().cpu().double().numpy()
 
 
 def _matrix(
-    across: NDArray[np.floating[Any]],
-    down: NDArray[np.floating[Any]],
-    extra: NDArray[np.floating[Any]],
-    dtype: Any,
+    across: Floats, down: Floats, extra: Floats, dtype: Any
 ) -> sparse.csr_matrix:
     """``D - W + diag(extra)`` on the grid of pixels."""
     height, width = extra.shape

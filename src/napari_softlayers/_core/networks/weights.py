@@ -157,9 +157,7 @@ def save_network(
 
 
 def load_network(
-    name: str | Path,
-    device: torch.device | str = "cpu",
-    kind: str | None = None,
+    name: str | Path, device: torch.device | str = "cpu", kind: str | None = None
 ) -> nn.Module:
     """A trained network, ready for inference.
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
 from ..run import Run
 from ..threads import one_blas_thread
@@ -60,7 +60,7 @@ class FilterOptions:
 
 def filtered_eigenpairs(
     matrices: Sequence[sparse.csr_array],
-    enlarge: Sequence[Callable[[NDArray[np.float32]], NDArray[np.float32]]],
+    enlarge: Sequence[Callable[[FloatArray], FloatArray]],
     count: int,
     seed: int = 0,
     device: Any = "cpu",
@@ -84,7 +84,6 @@ def filtered_eigenpairs(
         Where the blocks live; on the CPU, SciPy multiplies by the sparse matrix.
     options : FilterOptions, optional
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------
@@ -145,13 +144,15 @@ class _Level:
         self.top = max(sum(spectrum_ends(self.matrix, 12)[1:]), 1e-12)
         self.plain = self._product(0.0, 1.0)
 
-    def to_tensor(self, array: NDArray[np.float32]) -> torch.Tensor:
+    def to_tensor(self, array: FloatArray) -> torch.Tensor:
         """Move a block to the device."""
-        return self.torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        given = self.torch.from_numpy(np.ascontiguousarray(array))
+        block: torch.Tensor = given.to(self.device)
+        return block
 
     def from_random(
         self, width: int, seed: int, options: FilterOptions
-    ) -> tuple[NDArray[np.float64], torch.Tensor]:
+    ) -> tuple[DoubleArray, torch.Tensor]:
         """Iterate from a random block until the Ritz values stay."""
         start = np.random.default_rng(seed).standard_normal((self.size, width))
         block = self.to_tensor(start.astype(np.float32))
@@ -176,11 +177,8 @@ class _Level:
         return values, block
 
     def refine(
-        self,
-        values: NDArray[np.float64],
-        block: torch.Tensor,
-        options: FilterOptions,
-    ) -> tuple[NDArray[np.float64], torch.Tensor]:
+        self, values: DoubleArray, block: torch.Tensor, options: FilterOptions
+    ) -> tuple[DoubleArray, torch.Tensor]:
         """Correct a block that was interpolated from a coarser level."""
         values = values / 4
         for step in range(options.refinements):
@@ -190,10 +188,7 @@ class _Level:
         return values, block
 
     def _filter_by(
-        self,
-        values: NDArray[np.float64],
-        block: torch.Tensor,
-        options: FilterOptions,
+        self, values: DoubleArray, block: torch.Tensor, options: FilterOptions
     ) -> torch.Tensor:
         """Filter with the interval and degree that the Ritz values ask for."""
         cut = min(max(float(values[-1]), 1e-6 * self.top), 0.5 * self.top)
@@ -219,7 +214,7 @@ class _Level:
 
     def _rayleigh_ritz(
         self, block: torch.Tensor, seed: int
-    ) -> tuple[NDArray[np.float64], torch.Tensor]:
+    ) -> tuple[DoubleArray, torch.Tensor]:
         """Give the Ritz values and orthonormal Ritz vectors in the block's span."""
         width = block.shape[1]
         image = self.plain(block)
@@ -237,7 +232,7 @@ class _Level:
 
     def _filled(
         self, block: torch.Tensor, width: int, seed: int
-    ) -> tuple[NDArray[np.float64], torch.Tensor]:
+    ) -> tuple[DoubleArray, torch.Tensor]:
         """Replace columns that were lost to rounding by new random ones."""
         generator = np.random.default_rng([seed, self.products])
         fresh = generator.standard_normal((self.size, width - block.shape[1]))
@@ -257,9 +252,7 @@ class _Level:
         return BlockProduct(matrix, self.device)
 
 
-def _grams(
-    block: torch.Tensor, image: torch.Tensor
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _grams(block: torch.Tensor, image: torch.Tensor) -> tuple[DoubleArray, DoubleArray]:
     """Multiply ``block.T @ block`` and ``block.T @ image`` in double precision.
 
     A slice of rows at a time, so that no whole copy of the blocks is made.

@@ -8,7 +8,7 @@ from scipy import sparse
 from scipy.spatial import cKDTree
 from scipy.special import erf
 
-from ..picture import FloatArray
+from ..arrays import DoubleArray, FloatArray
 from .superpixels import Superpixels
 
 NEGLIGIBLE = 1e-6
@@ -59,7 +59,7 @@ def color_affinity(
 
 
 def symmetric_edges(
-    pairs: NDArray[np.int64], weights: NDArray[np.float64], count: int
+    pairs: NDArray[np.int64], weights: DoubleArray, count: int
 ) -> sparse.csr_array:
     """Make the symmetric ``(count, count)`` matrix of weighted pairs."""
     rows = np.concatenate([pairs[:, 0], pairs[:, 1]])

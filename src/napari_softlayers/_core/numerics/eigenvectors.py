@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import DoubleArray, FloatArray
 from ..run import Run
 from ..threads import one_blas_thread
+from .two_level import factorise
 
 DENSE = 1500
 """Matrices up to this size are decomposed as dense ones."""
@@ -23,8 +24,8 @@ DENSE = 1500
 class Eigenpairs:
     """Eigenvalues (ascending) ``(K,)`` and orthonormal eigenvectors ``(N, K)``."""
 
-    values: NDArray[np.float64]
-    vectors: NDArray[np.float32]
+    values: DoubleArray
+    vectors: FloatArray
     products: int = 0
     """Multiplications of a block by a matrix, over all levels."""
 
@@ -43,7 +44,6 @@ def exact_eigenpairs(
     seed : int
         Chooses the start vector.
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------
@@ -56,24 +56,19 @@ def exact_eigenpairs(
         with one_blas_thread():
             values, vectors = np.linalg.eigh(matrix.toarray().astype(np.float64))
         return Eigenpairs(values[:count], vectors[:, :count].astype(np.float32))
-    from scipy.sparse.linalg import LinearOperator, eigsh, splu
+    from scipy.sparse.linalg import LinearOperator, eigsh
 
     shift = min(-1e-3, 1.5 * spectrum_ends(matrix, 80)[0])
     run.step(0.0, "Factorising the Laplacian")
     shifted = sparse.csc_matrix(matrix - shift * sparse.eye_array(size))
-    factors = splu(
-        shifted,
-        permc_spec="MMD_AT_PLUS_A",
-        diag_pivot_thresh=0.0,
-        options={"SymmetricMode": True},
-    )
+    factors = factorise(shifted, run)
     solves = 0
 
-    def solve(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    def solve(vector: DoubleArray) -> DoubleArray:
         nonlocal solves
         solves += 1
         run.step(0.2 + 0.8 * solves / (solves + 2 * count), "Eigenvectors")
-        return factors.solve(vector)
+        return np.asarray(factors.solve(vector))
 
     start = np.random.default_rng(seed).standard_normal(size)
     values, vectors = eigsh(

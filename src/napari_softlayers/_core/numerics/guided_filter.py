@@ -1,184 +1,238 @@
-"""The guided filter: smooth values where the picture is smooth, keep its edges [1]_.
+"""The guided filter: values become affine functions of the picture's colours [1]_.
+
+In every window the values p are fitted by ``a . I + b`` with ``a = (Cov(I) + eps)^-1
+Cov(I, p)`` and ``b = mean(p) - a . mean(I)`` (Eq. 11 and 18-19 of [1]_); overlapping fits
+are averaged. The fits may be made at a smaller size and interpolated [2]_.
 
 References
 ----------
 .. [1] K. He, J. Sun, X. Tang, "Guided Image Filtering", IEEE TPAMI 35(6), 2013.
    https://doi.org/10.1109/TPAMI.2012.213
+.. [2] K. He, J. Sun, "Fast Guided Filter", arXiv:1505.00996, 2015.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
-FloatArray = NDArray[np.float32]
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
-# Pairs (i, j) of the upper triangle of a symmetric 3x3 matrix.
-_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
+from ..run import Run
+from ..threads import for_bands
+from .symmetric import inverses, multiplied, products
 
-
-def guided_filter(
-    guide: FloatArray, values: FloatArray, radius: int, eps: float
-) -> FloatArray:
-    r"""Filter every channel of ``values`` so that it follows the guide.
-
-    In every window the output is an affine function of the guide, ``a . I + b``, with
-    ``a = (cov(I) + eps)^-1 cov(I, p)`` and ``b = mean(p) - a . mean(I)`` (Eq. 11, 18-19
-    of the paper); overlapping windows are averaged. The cost does not depend on the
-    radius. The filter is linear in ``values``.
-
-    Parameters
-    ----------
-    guide : (H, W) or (H, W, 3) float32
-        Grey or colour guide, in [0, 1].
-    values : (H, W) or (H, W, C) float32
-        What is filtered.
-    radius : int
-        Windows have ``2 * radius + 1`` pixels a side, less at the border.
-    eps : float
-        Variance of the guide that counts as an edge, above 0.
-
-    Returns
-    -------
-    (H, W, C) float32
-        ``(H, W)`` if ``values`` had no channel axis.
-
-    Raises
-    ------
-    ValueError
-        If sizes do not agree, the radius is below 1 or ``eps`` is not positive.
-    """
-    values = np.asarray(values, np.float32)
-    shape = np.shape(guide)[:2]
-    if values.ndim not in (2, 3) or values.shape[:2] != shape:
-        raise ValueError(
-            f"values of shape {values.shape} do not fit a guide of {shape} pixels; "
-            "resize them to the guide first"
-        )
-    follow = GuidedFilter(guide, radius, eps)
-    if values.ndim == 2:
-        return follow(values)
-    result = np.empty(values.shape, np.float32)
-    for index in range(values.shape[2]):
-        result[..., index] = follow(values[..., index])
-    return result
+MESSAGE = "Following the picture's edges"
 
 
 class GuidedFilter:
     """The filter for one guide: its part of the work is done once.
 
+    Computes on the guide's device and in its precision, in bands of rows side by side.
+    The cost hardly depends on the radius. The filter is linear in the values.
+
     Parameters
     ----------
-    guide : (H, W) or (H, W, 3) float32
+    guide : Tensor, ``(C, H, W)``
+        One or three channels.
     radius : int
+        Windows have ``2 * radius + 1`` pixels (with ``step=2``, blocks) a side.
     eps : float
-        See :func:`guided_filter`.
+        Variance of the guide that counts as an edge, above 0.
+    step : {1, 2}
+        2 makes the fits on blocks of 2 x 2 pixels.
+    repeat : bool
+        What windows see beyond the border: the outermost pixels again, or (False)
+        nothing, so that they are smaller there.
+    run : Run, optional
+
+    Raises
+    ------
+    ValueError
+        If the guide has another number of channels, or a number is out of range.
     """
 
-    def __init__(self, guide: FloatArray, radius: int, eps: float) -> None:
-        guide = np.asarray(guide, np.float32)
-        if guide.ndim not in (2, 3) or guide.shape[2:] not in ((), (1,), (3,)):
+    def __init__(
+        self,
+        guide: Tensor,
+        radius: int,
+        eps: float,
+        *,
+        step: int = 1,
+        repeat: bool = False,
+        run: Run | None = None,
+    ) -> None:
+        if guide.ndim != 3 or len(guide) not in (1, 3):
             raise ValueError(
-                f"the guide must be (H, W) or (H, W, 3), but its shape is {guide.shape}"
+                f"The guide must be (1, H, W) or (3, H, W), but its shape is "
+                f"{tuple(guide.shape)}."
             )
-        if radius < 1 or not eps > 0:
+        if radius < 1 or step not in (1, 2) or not eps > 0:
             raise ValueError(
-                f"radius >= 1 and eps > 0 are needed, not {radius} and {eps}"
+                f"radius={radius}, eps={eps} and step={step}; radius >= 1, eps > 0 and "
+                "a step of 1 or 2 are needed."
             )
-        planes = guide[None] if guide.ndim == 2 else np.moveaxis(guide, 2, 0)
+        run = run or Run()
         # Centred, so that covariances lose fewer digits; the filter does not change.
-        self._planes = np.ascontiguousarray(planes - planes.mean((1, 2), keepdims=True))
-        self._box = _BoxMean(guide.shape[0], guide.shape[1], int(radius))
-        self._means = [self._box(plane) for plane in self._planes]
-        self._inverse = _inverse_covariance(
-            self._planes, self._means, self._box, float(eps)
-        )
+        self._middle = guide.mean((1, 2), keepdim=True)
+        self._guide = guide - self._middle
+        self._radius, self._step, self._repeat = radius, step, repeat
+        moments = self._moments(self._guide, run.part(0, 0.6))
+        upper = [(i + 1, j) for i in range(len(guide)) for j in range(i, len(guide))]
+        self._mean = moments.new_empty(moments.shape[1:])
+        self._inverse = moments.new_empty(len(upper), *moments.shape[2:])
 
-    def __call__(self, channel: FloatArray) -> FloatArray:
-        """Filter one channel ``(H, W)``."""
-        planes, means, box = self._planes, self._means, self._box
-        count = len(planes)
-        level = np.float32(channel.mean(dtype=np.float64))
-        channel = np.asarray(channel - level, np.float32)
-        mean = box(channel)
-        covs = [box(planes[i] * channel) - means[i] * mean for i in range(count)]
-        rest = mean
-        total = np.zeros_like(mean)
-        for i in range(count):
-            slope = np.zeros_like(mean)
-            for j in range(count):
-                slope += self._inverse[min(i, j), max(i, j)] * covs[j]
-            rest = rest - slope * means[i]
-            total += box(slope) * planes[i]
-        return np.asarray(total + box(rest) + level, np.float32)
+        def invert(rows: slice) -> None:
+            found = self._box(moments, rows)
+            self._mean[:, rows] = found[0]
+            squares = torch.stack([found[place] for place in upper])
+            self._inverse[:, rows] = inverses(squares - products(found[0]), eps)
+
+        _for_rows(invert, moments, run.part(0.6, 1))
+
+    def __call__(self, values: Tensor, run: Run | None = None) -> Tensor:
+        """Filter values ``(K, H, W)`` of the guide's size."""
+        run = run or Run()
+        fits = self._fits(values, run.part(0, 0.5))
+        return _drawn(fits, self._guide, self._step, run.part(0.5, 1))
+
+    def enlarged(
+        self, values: Tensor, picture: Tensor, step: int, run: Run | None = None
+    ) -> Tensor:
+        """Filter values ``(K, h, w)`` of the guide's size up to that of a picture.
+
+        Parameters
+        ----------
+        values : Tensor, ``(K, h, w)``
+        picture : Tensor, ``(C, H, W)``
+            What the guide was made from, up to ``step`` times as large.
+        step : int
+        run : Run, optional
+
+        Returns
+        -------
+        Tensor, ``(K, H, W)``
+        """
+        run = run or Run()
+        fits = self._fits(values, run.part(0, 0.5))
+        step *= self._step
+        return _drawn(fits, picture - self._middle, step, run.part(0.5, 1))
+
+    def _moments(self, values: Tensor, run: Run) -> Tensor:
+        """Block means of values, and of their products with each channel of the guide.
+
+        Shape ``(C + 1, K, h, w)``.
+        """
+        step = self._step
+        low = [-(-size // step) for size in values.shape[1:]]
+        moments = values.new_empty(len(self._guide) + 1, len(values), *low)
+
+        def gather(rows: slice) -> None:
+            part = values[:, rows]
+            place = moments[:, :, rows.start // step : -(-rows.stop // step)]
+            place[0] = _block_means(part, step)
+            for channel, target in zip(self._guide[:, rows], place[1:], strict=True):
+                target.copy_(_block_means(channel * part, step))
+
+        size = 4 * values[:, 0].numel()
+        for_bands(gather, values.shape[1], size, values.device, run, MESSAGE)
+        return moments
+
+    def _fits(self, values: Tensor, run: Run) -> Tensor:
+        """Averaged fits ``(C + 1, K, h, w)``: slopes of the channels, then offsets."""
+        moments = self._moments(values, run.part(0, 0.6))
+        fits = torch.empty_like(moments)
+
+        def solve(rows: slice) -> None:
+            level, *joint = self._box(moments, rows)
+            mean = self._mean[:, None, rows]
+            slopes = multiplied(
+                self._inverse[:, rows], torch.stack(joint) - mean * level
+            )
+            fits[:-1, :, rows] = slopes
+            fits[-1, :, rows] = level - (slopes * mean).sum(0)
+
+        _for_rows(solve, fits, run.part(0.6, 0.8))
+        averaged = moments  # their work is done
+
+        def average(rows: slice) -> None:
+            averaged[:, :, rows] = self._box(fits, rows)
+
+        _for_rows(average, fits, run.part(0.8, 1))
+        return averaged
+
+    def _box(self, planes: Tensor, rows: slice) -> Tensor:
+        """Means over windows of planes ``(..., h, w)``, of some rows."""
+        radius, (height, width) = self._radius, planes.shape[-2:]
+        above, below = min(radius, rows.start), min(radius, height - rows.stop)
+        part = planes[..., rows.start - above : rows.stop + below, :]
+        missing = (radius, radius, radius - above, radius - below)
+        mode = "replicate" if self._repeat else "constant"
+        part = pad(part, missing, mode)
+        sums = _window_sums(_window_sums(part, radius, -2), radius, -1)
+        if self._repeat:
+            return sums.mul_((2 * radius + 1) ** -2)
+        down = _window_sizes(height, radius, planes)[rows, None]
+        return sums.div_(down * _window_sizes(width, radius, planes))
 
 
-def _inverse_covariance(
-    planes: FloatArray, means: list[FloatArray], box: _BoxMean, eps: float
-) -> dict[tuple[int, int], FloatArray]:
-    """Entries of ``(cov(I) + eps)^-1`` in every window (closed form)."""
-    count = len(planes)
-    cov: dict[tuple[int, int], FloatArray] = {}
-    for i, j in _PAIRS:
-        if j < count:
-            cov[i, j] = box(planes[i] * planes[j]) - means[i] * means[j]
-            if i == j:
-                cov[i, j] = np.maximum(cov[i, j], 0) + np.float32(eps)
-    if count == 1:
-        return {(0, 0): np.reciprocal(cov[0, 0])}
-    aa, ab, ac, bb, bc, cc = (cov[pair] for pair in _PAIRS)
-    inverse = {
-        (0, 0): bb * cc - bc * bc,
-        (0, 1): ac * bc - ab * cc,
-        (0, 2): ab * bc - ac * bb,
-        (1, 1): aa * cc - ac * ac,
-        (1, 2): ab * ac - aa * bc,
-        (2, 2): aa * bb - ab * ab,
-    }
-    determinant = aa * inverse[0, 0] + ab * inverse[0, 1] + ac * inverse[0, 2]
-    # Rounding must not make the matrix singular: its determinant is at least eps^3.
-    determinant = np.maximum(determinant, np.float32(eps) ** 3)
-    return {pair: entry / determinant for pair, entry in inverse.items()}
+def _drawn(fits: Tensor, guide: Tensor, step: int, run: Run) -> Tensor:
+    """Apply fits ``(C + 1, K, h, w)``, enlarged ``step`` times, to a guide (C, H, W)."""
+    height, width = guide.shape[1:]
+    result = fits.new_empty(fits.shape[1], height, width)
+    if step > 1:
+        fits = pad(fits, (1, 1, 1, 1), "replicate")
+
+    def draw(rows: slice) -> None:
+        near = fits[:, :, rows]
+        if step > 1:
+            near = fits[:, :, rows.start // step : -(-rows.stop // step) + 2]
+            near = interpolate(near, scale_factor=step, mode="bilinear")
+            near = near[..., step + rows.start % step :, step : step + width]
+            near = near[:, :, : rows.stop - rows.start]
+        band = result[:, rows].copy_(near[-1])
+        for slope, channel in zip(near[:-1], guide[:, rows], strict=True):
+            band.addcmul_(slope, channel)
+
+    size = fits[:, :, 0, 0].numel() * width
+    for_bands(draw, height, size, guide.device, run, MESSAGE)
+    return result
 
 
-class _BoxMean:
-    """Mean over windows, cut off at the border, for planes of one size.
+def _for_rows(work: Callable[[slice], None], planes: Tensor, run: Run) -> None:
+    size = 2 * planes[:, :, 0].numel()
+    for_bands(work, planes.shape[2], size, planes.device, run, MESSAGE)
 
-    Sums over ``k`` neighbours are put together from sums over powers of two, so the
-    cost grows with log k and no running sum collects rounding errors.
+
+def _block_means(planes: Tensor, step: int) -> Tensor:
+    """Means of blocks of ``step`` x ``step`` pixels, less at the lower right border."""
+    if step == 1:
+        return planes
+    return avg_pool2d(planes, step, ceil_mode=True, count_include_pad=False)
+
+
+def _window_sums(planes: Tensor, radius: int, dim: int) -> Tensor:
+    """Sums over ``2 * radius + 1`` neighbours, ``2 * radius`` fewer of them.
+
+    They are put together from sums over powers of two, so that the cost grows with log
+    radius and no running sum collects rounding errors.
     """
-
-    def __init__(self, height: int, width: int, radius: int) -> None:
-        self.radius = radius
-        counts = []
-        for size in (height, width):
-            at = np.arange(size)
-            count = np.minimum(at + radius, size - 1) - np.maximum(at - radius, 0) + 1
-            counts.append(1 / count)
-        self._weight = np.outer(*counts).astype(np.float32)
-
-    def __call__(self, plane: FloatArray) -> FloatArray:
-        rows = _window_sum(plane, self.radius)
-        both = _window_sum(rows.T, self.radius).T
-        return np.asarray(both * self._weight, np.float32)
-
-
-def _window_sum(plane: FloatArray, radius: int) -> FloatArray:
-    """Sum over ``2 * radius + 1`` neighbours along the first axis."""
-    height = plane.shape[0]
-    radius = min(radius, height)
-    width = 2 * radius + 1
-    power = np.zeros((height + 2 * radius, plane.shape[1]), np.float32)
-    power[radius : radius + height] = plane
-    total: FloatArray | None = None
-    begin, step = 0, 1
-    while True:
-        if width & step:
-            part = power[begin : begin + height]
-            total = part.copy() if total is None else np.add(total, part, out=total)
-            begin += step
+    width, size = 2 * radius + 1, planes.shape[dim] - 2 * radius
+    total = planes.narrow(dim, 0, size)
+    begin = step = 1
+    while 2 * step <= width:
+        length = planes.shape[dim] - step
+        planes = planes.narrow(dim, 0, length) + planes.narrow(dim, step, length)
         step *= 2
-        if step > width:
-            break
-        power = power[: len(power) - step // 2] + power[step // 2 :]
-    return plane if total is None else total
+        if width & step:
+            total = total + planes.narrow(dim, begin, size)
+            begin += step
+    return total
+
+
+def _window_sizes(size: int, radius: int, like: Tensor) -> Tensor:
+    """Pixels of windows that are cut at both ends of ``size``."""
+    at = torch.arange(size, device=like.device)
+    below = (at + radius).clamp(max=size - 1) - (at - radius).clamp(min=0)
+    return (below + 1).to(like.dtype)

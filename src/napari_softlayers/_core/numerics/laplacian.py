@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import DoubleArray
 from .superpixels import Superpixels
 
 WINDOW = 3
@@ -75,7 +76,7 @@ def edge_laplacian(
 
 def normalising_scale(
     edges: sparse.csr_array | None, pixels: NDArray[np.int64], shape: tuple[int, int]
-) -> NDArray[np.float64]:
+) -> DoubleArray:
     """Give ``3 / sqrt(degree)`` of each pixel, ``(h * w,)`` (Eq. 3)."""
     degrees = _window_counts(shape).ravel()
     if edges is not None:
@@ -117,7 +118,7 @@ def _placed(
     return kept, place
 
 
-def _window_counts(shape: tuple[int, int]) -> NDArray[np.float64]:
+def _window_counts(shape: tuple[int, int]) -> DoubleArray:
     """Count the matting windows that cover each pixel: its degree in that graph."""
     counts = [
         np.convolve(np.ones(max(length - WINDOW + 1, 1)), np.ones(WINDOW))[:length]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import Floats, Mask
 from ..run import Run
 from .two_level import block_basis, factorise
 
@@ -36,7 +37,6 @@ class LiveTwoLevel:
     damping : float
         Weight of the Jacobi part.
     run : Run, optional
-        Progress and cancel.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class LiveTwoLevel:
         matrix: sparse.csr_matrix,
         rank: NDArray[np.integer[Any]],
         grid: tuple[int, int],
-        candidates: NDArray[np.floating[Any]],
+        candidates: Floats,
         *,
         damping: float = 0.8,
         run: Run | None = None,
@@ -66,7 +66,7 @@ class LiveTwoLevel:
         self._factors: Any = None
         self.set_free(np.ones(count, bool), run)
 
-    def set_free(self, free: NDArray[np.bool_], run: Run | None = None) -> None:
+    def set_free(self, free: Mask, run: Run | None = None) -> None:
         """Say which rows are free (n,); the others are held."""
         run = run or Run()
         changed = np.flatnonzero(free != self.free)
@@ -84,22 +84,18 @@ class LiveTwoLevel:
         self._factors = factorise(coarse, run)
         self.free = free.copy()
 
-    def coarse_solve(
-        self, right: NDArray[np.floating[Any]]
-    ) -> NDArray[np.floating[Any]]:
+    def coarse_solve(self, right: Floats) -> Floats:
         """Best approximation of the solution in the span of the basis, (n, k)."""
         small = self._basis.T @ right
-        return self._basis @ self._factors.solve(small)
+        return np.asarray(self._basis @ self._factors.solve(small))
 
-    def __call__(
-        self, residual: NDArray[np.floating[Any]]
-    ) -> NDArray[np.floating[Any]]:
+    def __call__(self, residual: Floats) -> Floats:
         """Apply the preconditioner to vectors (n, k) that are zero where held."""
         result = self.coarse_solve(residual)
         result += self._jacobi * residual
         return result
 
-    def _renew_basis(self, members: NDArray[np.intp], free: NDArray[np.bool_]) -> None:
+    def _renew_basis(self, members: NDArray[np.intp], free: Mask) -> None:
         """Basis of the blocks whose unknowns are listed."""
         self._values[members] = 0
         inside = members[free[members]]
@@ -117,9 +113,7 @@ class LiveTwoLevel:
             shape=(count, self._size * width),
         )
 
-    def _renew_blocks(
-        self, dirty: NDArray[np.bool_], members: NDArray[np.intp], run: Run
-    ) -> None:
+    def _renew_blocks(self, dirty: Mask, members: NDArray[np.intp], run: Run) -> None:
         """Galerkin products of the changed blocks with their neighbours."""
         width = self._width
         total = np.zeros((self._size * width, 9 * width))
@@ -175,7 +169,7 @@ class _Pattern:
         self._pointers = self._pointers.astype(np.int32)
         self._diagonal = np.flatnonzero(self._rows == by_column)
 
-    def matrix(self, blocks: NDArray[np.floating[Any]]) -> sparse.csc_matrix:
+    def matrix(self, blocks: Floats) -> sparse.csc_matrix:
         """The coarse matrix; ones on the diagonal of basis vectors that are zero."""
         data = blocks.ravel()[self._source]
         diagonal = data[self._diagonal]

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 
+from ..arrays import DoubleArray, Floats, Mask
 from ..run import Run
 
 #: The nine pixels of a window, and the twenty-five neighbours that a pixel shares a
@@ -36,7 +37,7 @@ _PIXELS_PER_STRIP = 8192
 
 
 def matting_laplacian(
-    picture: NDArray[np.floating[Any]],
+    picture: Floats,
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
@@ -53,7 +54,6 @@ def matting_laplacian(
     dtype : numpy dtype
         Of the matrix; the products are accumulated in it.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def matting_laplacian(
 
 
 def laplacian_stencil(
-    picture: NDArray[np.floating[Any]],
-    unknown: NDArray[np.bool_],
+    picture: Floats,
+    unknown: Mask,
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
@@ -100,7 +100,6 @@ def laplacian_stencil(
         Of the values. In float32, mattes of large, smooth pictures are off by some per
         cent: their slowest modes cost less than its rounding.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -115,8 +114,8 @@ def laplacian_stencil(
 
 
 def stencil_strips(
-    picture: NDArray[np.floating[Any]],
-    unknown: NDArray[np.bool_],
+    picture: Floats,
+    unknown: Mask,
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
@@ -141,7 +140,7 @@ def stencil_strips(
         run.step(done / count, "Building the matting Laplacian")
 
 
-def whitened_colors(colors: NDArray[np.float64], eps: float) -> NDArray[np.float64]:
+def whitened_colors(colors: DoubleArray, eps: float) -> DoubleArray:
     """Whiten the colours of windows, so that affinities become inner products.
 
     Parameters
@@ -160,7 +159,7 @@ def whitened_colors(colors: NDArray[np.float64], eps: float) -> NDArray[np.float
     y -= y.sum(axis=0) / 9
     red, green, blue = y[:, 0], y[:, 1], y[:, 2]
 
-    def covariance(a: NDArray[np.float64], b: NDArray[np.float64]) -> Any:
+    def covariance(a: DoubleArray, b: DoubleArray) -> Any:
         return np.einsum("pn,pn->n", a, b) / 9
 
     # Forward substitution y = G^-1 d, the Cholesky factor G computed on the way. The
@@ -184,12 +183,7 @@ def whitened_colors(colors: NDArray[np.float64], eps: float) -> NDArray[np.float
 
 
 def _strip(
-    picture: NDArray[np.floating[Any]],
-    unknown: NDArray[np.bool_],
-    start: int,
-    stop: int,
-    eps: float,
-    out: NDArray[Any],
+    picture: Floats, unknown: Mask, start: int, stop: int, eps: float, out: NDArray[Any]
 ) -> None:
     """Fill ``out`` (25, n) for the unknown pixels of the rows start to stop.
 
@@ -269,11 +263,8 @@ def _add_three(total: NDArray[Any], terms: list[NDArray[Any] | None]) -> None:
 
 
 def _window_colors(
-    picture: NDArray[np.floating[Any]],
-    y: NDArray[np.intp],
-    x: NDArray[np.intp],
-    fits: NDArray[np.bool_],
-) -> NDArray[np.float64]:
+    picture: Floats, y: NDArray[np.intp], x: NDArray[np.intp], fits: Mask
+) -> DoubleArray:
     """Colours (9, 3, n) of the windows centred at (y, x); anything where not fits."""
     height, width = picture.shape[:2]
     first, last = max(int(y[0]) - 1, 0), min(int(y[-1]) + 2, height)
@@ -288,7 +279,7 @@ def _window_colors(
     return colors
 
 
-def _dilated(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _dilated(mask: Mask) -> Mask:
     """Dilation by one pixel in the eight directions."""
     wide = mask.copy()
     wide[:, 1:] |= mask[:, :-1]

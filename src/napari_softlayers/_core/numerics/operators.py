@@ -92,13 +92,14 @@ class BlockProduct:
             result[piece.rows] = piece.times(columns)
 
         self._share_out(multiply)
-        return self.torch.from_numpy(result)
+        product: torch.Tensor = self.torch.from_numpy(result)
+        return product
 
     def minus(self, block: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
         """Give ``A @ block - before``, in the memory of ``before``."""
         if self._tensor is not None:
-            product = self._tensor @ block
-            return self.torch.sub(product, before, out=before)
+            self.torch.sub(self._tensor @ block, before, out=before)
+            return before
         columns, result = block.numpy(), before.numpy()
 
         def multiply(piece: _Piece) -> None:
@@ -205,7 +206,9 @@ class Throttle:
 
 def torch_csr(matrix: sparse.csr_matrix, device: torch.device) -> torch.Tensor:
     """Copy a matrix to a device as PyTorch's sparse tensor."""
-    torch = import_torch()
+    import_torch()
+    import torch
+
     with warnings.catch_warnings():
         # PyTorch calls its sparse tensors a beta feature once a session.
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support")

@@ -124,8 +124,8 @@ def dots(a: Vectors, b: Vectors) -> np.ndarray:
     """Inner products of the columns of two blocks of vectors (n, k), in float64."""
     if isinstance(a, np.ndarray):
         # Not BLAS: its threads cost more than they bring here.
-        return np.einsum("nk,nk->k", a, b).astype(np.float64)
-    return (a * b).sum(dim=0).double().cpu().numpy()
+        return np.asarray(np.einsum("nk,nk->k", a, b), np.float64)
+    return np.asarray((a * b).sum(dim=0).double().cpu().numpy())
 
 
 def _ratio(a: Any, b: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 from scipy.special import erf
 
-from ..picture import FloatArray
+from ..arrays import FloatArray
 from .color_affinity import symmetric_edges
 from .superpixels import Superpixels
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import DoubleArray, FloatArray
 from ..label_images import read_labels
-from ..picture import FloatArray
 
 LARGEST_SLIC_PICTURE = 640 * 480
 """Pixels above which SLIC runs on a smaller copy of the picture."""
@@ -34,12 +34,12 @@ class Superpixels:
         return int(self.labels.max()) + 1
 
     @cached_property
-    def sizes(self) -> NDArray[np.float64]:
+    def sizes(self) -> DoubleArray:
         """Pixels in each region, ``(n,)``."""
         return np.asarray(np.bincount(self.labels.ravel()), dtype=np.float64)
 
     @cached_property
-    def centroids(self) -> NDArray[np.float64]:
+    def centroids(self) -> DoubleArray:
         """Mean row and column of each region, ``(n, 2)``.
 
         Many lie just between two pixels. They are summed in the order of the published
@@ -51,7 +51,7 @@ class Superpixels:
         means = [np.bincount(labels, share) - 1.0 for share in shares]
         return np.stack(means, axis=-1)
 
-    def means(self, values: NDArray[Any]) -> NDArray[np.float64]:
+    def means(self, values: NDArray[Any]) -> DoubleArray:
         """Average ``(H, W, C)`` values over each region, ``(n, C)``."""
         flat = self.labels.ravel()
         channels = values.reshape(flat.size, -1).T

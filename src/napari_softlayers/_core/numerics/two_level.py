@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
+from ..arrays import DoubleArray, Floats
 from ..run import Run
 from .operators import SparseOperator, Vectors, cast, interruptible, on_device, to_numpy
 
@@ -64,7 +65,7 @@ class TwoLevel:
         self,
         matrix: sparse.csr_matrix,
         blocks: NDArray[np.integer[Any]],
-        candidates: NDArray[np.floating[Any]],
+        candidates: Floats,
         *,
         damping: float = 1.0,
         precision: DTypeLike | None = None,
@@ -111,10 +112,8 @@ class TwoLevel:
 
 
 def block_basis(
-    rank: NDArray[np.integer[Any]],
-    n_blocks: int,
-    candidates: NDArray[np.floating[Any]],
-) -> NDArray[np.float64]:
+    rank: NDArray[np.integer[Any]], n_blocks: int, candidates: Floats
+) -> DoubleArray:
     """Orthonormalise candidates block by block (modified Gram-Schmidt).
 
     Parameters
@@ -147,7 +146,7 @@ def block_basis(
 def coarse_matrix(
     matrix: sparse.csr_matrix,
     basis: sparse.csr_matrix,
-    values: NDArray[np.floating[Any]],
+    values: Floats,
     grid: NDArray[np.integer[Any]],
     rank: NDArray[np.integer[Any]],
     run: Run | None = None,
@@ -186,7 +185,7 @@ def coarse_matrix(
 
 
 def _projected(matrix: Any, basis: Any, vectors: NDArray[Any]) -> NDArray[Any]:
-    return basis.T @ (matrix @ vectors)
+    return np.asarray(basis.T @ (matrix @ vectors))
 
 
 def _waiting(compute: Callable[[], Any], size: int, run: Run) -> Any:
@@ -245,7 +244,7 @@ def _number_blocks(
 
 
 def _as_matrix(
-    values: NDArray[np.floating[Any]], rank: NDArray[np.integer[Any]], size: int
+    values: Floats, rank: NDArray[np.integer[Any]], size: int
 ) -> sparse.csr_matrix:
     """Basis values (n, m) as a sparse matrix (n, size * m)."""
     count, width = values.shape

@@ -1,7 +1,7 @@
 """Palette layers: a picture as a few nearly single-coloured soft layers.
 
-The three stages of Akimoto et al., "Fast Soft Color Segmentation" (CVPR 2020), each of
-which can be used alone: palette selection, alphas and their processing, residues.
+The three stages of Akimoto et al., "Fast Soft Color Segmentation" (CVPR 2020): palette
+selection, alphas and their processing, residues.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import DoubleArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
@@ -33,14 +34,10 @@ __all__ = [
     "exact_residues",
     "hex_name",
     "intersect",
-    "palette_alphas",
     "palette_layers",
-    "process_alphas",
     "recolor",
     "select_palette",
 ]
-
-FloatArray = NDArray[np.float32]
 
 
 def palette_layers(
@@ -91,7 +88,6 @@ def palette_layers(
         Pixels that the colours are chosen from; all by default.
     device : str or torch.device
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------
@@ -146,73 +142,9 @@ def palette_layers(
     )
 
 
-def palette_alphas(
-    picture: FloatArray,
-    palette: FloatArray,
-    method: str = "mixture",
-    *,
-    weights: str | Path | None = None,
-    device: str | torch.device = "auto",
-    run: Run | None = None,
-) -> FloatArray:
-    """Alphas of given, distinct palette colours, before any processing.
-
-    Parameters
-    ----------
-    picture : ndarray of float32, ``(H, W, 3)``
-    palette : ndarray of float32, ``(K, 3)``
-    method, weights, device, run
-        See `palette_layers`.
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        In [0, 1], summing to 1, in the order of the palette.
-    """
-    decompose = Decomposer(palette, method, choose_device(device), weights=weights)
-    return decompose.alphas(picture, run or Run())
-
-
-def process_alphas(
-    picture: FloatArray,
-    alphas: FloatArray,
-    palette: FloatArray,
-    *,
-    smoothing: float = 1.0,
-    masks: FloatArray | None = None,
-    processing: Processing | None = None,
-    device: str | torch.device = "auto",
-    run: Run | None = None,
-) -> FloatArray:
-    """Smooth, mask and change alphas, so that they still sum to one.
-
-    Parameters
-    ----------
-    picture : ndarray of float32, ``(H, W, 3)``
-    alphas : ndarray of float32, ``(K, H, W)``
-    palette : ndarray of float32, ``(K, 3)``
-    smoothing, processing, device, run
-        See `palette_layers`.
-    masks : ndarray of float32, ``(K, H, W)``, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        In [0, 1], summing to 1.
-    """
-    decompose = Decomposer(
-        palette,
-        "mixture",
-        choose_device(device),
-        smoothing=smoothing,
-        processing=processing,
-    )
-    return decompose.process(picture, alphas, masks, run or Run())
-
-
 def _asked_colors(
     palette: int | str | ArrayLike, locked: ArrayLike | None
-) -> NDArray[np.float64] | None:
+) -> DoubleArray | None:
     """The user's own colours before equal ones are merged, None if there are none."""
     if isinstance(palette, (str, int, np.integer)):
         return None

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
+from ..numerics.mixture import LookupTable, Mixture
 from ..run import Run
-from .mixture import LookupTable, Mixture
 from .processing import apply_masks, refine, smooth
 from .residues import exact_residues
 
-FloatArray = NDArray[np.float32]
 Processing = Callable[[FloatArray], FloatArray]
 
 METHODS = ("mixture", "lookup", "network")
@@ -91,18 +90,6 @@ class Decomposer:
     def alphas(self, picture: FloatArray, run: Run) -> FloatArray:
         """Alphas ``(K, H, W)`` before any processing."""
         return self._given_order(self._raw(to_planes(picture, self.device), run))
-
-    def process(
-        self,
-        picture: FloatArray,
-        alphas: FloatArray,
-        masks: FloatArray | None,
-        run: Run,
-    ) -> FloatArray:
-        """Smoothed, bounded, masked alphas ``(K, H, W)`` that sum to one."""
-        stack = torch.from_numpy(alphas[self.order]).to(self.device)
-        planes = to_planes(picture, self.device)
-        return self._given_order(self._processed(planes, stack, masks, run))
 
     def _raw(self, planes: torch.Tensor, run: Run) -> torch.Tensor:
         if self.method == "network":

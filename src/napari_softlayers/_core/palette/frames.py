@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..picture import FloatArray, read_picture, white_of
+from ..arrays import FloatArray
+from ..picture import read_picture, white_of
 
 LOOKED_AT = 8
 """Frames that tell what white is in a stack of wide integers."""

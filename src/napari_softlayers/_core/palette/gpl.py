@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import FloatArray
 from .names import color_name, hex_name
 from .selection import MOST, check_colors
-
-FloatArray = NDArray[np.float32]
 
 HEADER = "GIMP Palette"
 MAX_BYTES = 1 << 20

@@ -15,17 +15,16 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-Array = NDArray[np.float64]
+from ..arrays import DoubleArray
 
 DIRECTIONS = 48  # extreme colours that the hull starts from
 OUTLIERS = 2e-4  # share of the pixels that may stick out in each direction
 _SLACK = 1e-9
 
 
-def simplified_hull(sample: Array, count: int) -> Array | None:
+def simplified_hull(sample: DoubleArray, count: int) -> DoubleArray | None:
     """Vertices of a simple polyhedron around (nearly) all colours.
 
     Parameters
@@ -50,10 +49,10 @@ def simplified_hull(sample: Array, count: int) -> Array | None:
             hull = ConvexHull(_without_least(hull) if merged is None else merged)
     except QhullError:
         return None
-    return np.clip(hull.points[hull.vertices], 0, 1)
+    return np.asarray(np.clip(hull.points[hull.vertices], 0, 1))
 
 
-def _extremes(sample: Array) -> Array:
+def _extremes(sample: DoubleArray) -> DoubleArray:
     """The outermost colours in evenly spread directions, without lone outliers."""
     step = np.arange(DIRECTIONS) + 0.5
     height = 1 - 2 * step / DIRECTIONS
@@ -66,7 +65,7 @@ def _extremes(sample: Array) -> Array:
     return np.unique(sample[outermost], axis=0)
 
 
-def _best_collapse(hull: ConvexHull) -> Array | None:
+def _best_collapse(hull: ConvexHull) -> DoubleArray | None:
     """Points after the collapse of the edge that adds the least volume."""
     planes, faces = hull.equations, hull.simplices
     edges = {tuple(sorted(e)) for face in faces for e in combinations(face.tolist(), 2)}
@@ -81,7 +80,7 @@ def _best_collapse(hull: ConvexHull) -> Array | None:
     return best
 
 
-def _without_least(hull: ConvexHull) -> Array:
+def _without_least(hull: ConvexHull) -> DoubleArray:
     """The vertices but for the one whose removal loses the least volume.
 
     For the few hulls (with next to no vertices) where no edge can be collapsed.
@@ -91,7 +90,9 @@ def _without_least(hull: ConvexHull) -> Array:
     return max(rests, key=lambda rest: ConvexHull(rest).volume)
 
 
-def _outer_corner(planes: Array, triangles: Array) -> tuple[Array, float] | None:
+def _outer_corner(
+    planes: DoubleArray, triangles: DoubleArray
+) -> tuple[DoubleArray, float] | None:
     """The point outside all planes that adds the least volume over the triangles.
 
     The added volume is linear in the point, so the optimum of this small linear program
@@ -119,7 +120,7 @@ def _outer_corner(planes: Array, triangles: Array) -> tuple[Array, float] | None
     return points[outside][lowest], float(volumes[lowest])
 
 
-def _widest(sample: Array, count: int) -> Array:
+def _widest(sample: DoubleArray, count: int) -> DoubleArray:
     """Up to three colours that lie far apart."""
     if count <= 0:
         return np.zeros((0, 3))
@@ -127,7 +128,7 @@ def _widest(sample: Array, count: int) -> Array:
     return points[_spread(points, count)]
 
 
-def _spread(points: Array, count: int) -> list[int]:
+def _spread(points: DoubleArray, count: int) -> list[int]:
     """Indices of points far apart: the farthest from the middle, then from each other."""
     chosen = [int(np.argmax(((points - points.mean(axis=0)) ** 2).sum(axis=1)))]
     while len(chosen) < min(count, len(points)):

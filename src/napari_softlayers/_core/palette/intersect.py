@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..layers.colors import exact_colors
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
 from .recolor import layer_palette
-
-FloatArray = NDArray[np.float32]
 
 EMPTY = 1e-3  # share of the picture below which a pair is dropped
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import FloatArray
 from .selection import merge_duplicates
 
-FloatArray = NDArray[np.float32]
 Masks = ArrayLike | Mapping[int, ArrayLike]
 
 

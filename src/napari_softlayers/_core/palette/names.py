@@ -5,11 +5,10 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import DoubleArray, FloatArray
 from .selection import check_colors
-
-FloatArray = NDArray[np.float32]
 
 # Everyday names, as 8-bit sRGB
 NAMED = {
@@ -124,16 +123,16 @@ def harmony(palette: ArrayLike, kind: str) -> FloatArray:
             * colors.mean(axis=1, keepdims=True)
             * (1 - colors.mean(axis=1, keepdims=True))
         )
-        return np.clip(colors + shift * room, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(colors + shift * room, 0, 1), np.float32)
     if kind in ("muted", "vivid"):
         grey = colors @ np.array([0.299, 0.587, 0.114])
         factor = 0.5 if kind == "muted" else 1.5
         result = grey[:, None] + factor * (colors - grey[:, None])
-        return np.clip(result, 0, 1).astype(np.float32)
+        return np.asarray(np.clip(result, 0, 1), np.float32)
     exponent = 0.75 if kind == "lighter" else 1 / 0.75
     return (colors**exponent).astype(np.float32)
 
 
-def _turn_hue(color: NDArray[np.float64], turn: float) -> tuple[float, float, float]:
+def _turn_hue(color: DoubleArray, turn: float) -> tuple[float, float, float]:
     hue, lightness, saturation = colorsys.rgb_to_hls(*color)
     return colorsys.hls_to_rgb((hue + turn) % 1, lightness, saturation)

@@ -7,17 +7,16 @@ All functions take and give torch tensors: pictures ``(3, H, W)`` in [0, 1] and 
 from __future__ import annotations
 
 import torch
-from torch.nn.functional import interpolate, pad
 
+from ..numerics.guided_filter import GuidedFilter
+from ..numerics.symmetric import inverses, multiplied, products
 from ..run import Run
 from ..threads import for_bands
 
 EDGE = 0.05  # variance of the guide below which smoothing = 1 averages (He et al.: eps)
-SHRINK = 2  # the filter's statistics are taken on blocks of 2 x 2 pixels
 DRIFT = 0.2  # how far a layer's colour may lie from its palette colour
 TRACE = 0.01  # alphas below are dropped
 DAMPING = 0.02  # rho of the step back to the picture's colours
-MESSAGE = "Smoothing alphas"
 
 
 def smooth(
@@ -53,102 +52,9 @@ def smooth(
     run = run or Run()
     if strength == 0:
         return alphas
-    middle = picture.mean((1, 2), keepdim=True)  # keeps the variances exact in float32
-    fits = _affine_fits(picture - middle, alphas, EDGE * strength, run.part(0, 0.5))
-    smoothed = torch.empty_like(alphas)
-    count, height, width = alphas.shape
-
-    def work(rows: slice) -> None:
-        near = fits[:, rows.start // SHRINK : -(-rows.stop // SHRINK) + 2]
-        full = interpolate(
-            near[None], scale_factor=SHRINK, mode="bilinear", align_corners=False
-        )[0, :, SHRINK : SHRINK + rows.stop - rows.start, SHRINK : SHRINK + width]
-        guide = picture[:, rows] - middle
-        band = full[3 * count :]
-        for channel in range(3):
-            weights = full[channel * count : (channel + 1) * count]
-            band.addcmul_(weights, guide[channel])
-        smoothed[:, rows] = band
-
-    size = 6 * count * width
-    for_bands(work, height, size, alphas.device, run.part(0.5, 1), MESSAGE)
-    return smoothed
-
-
-def _affine_fits(
-    guide: torch.Tensor, alphas: torch.Tensor, epsilon: float, run: Run
-) -> torch.Tensor:
-    """Weights and offsets of the affine fits: w_r, w_g, w_b, b.
-
-    Shape ``(4 K, h + 2, w + 2)``: half size, with a border that repeats the outermost.
-    """
-    count, height, width = alphas.shape
-    low = [-(-height // SHRINK), -(-width // SHRINK)]
-    sums = alphas.new_empty(9 + 4 * count, *low)
-
-    def accumulate(rows: slice) -> None:
-        c, a = guide[:, rows], alphas[:, rows]
-        at = slice(rows.start // SHRINK, -(-rows.stop // SHRINK))
-        sums[:3, at] = _shrink(c)
-        sums[3:9, at] = _shrink(_pairs(c))
-        sums[9 : 9 + count, at] = _shrink(a)
-        for channel in range(3):
-            first = 9 + (channel + 1) * count
-            sums[first : first + count, at] = _shrink(c[channel] * a)
-
-    size = 4 * count * width
-    for_bands(accumulate, height, size, guide.device, run.part(0, 0.6), MESSAGE)
-    fits = torch.empty_like(sums[9:])
-
-    def solve(rows: slice) -> None:
-        part = _box(sums, rows)
-        fits[:, rows] = _solve_fits(part[:3], part[3:9], part[9:], epsilon)
-
-    size = 2 * len(sums) * low[1]
-    for_bands(solve, low[0], size, guide.device, run.part(0.6, 0.8), MESSAGE)
-    padded = fits.new_empty(4 * count, low[0] + 2, low[1] + 2)
-
-    def blur(rows: slice) -> None:
-        padded[:, rows.start + 1 : rows.stop + 1, 1:-1] = _box(fits, rows)
-
-    for_bands(blur, low[0], size, guide.device, run.part(0.8, 1), MESSAGE)
-    padded[:, 0], padded[:, -1] = padded[:, 1], padded[:, -2]
-    padded[..., 0], padded[..., -1] = padded[..., 1], padded[..., -2]
-    return padded
-
-
-def _solve_fits(
-    mean: torch.Tensor, square: torch.Tensor, rest: torch.Tensor, epsilon: float
-) -> torch.Tensor:
-    """Solve the 3 x 3 systems of all windows."""
-    count = len(rest) // 4
-    alpha, product = rest[:count], rest[count:].unflatten(0, (3, count))
-    covariance = product - mean[:, None] * alpha
-    weights = _solve_symmetric(square - _pairs(mean), covariance, epsilon)
-    offset = alpha - (weights * mean[:, None]).sum(0)
-    return torch.cat([weights.flatten(0, 1), offset])
-
-
-def _shrink(values: torch.Tensor) -> torch.Tensor:
-    """Means of blocks of 2 x 2 pixels; an odd last row or column is repeated."""
-    height, width = values.shape[1:]
-    if height % 2 or width % 2:
-        values = pad(values[None], (0, width % 2, 0, height % 2), mode="replicate")[0]
-    rows = values[:, ::2] + values[:, 1::2]
-    return (rows[:, :, ::2] + rows[:, :, 1::2]).mul_(0.25)
-
-
-def _box(values: torch.Tensor, rows: slice) -> torch.Tensor:
-    """Means of 3 x 3 windows in some rows; the border is repeated."""
-    height = values.shape[1]
-    above, below = int(rows.start > 0), int(rows.stop < height)
-    part = values[:, rows.start - above : rows.stop + below]
-    part = pad(part[None], (1, 1, 1 - above, 1 - below), mode="replicate")[0]
-    tall = part[:, :-2] + part[:, 1:-1]
-    tall += part[:, 2:]
-    wide = tall[..., :-2] + tall[..., 1:-1]
-    wide += tall[..., 2:]
-    return wide.mul_(1 / 9)
+    part = run.part(0, 0.2)
+    follow = GuidedFilter(picture, 1, EDGE * strength, step=2, repeat=True, run=part)
+    return follow(alphas, run.part(0.2, 1))
 
 
 def refine(
@@ -189,7 +95,7 @@ def refine(
     run = run or Run()
     result = torch.empty_like(alphas)
     cuts = _cuts(palette)
-    moments = torch.cat([palette.T, _pairs(palette.T)])
+    moments = torch.cat([palette.T, products(palette.T)])
 
     def work(rows: slice) -> None:
         color = picture[:, rows]
@@ -217,9 +123,7 @@ def _cuts(palette: torch.Tensor) -> list[tuple[int, int, float, int]]:
 
 
 def _bound(
-    color: torch.Tensor,
-    alphas: torch.Tensor,
-    cuts: list[tuple[int, int, float, int]],
+    color: torch.Tensor, alphas: torch.Tensor, cuts: list[tuple[int, int, float, int]]
 ) -> torch.Tensor:
     """Cut alphas at their bounds, drop traces, bring the sum to one."""
     sides = (1 - color, color)
@@ -242,36 +146,10 @@ def _refit(
     """One damped step of the mixture's colour towards the picture's."""
     found = (moments @ alphas.flatten(1)).unflatten(1, alphas.shape[1:])
     mean = found[:3]
-    step = _solve_symmetric(found[3:] - _pairs(mean), color - mean, DAMPING)
+    step = multiplied(inverses(found[3:] - products(mean), DAMPING), color - mean)
     gain = (palette @ step.flatten(1)).unflatten(1, alphas.shape[1:])
     gain += 1 - (mean * step).sum(0)
     return alphas.mul(gain).clamp_(min=0)
-
-
-def _pairs(values: torch.Tensor) -> torch.Tensor:
-    """Products of three planes: rr, rg, rb, gg, gb, bb."""
-    return torch.stack([values[i] * values[j] for i in range(3) for j in range(i, 3)])
-
-
-def _solve_symmetric(
-    matrix: torch.Tensor, target: torch.Tensor, ridge: float
-) -> torch.Tensor:
-    """Solve symmetric 3 x 3 systems, given as `_pairs`, by their adjugates.
-
-    ``target`` has shape ``(3, ...)``; the ridge is added to the diagonal.
-    """
-    rr, rg, rb, gg, gb, bb = matrix
-    rr, gg, bb = rr + ridge, gg + ridge, bb + ridge
-    adjugate = [
-        [gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg],
-        [rb * gb - rg * bb, rr * bb - rb * rb, rg * rb - rr * gb],
-        [rg * gb - rb * gg, rg * rb - rr * gb, rr * gg - rg * rg],
-    ]
-    first = adjugate[0]
-    scale = 1 / (rr * first[0] + rg * first[1] + rb * first[2])
-    return torch.stack(
-        [sum((row[j] * scale) * target[j] for j in range(3)) for row in adjugate]
-    )
 
 
 def apply_masks(

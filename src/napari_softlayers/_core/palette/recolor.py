@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import FloatArray
 from ..layers.colors import as_tensor, exact_colors
 from ..layers.soft_layers import Edit, SoftLayers
 from ..run import Run
 from ..threads import for_bands
 from .names import hex_name
 from .selection import check_colors
-
-FloatArray = NDArray[np.float32]
 
 
 def layer_palette(layers: SoftLayers) -> FloatArray:
@@ -32,7 +31,7 @@ def layer_palette(layers: SoftLayers) -> FloatArray:
     total = weights.sum(axis=1)
     means = np.einsum("kn,knc->kc", weights, colors) / np.maximum(total, 1e-9)[:, None]
     plain = colors.mean(axis=1)
-    return np.where(total[:, None] > 1e-6, means, plain).astype(np.float32)
+    return np.asarray(np.where(total[:, None] > 1e-6, means, plain), np.float32)
 
 
 def recolor(

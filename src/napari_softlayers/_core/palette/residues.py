@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..layers.colors import project_exact
 from ..run import Run
 from ..threads import for_bands
-
-FloatArray = NDArray[np.float32]
 
 
 def exact_residues(

@@ -7,17 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.cluster.vq import vq
 
+from ..arrays import DoubleArray, FloatArray
+from ..numerics.kmeans import kmeans, nearest
 from .hull import simplified_hull
-
-FloatArray = NDArray[np.float32]
 
 FEWEST, MOST = 2, 12
 SELECTIONS = ("kmeans", "hull")
 SAMPLE = 20_000  # pixels looked at
 SAME = 1 / 512  # colours nearer than half an 8-bit step in all channels are one
-ITERATIONS = 50
 AUTO_ERROR = 10 ** (-30 / 10)  # "auto": mean squared error without residues of 30 dB
 
 
@@ -94,7 +92,7 @@ def select_palette(
 
 def check_colors(
     colors: ArrayLike, name: str = "palette", most: int | None = MOST
-) -> NDArray[np.float64]:
+) -> DoubleArray:
     """Give colours as float64 ``(K, 3)``, K from 1 to ``most``, or say what is wrong."""
     array: NDArray[Any] = np.asarray(colors)
     if (
@@ -118,9 +116,7 @@ def check_colors(
     return array
 
 
-def merge_duplicates(
-    colors: NDArray[Any],
-) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def merge_duplicates(colors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Keep the first of equal colours.
 
     Returns
@@ -139,7 +135,7 @@ def merge_duplicates(
     return colors[kept], index
 
 
-def _sample(picture: FloatArray, seed: int) -> NDArray[np.float64]:
+def _sample(picture: FloatArray, seed: int) -> DoubleArray:
     """Pixels ``(N, 3)`` on a jittered draw, sorted so that the order means nothing."""
     pixels = picture.reshape(-1, 3)
     if len(pixels) > SAMPLE:
@@ -149,11 +145,7 @@ def _sample(picture: FloatArray, seed: int) -> NDArray[np.float64]:
 
 
 def _choose(
-    sample: NDArray[np.float64],
-    count: int,
-    selection: str,
-    fixed: NDArray[np.float64],
-    seed: int,
+    sample: DoubleArray, count: int, selection: str, fixed: DoubleArray, seed: int
 ) -> FloatArray:
     """At most ``count`` distinct colours: the fixed ones, then the picture's."""
     fixed = merge_duplicates(fixed)[0]
@@ -169,27 +161,24 @@ def _choose(
         else:
             colors = np.concatenate([fixed, colors])
     if colors is None:
-        colors = k_means(sample, count, fixed, seed)
+        colors = cluster_colors(sample, count, fixed, seed)
     colors = merge_duplicates(colors)[0]
-    share = np.bincount(vq(sample, colors)[0], minlength=len(colors))
+    share = np.bincount(nearest(sample, colors)[0], minlength=len(colors))
     share[: len(fixed)] = share.max() + 1
     return colors[np.argsort(-share, kind="stable")].astype(np.float32)
 
 
-def k_means(
-    sample: NDArray[np.float64],
-    count: int,
-    fixed: NDArray[np.float64],
-    seed: int = 0,
-) -> NDArray[np.float64]:
-    """Lloyd's k-means with k-means++ starts, where some centres do not move.
+def cluster_colors(
+    sample: DoubleArray, count: int, fixed: DoubleArray | None = None, seed: int = 0
+) -> DoubleArray:
+    """Centres of clusters of colours.
 
     Parameters
     ----------
     sample : ndarray, ``(N, 3)``
     count : int
         Centres, the fixed ones included.
-    fixed : ndarray, ``(L, 3)``
+    fixed : ndarray, ``(L, 3)``, optional
     seed : int
 
     Returns
@@ -198,50 +187,26 @@ def k_means(
         The fixed centres first; K is smaller than `count` when the sample has fewer
         distinct colours.
     """
-    rng = np.random.default_rng(seed)
-    centres = fixed if len(fixed) else sample[rng.integers(len(sample), size=1)]
-    while len(centres) < count:
-        distance = vq(sample, centres)[1] ** 2
-        if distance.max() < SAME**2:
-            break
-        # k-means++: a few draws by squared distance, the best of them is taken
-        draws = rng.choice(len(sample), size=4, p=distance / distance.sum())
-        gains = [
-            np.minimum(distance, ((sample - sample[i]) ** 2).sum(1)).sum()
-            for i in draws
-        ]
-        best = sample[draws[int(np.argmin(gains))]]
-        centres = np.concatenate([centres, best[None]])
-    for _ in range(ITERATIONS):
-        label = vq(sample, centres)[0]
-        size = np.bincount(label, minlength=len(centres))
-        sums = np.stack(
-            [
-                np.bincount(label, sample[:, c], minlength=len(centres))
-                for c in range(3)
-            ],
-            axis=1,
-        )
-        moved = np.where(
-            size[:, None] > 0, sums / np.maximum(size, 1)[:, None], centres
-        )
-        moved[: len(fixed)] = fixed
-        if np.abs(moved - centres).max() < 1e-5:
-            break
-        centres = moved
-    return centres
+    generator = np.random.default_rng(seed)
+    return kmeans(
+        sample,
+        count,
+        generator,
+        fixed=fixed,
+        draws=4,
+        same=SAME,
+        iterations=50,
+        tolerance=1e-5,
+    )[0]
 
 
 def _automatic(
-    sample: NDArray[np.float64],
-    selection: str,
-    fixed: NDArray[np.float64],
-    seed: int,
+    sample: DoubleArray, selection: str, fixed: DoubleArray, seed: int
 ) -> FloatArray:
     """The smallest palette whose mixtures come near enough to the picture."""
     import torch
 
-    from .mixture import Mixture
+    from ..numerics.mixture import Mixture
 
     pixels = torch.from_numpy(sample[:: max(1, len(sample) // 4000)].T.copy()).float()
     for count in range(max(FEWEST, len(fixed)), MOST + 1):

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ..arrays import FloatArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
-from ..picture import FloatArray
 from ..run import Run
 from .decomposer import Decomposer, Processing
 from .frames import Frames
@@ -155,7 +155,7 @@ class PaletteStack:
         self, layer: int, dtype: np.dtype[Any], block_info: Any = None
     ) -> NDArray[Any]:
         layers = self.frame(block_info[None]["chunk-location"][0])
-        return layers.rgba(dtype)[layer][None]
+        return np.asarray(layers.rgba(dtype)[layer][None])
 
     def __getstate__(self) -> dict[str, Any]:
         # on its way to another process of a dask cluster

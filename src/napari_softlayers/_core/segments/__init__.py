@@ -78,7 +78,6 @@ def soft_segments(
     n_eigenvectors, n_clusters : int
         Eigenvectors, and layers that the sparsification starts from.
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import DoubleArray, FloatArray, Mask
 from ..numerics.superpixels import Superpixels, block_means, user_superpixels
-from ..picture import FloatArray
 from .geodesics import Geodesics
 from .merge_tree import MergeTree
 from .state import SegmentsState
@@ -89,7 +89,7 @@ class ClickModel:
         self.leaf_of = self.leaves.argmax(axis=0)
         self._areas = np.bincount(self.leaf_of, minlength=len(self.leaves))
         self._default = set(self.tree.cut("auto"))
-        self._columns: dict[int, tuple[FloatArray, NDArray[np.float64]]] = {}
+        self._columns: dict[int, tuple[FloatArray, DoubleArray]] = {}
         self._by_leaf = np.argsort(self.leaf_of, kind="stable")
         self._spectral = self._scaled_eigenvectors()
         appearance = _appearance(state)
@@ -153,7 +153,7 @@ class ClickModel:
         """Give the likeness of some pixels with every one, ``(n, N)``."""
         return np.stack([self._column(pixel)[0] for pixel in pixels.tolist()])
 
-    def _column(self, pixel: int) -> tuple[FloatArray, NDArray[np.float64]]:
+    def _column(self, pixel: int) -> tuple[FloatArray, DoubleArray]:
         """Give likeness and distances of a pixel, as kept for the clicks used last."""
         column = self._columns.pop(pixel, None)
         if column is None:
@@ -172,7 +172,7 @@ class ClickModel:
         np.exp(near, out=near)
         near += self._geodesics.likeness(pixel)
         near *= 0.5
-        return near
+        return np.asarray(near)
 
     def _from_tree(self, prompts: Prompts) -> FloatArray:
         """Give the rest and the objects as sums of leaves, ``(K + 1, N)``."""
@@ -189,12 +189,8 @@ class ClickModel:
         return np.concatenate([rest[None], objects])
 
     def _leaf_shares(
-        self,
-        pixel: int,
-        step: int,
-        own: NDArray[np.bool_],
-        distances: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
+        self, pixel: int, step: int, own: Mask, distances: DoubleArray
+    ) -> DoubleArray:
         """Give how likely each leaf belongs to an object, ``(L,)``.
 
         ``distances`` ``(n, L)`` are those from each click to each leaf.
@@ -205,7 +201,7 @@ class ClickModel:
         for i, node in enumerate(nodes):
             inside[i, self.tree.leaves(node)] = True
         if len(own) == 1:
-            return inside[place].astype(float)
+            return np.asarray(inside[place], float)
         odds = (CHOSEN_ODDS if step else LEVEL_ODDS) ** np.abs(
             np.arange(len(nodes)) - place
         )
@@ -216,7 +212,7 @@ class ClickModel:
             odds[i] *= WRONG_ODDS ** depth[to_right > 0].sum()
         return np.asarray((odds / odds.sum()) @ inside)
 
-    def _distances(self, pixel: int) -> NDArray[np.float64]:
+    def _distances(self, pixel: int) -> DoubleArray:
         """Give the distances from a pixel to each leaf, ``(L,)``, 0 to its own."""
         rows, columns = np.divmod(self._by_leaf, self.shape[1])
         row, column = divmod(pixel, self.shape[1])
@@ -253,6 +249,6 @@ def _working_superpixels(state: SegmentsState) -> Superpixels:
     return user_superpixels(small, (small.shape[0], small.shape[1]))
 
 
-def _symmetric(matrix: FloatArray) -> NDArray[np.float64]:
+def _symmetric(matrix: FloatArray) -> DoubleArray:
     """Make a matrix symmetric to the last bit."""
     return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
 from ..numerics.eigenvectors import Eigenpairs
-from ..picture import FloatArray
 from ..run import Run
 from ..threads import one_blas_thread
 
@@ -49,7 +49,7 @@ EXACT = SparsityOptions(iterations=40, samples=24576)
 
 def constrained_sparsification(
     eigenpairs: Eigenpairs,
-    labels: NDArray[np.int64],
+    labels: NDArray[np.integer[Any]],
     options: SparsityOptions | None = None,
     seed: int = 0,
     device: Any = "cpu",
@@ -68,7 +68,6 @@ def constrained_sparsification(
         Chooses the pixels.
     device : torch.device or str
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------
@@ -114,13 +113,13 @@ def constrained_sparsification(
 
 def _reweight(
     eigenpairs: Eigenpairs,
-    first: NDArray[np.float64],
-    constant: NDArray[np.float64],
+    first: DoubleArray,
+    constant: DoubleArray,
     options: SparsityOptions,
     seed: int,
     device: Any,
     run: Run,
-) -> NDArray[np.float64]:
+) -> DoubleArray:
     """Iterate from the coefficients ``first``, ``(K, C)``, to those of sparse layers."""
     torch = import_torch()
     device = torch.device(device)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
 from ..numerics.superpixels import block_means
-from ..picture import FloatArray
 from ..run import Run
 from .finishing import final_alphas
 from .grouping import kmeans_groups
@@ -68,7 +68,7 @@ def cut(
     if key not in state.results:
         run = run or Run()
         alphas = final_alphas(state, groups, target, run.part(0.0, 0.7))
-        order = np.argsort(-alphas.mean(axis=(1, 2)), kind="stable")
+        order = np.argsort(-alphas.mean(axis=(1, 2)), kind="stable").tolist()
         layers = SoftLayers.from_alphas(
             state.picture,
             alphas[order],
@@ -79,7 +79,7 @@ def cut(
         )
         while len(state.results) >= KEPT_RESULTS:
             state.results.pop(next(iter(state.results)))
-        state.results[key] = (layers, [int(i) for i in order])
+        state.results[key] = (layers, order)
     layers, order = state.results[key]
     extras = {
         "tree": state.tree,

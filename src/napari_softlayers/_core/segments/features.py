@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import FloatArray
 from ..devices import choose_device, import_torch, with_cpu_fallback
-from ..numerics.guided_filter import GuidedFilter
 from ..run import Run
-from ..threads import in_threads, one_blas_thread
+from ..threads import one_blas_thread
 
 if TYPE_CHECKING:
     import torch
 
-FloatArray = NDArray[np.float32]
 
 # Clipping of raw features, in standard deviations from the mean of their channel.
 _CLIP = 10.0
@@ -116,16 +115,30 @@ def semantic_features(
         components = _project(raw, dims)
     components = _enlarge(components, (picture.shape[0], picture.shape[1]))
     radius = radius or max(2, round(max(picture.shape[:2]) / 80))
-    follow = GuidedFilter(picture, radius, eps)
-    channels = [components[..., index] for index in range(components.shape[2])]
-    for index, channel in enumerate(in_threads(follow, channels)):
-        components[..., index] = channel
-        run.step(0.65 + 0.3 * index / dims, "Aligning features with the picture")
+    components = _aligned(components, picture, radius, eps, run.part(0.65, 0.95))
     with one_blas_thread():
         components = _project(components, dims)
     return SemanticFeatures(
         _unit_range(components[..., :3]), _common(components), label
     )
+
+
+def _aligned(
+    values: FloatArray, picture: FloatArray, radius: int, eps: float, run: Run
+) -> FloatArray:
+    """Every channel of values ``(H, W, D)`` after the guided filter."""
+    torch = import_torch()
+    from ..numerics.guided_filter import GuidedFilter
+
+    guide, channels = (
+        torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+        for array in (picture, values)
+    )
+    follow = GuidedFilter(guide, radius, eps)
+    for index in range(len(channels)):  # one by one, of bounded memory
+        run.step(index / len(channels), "Aligning features with the picture")
+        channels[index] = follow(channels[index, None])[0]
+    return np.ascontiguousarray(channels.permute(1, 2, 0).numpy())
 
 
 def feature_map(
@@ -157,7 +170,7 @@ def feature_map(
         from .hub import hub_features
 
         model = name.removeprefix("hub:")
-        taken: FloatArray = with_cpu_fallback(
+        taken = with_cpu_fallback(
             lambda where: hub_features(picture, model, where, run), chosen
         )
         return taken
@@ -179,7 +192,7 @@ def feature_map(
             found = describe_picture(network, values.to(where), check=run.check)
         return np.ascontiguousarray(found.permute(1, 2, 0).cpu().numpy(), np.float32)
 
-    found: FloatArray = with_cpu_fallback(compute, chosen)
+    found = with_cpu_fallback(compute, chosen)
     return found
 
 
@@ -228,7 +241,7 @@ def _project(raw: FloatArray, dims: int) -> FloatArray:
     largest = np.abs(vectors).argmax(0)
     signs = np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1, 1)
     components = flat @ (vectors * signs).astype(np.float32)
-    return components.reshape(*raw.shape[:2], -1)
+    return np.asarray(components.reshape(*raw.shape[:2], -1))
 
 
 def _enlarge(values: FloatArray, size: tuple[int, int]) -> FloatArray:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..devices import with_cpu_fallback
-from ..picture import FloatArray
 from ..run import Run
 from . import relaxed_sparsification as relaxed
 from .graphs import Surroundings, band_count, pixel_graph

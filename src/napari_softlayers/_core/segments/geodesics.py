@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
+from ..arrays import FloatArray
 from ..numerics.superpixels import Superpixels
-from ..picture import FloatArray
 
 
 class Geodesics:
@@ -40,5 +39,5 @@ class Geodesics:
     def likeness(self, pixel: int) -> FloatArray:
         """Give ``exp(-distance)`` from one pixel to all of them, ``(H * W,)``."""
         far = dijkstra(self._graph, directed=False, indices=self._region[pixel])
-        near: NDArray[np.float32] = np.exp(-far).astype(np.float32)
+        near: FloatArray = np.exp(-far).astype(np.float32)
         return near[self._region]

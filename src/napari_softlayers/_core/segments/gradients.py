@@ -5,16 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from ..picture import FloatArray
+from ..arrays import DoubleArray, FloatArray
 
 
 @lru_cache(maxsize=8)
-def derivative_kernels(
-    taps: int = 13,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def derivative_kernels(taps: int = 13) -> tuple[DoubleArray, DoubleArray]:
     r"""Design the separable prefilter and first-derivative kernels for a gradient.
 
     Parameters
@@ -72,4 +69,4 @@ def gradient_magnitude(picture: FloatArray, taps: int = 13) -> FloatArray:
 
 def sparsity_exponents(picture: FloatArray) -> FloatArray:
     r"""Give :math:`\gamma_p = \min(0.9 + |\nabla c_p|, 1)`, ``(H, W)`` (Eq. 10b)."""
-    return np.minimum(0.9 + gradient_magnitude(picture), 1).astype(np.float32)
+    return np.asarray(np.minimum(0.9 + gradient_magnitude(picture), 1), np.float32)

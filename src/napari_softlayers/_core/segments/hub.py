@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..devices import import_torch
 from ..run import Run
 
 if TYPE_CHECKING:
     import torch
 
-FloatArray = NDArray[np.float32]
 
 # Models that give a mask for each of some queries.
 _PANOPTIC = ("mask2former", "maskformer", "eomt", "eomt_dinov3")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..picture import FloatArray
+from ..arrays import DoubleArray, FloatArray
 from .grouping import layer_means
 
 AUTO_COST = 0.0024
@@ -41,7 +41,7 @@ class MergeTree:
 
     leaf_alphas: FloatArray
     merges: NDArray[np.int64]
-    costs: NDArray[np.float64]
+    costs: DoubleArray
 
     @property
     def leaf_count(self) -> int:
@@ -81,7 +81,9 @@ class MergeTree:
 
     def alphas(self, node: int) -> FloatArray:
         """Give the alphas ``(h, w)`` of a node, clamped, at the working size."""
-        return np.clip(self.leaf_alphas[self.leaves(node)].sum(axis=0), 0, 1)
+        return np.asarray(
+            np.clip(self.leaf_alphas[self.leaves(node)].sum(axis=0), 0, 1)
+        )
 
     def level(self, node: int) -> tuple[int, int]:
         """Give the fewest and most layers of the cuts that contain a node."""
@@ -137,10 +139,7 @@ class MergeTree:
 
 
 def merge_tree(
-    alphas: FloatArray,
-    small: FloatArray,
-    features: FloatArray | None,
-    lab: FloatArray,
+    alphas: FloatArray, small: FloatArray, features: FloatArray | None, lab: FloatArray
 ) -> MergeTree:
     r"""Join initial layers pair by pair, the cheapest pair first.
 
@@ -185,10 +184,10 @@ def merge_tree(
 def _join(
     alphas: FloatArray,
     pixels: int,
-    means: NDArray[np.float64],
-    areas: NDArray[np.float64],
-    across: NDArray[np.float64],
-    shared: NDArray[np.float64],
+    means: DoubleArray,
+    areas: DoubleArray,
+    across: DoubleArray,
+    shared: DoubleArray,
 ) -> MergeTree:
     """Run the greedy merging on sizes, means and boundary sums (all additive)."""
     count = len(alphas)
@@ -233,7 +232,7 @@ def _descriptors(features: FloatArray | None, lab: FloatArray) -> FloatArray:
 
 def _boundaries(
     weights: FloatArray, lab: FloatArray
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[DoubleArray, DoubleArray]:
     """Sum, for each pair, the shared soft boundary and the contrast across it."""
     count = len(weights)
     across, shared = np.zeros((count, count)), np.zeros((count, count))
@@ -255,11 +254,8 @@ def _boundaries(
 
 
 def _contrasts(
-    across: NDArray[np.float64],
-    shared: NDArray[np.float64],
-    areas: NDArray[np.float64],
-    pixels: int,
-) -> NDArray[np.float64]:
+    across: DoubleArray, shared: DoubleArray, areas: DoubleArray, pixels: int
+) -> DoubleArray:
     """Give the mean contrast of each pair; the median where little is shared."""
     enough = shared > 0.01 * pixels * np.minimum(areas[:, None], areas)
     np.fill_diagonal(enough, False)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import FloatArray
 from ..devices import with_cpu_fallback
 from ..label_images import read_labels
 from ..numerics.chebyshev import filtered_eigenpairs
@@ -22,12 +23,11 @@ from ..numerics.superpixels import (
     slic_superpixels,
     user_superpixels,
 )
-from ..picture import FloatArray
 from ..run import Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
 from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph
-from .grouping import kmeans
+from .grouping import clusters
 from .merge_tree import MergeTree, merge_tree
 from .state import SegmentOptions, SegmentsState
 from .upsampling import enlarged_columns
@@ -85,20 +85,10 @@ def compute_state(
             own = beside.submit(pixel_graph, picture, 0, around, run)
         matrices = graphs.laplacians(regions, edges, run.part(0.25, 0.3))
 
-        def in_subspace(target: Any) -> tuple[Eigenpairs, FloatArray]:
-            pairs = _eigenpairs(
-                matrices, graphs.shapes, options, target, run.part(0.3, 0.75)
-            )
-            run.step(0.75, "First guess")
-            labels = _first_guess(pairs, semantic, guide, half, options)
-            settings = constrained.EXACT if exact else None
-            part = run.part(0.77, 0.97)
-            layers = constrained.constrained_sparsification(
-                pairs, labels, settings, options.seed, target, part
-            )
-            return pairs, layers.reshape(-1, *guide.shape[:2])
-
-        pairs, layers = with_cpu_fallback(in_subspace, device)
+        first_layers = partial(
+            _first_layers, matrices, graphs.shapes, semantic, guide, half, options, run
+        )
+        pairs, layers = with_cpu_fallback(first_layers, device)
         run.step(0.97, "Merge tree")
         tree = _tree(layers, semantic, guide, half)
         whole = None if own is None else own.result()
@@ -161,6 +151,31 @@ def _features(
     return found
 
 
+def _first_layers(
+    matrices: list[sparse.csr_array],
+    shapes: list[tuple[int, int]],
+    semantic: SemanticFeatures | None,
+    guide: FloatArray,
+    half: int,
+    options: SegmentOptions,
+    run: Run,
+    device: Any,
+) -> tuple[Eigenpairs, FloatArray]:
+    """Compute eigenpairs and, in their span, layers ``(n, h, w)``."""
+    pairs = _eigenpairs(matrices, shapes, options, device, run.part(0.3, 0.75))
+    run.step(0.75, "First guess")
+    labels = _first_guess(pairs, semantic, guide, half, options)
+    layers = constrained.constrained_sparsification(
+        pairs,
+        labels,
+        constrained.EXACT if options.quality == "exact" else None,
+        options.seed,
+        device,
+        run.part(0.77, 0.97),
+    )
+    return pairs, layers.reshape(-1, *guide.shape[:2])
+
+
 def _eigenpairs(
     matrices: list[sparse.csr_array],
     shapes: list[tuple[int, int]],
@@ -185,13 +200,13 @@ def _first_guess(
     guide: FloatArray,
     half: int,
     options: SegmentOptions,
-) -> NDArray[np.int64]:
+) -> NDArray[np.int32]:
     """Cluster the pixels by features or, without any, by their eigenvectors."""
     if semantic is None and float(np.ptp(guide, axis=(0, 1)).max()) < 1e-6:
         warnings.warn(
             "The picture has one colour; it is one segment.", UserWarning, stacklevel=4
         )
-        return np.zeros(len(pairs.vectors), dtype=np.int64)
+        return np.zeros(len(pairs.vectors), dtype=np.int32)
     if semantic is None:
         points = _spectral_points(pairs)
     else:
@@ -199,21 +214,18 @@ def _first_guess(
         own = semantic.grouping.shape[-1] <= 3
         values = semantic.affinity if own else semantic.grouping
         points = block_means(values, half).reshape(len(pairs.vectors), -1)
-    return kmeans(points, options.n_clusters, options.seed)[1]
+    return clusters(points, options.n_clusters, options.seed)
 
 
 def _spectral_points(pairs: Eigenpairs, count: int = 20) -> FloatArray:
     """Scale the lowest eigenvectors as coordinates of the pixels (Levin et al.)."""
     lowest = pairs.values[:count]
     spread = np.sqrt(np.maximum(lowest - lowest[0], 0) + max(lowest[-1], 1e-9) * 0.05)
-    return (pairs.vectors[:, :count] / spread.astype(np.float32)).astype(np.float32)
+    return np.asarray(pairs.vectors[:, :count] / spread.astype(np.float32), np.float32)
 
 
 def _tree(
-    layers: FloatArray,
-    semantic: SemanticFeatures | None,
-    guide: FloatArray,
-    half: int,
+    layers: FloatArray, semantic: SemanticFeatures | None, guide: FloatArray, half: int
 ) -> MergeTree:
     """Build the merge tree; its costs are compared at one size for all pictures."""
     from scipy.ndimage import gaussian_filter

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..cache import ContentCache, content_key
 from ..devices import choose_device
 from ..label_images import read_labels
-from ..picture import FloatArray, as_image
+from ..picture import as_image
 from ..run import Run
 from .pipeline import compute_state
 from .state import SegmentOptions, SegmentsState

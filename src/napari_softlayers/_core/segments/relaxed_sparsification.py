@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import FloatArray, Mask
 from ..devices import import_torch
 from ..numerics.operators import BlockProduct
-from ..picture import FloatArray
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -78,7 +78,6 @@ def relaxed_sparsification(
     options : RelaxedOptions, optional
     device : torch.device or str
     run : Run, optional
-        Progress and cancelling.
 
     Returns
     -------
@@ -184,7 +183,7 @@ def _settled(
     return np.where(start > 0.5, top, rest).astype(np.float32)
 
 
-def _near_transitions(alphas: FloatArray, reach: int) -> NDArray[np.bool_]:
+def _near_transitions(alphas: FloatArray, reach: int) -> Mask:
     """Find the pixels ``(H, W)`` with a transition between layers within reach."""
     from scipy.ndimage import maximum_filter, minimum_filter
 
@@ -193,7 +192,9 @@ def _near_transitions(alphas: FloatArray, reach: int) -> NDArray[np.bool_]:
     labels = alphas.argmax(axis=0).astype(np.uint8)
     labels[alphas.max(axis=0) < 1] = 255
     highest = maximum_filter(labels, 2 * reach + 1)
-    return (highest == 255) | (highest != minimum_filter(labels, 2 * reach + 1))
+    return np.asarray(
+        (highest == 255) | (highest != minimum_filter(labels, 2 * reach + 1))
+    )
 
 
 def rounded_layers(alphas: FloatArray) -> FloatArray:
@@ -206,7 +207,7 @@ def rounded_layers(alphas: FloatArray) -> FloatArray:
         rows, columns = np.nonzero(empty)
         snapped[largest[rows, columns], rows, columns] = 1
         total = snapped.sum(axis=0)
-    return (snapped / total).astype(np.float32)
+    return np.asarray(snapped / total, np.float32)
 
 
 def unit_sum(alphas: FloatArray) -> FloatArray:
@@ -219,7 +220,7 @@ def unit_sum(alphas: FloatArray) -> FloatArray:
             alphas.argmax(axis=0)[lost] == np.arange(len(alphas))[:, None]
         )
         total = clamped.sum(axis=0)
-    return (clamped / total).astype(np.float32)
+    return np.asarray(clamped / total, np.float32)
 
 
 class _System:
@@ -252,7 +253,8 @@ class _System:
     def to_column(self, values: NDArray[Any]) -> torch.Tensor:
         """Move ``(N,)`` values to the device as ``(N, 1)`` float32."""
         array = np.ascontiguousarray(values, dtype=np.float32)[:, None]
-        return self.torch.from_numpy(array).to(self.device)
+        column: torch.Tensor = self.torch.from_numpy(array).to(self.device)
+        return column
 
     def sparsity_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Give :math:`u + v` and :math:`v` of Eq. 15b at the present solution."""

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
-from ..picture import FloatArray
 from ..run import Run
 from ..threads import one_thread
-from . import prepare_segments
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
 from .finishing import refined
 from .gradients import sparsity_exponents
+from .preparation import prepare_segments
 from .state import SegmentOptions, SegmentsState
 from .upsampling import guided_upsampling
 
@@ -75,10 +75,7 @@ class Segmenter:
         return self.state.picture.shape[0], self.state.picture.shape[1]
 
     def click(
-        self,
-        points: ArrayLike,
-        labels: ArrayLike,
-        levels: Sequence[int] | None = None,
+        self, points: ArrayLike, labels: ArrayLike, levels: Sequence[int] | None = None
     ) -> SoftLayers:
         """Answer all clicks so far with a preview.
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scipy import sparse
 
+from ..arrays import FloatArray
 from ..numerics.eigenvectors import Eigenpairs
 from ..numerics.superpixels import Superpixels
-from ..picture import FloatArray
 from .merge_tree import MergeTree
 
 if TYPE_CHECKING:
+    from ..layers.soft_layers import SoftLayers
     from .features import SemanticFeatures
 
 
@@ -94,7 +95,9 @@ class SegmentsState:
     tree: MergeTree
     options: SegmentOptions
     pixel_graph: PixelGraph | None
-    results: dict[Any, Any] = field(default_factory=dict, repr=False)
+    results: dict[Any, tuple[SoftLayers, list[int]]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def nbytes(self) -> int:

@@ -9,27 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.devices import (
+from ...arrays import FloatArray
+from ...devices import (
     choose_device,
     import_torch,
     with_cpu_fallback,
 )
-from napari_softlayers._core.run import Run
-
-from ..repair.working import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ...run import Run
+from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
 from ..system import Labels
 from .network_input import foreground_turns, shrinking_factor, three_classes
 
 
 def adamatting(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     weights: str = "adamatting",
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    initial: FloatArray | None = None,
+) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, by a network alone.
 
     The network decides what is background, mixed and foreground, and estimates the
@@ -40,25 +40,17 @@ def adamatting(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
         0 unknown, 1..K. For two layers 1 is the background and 2 the foreground; with
         more, each layer in turn is the foreground.
     weights : str
         Shipped weights by name, or the path of a safetensors file.
-    device : str
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        Not used: the network has no use for a first guess.
+    device, run, initial
+        See `methods`.
 
     Returns
     -------
-    alphas : float32 array (K, H, W)
-        In [0, 1], summing to 1.
-    extras : dict
-        ``trimap``: the adapted trimap, int32 (H, W), 0 unknown, 1..K.
+    float32 array (K, H, W), dict
     """
     run = run or Run()
     if not labels.any():
@@ -96,8 +88,8 @@ def adamatting(
 
 
 def _many_layers(
-    classes: NDArray[np.float32], mattes: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    classes: FloatArray, mattes: FloatArray
+) -> tuple[FloatArray, dict[str, Any]]:
     """Put the turns (K, 3, H, W) and (K, H, W) of K layers together."""
     sure = classes[:, 2]
     winner = sure.argmax(axis=0)
@@ -111,12 +103,12 @@ def _many_layers(
 
 
 def label_probabilities(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     weights: str = "adamatting",
     device: str = "auto",
     run: Run | None = None,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Probability of every label, by the network's classes.
 
     Parameters
@@ -150,12 +142,12 @@ def label_probabilities(
 
 
 def network_output(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     trimap: NDArray[np.int64],
     weights: str,
     device: str,
     run: Run | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[FloatArray, FloatArray]:
     """Class probabilities (3, H, W) and matte (H, W) of the network.
 
     Parameters
@@ -167,12 +159,12 @@ def network_output(
         As for `adamatting`.
     """
     torch = import_torch()
-    from napari_softlayers._core.networks.weights import load_network
+    from ...networks.weights import load_network
 
     run = run or Run()
     run.step(0.0, "Adapting the trimap")
 
-    def compute(where: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def compute(where: Any) -> tuple[FloatArray, FloatArray]:
         network = load_network(weights, where, "adamatting")
         given = torch.from_numpy(np.ascontiguousarray(picture)).to(where)
         marks = torch.from_numpy(trimap).to(where)
@@ -181,9 +173,7 @@ def network_output(
             classes = torch.softmax(found.logits[0], 0)
             return classes.cpu().numpy(), found.alphas[-1][0, 0].cpu().numpy()
 
-    result: tuple[NDArray[np.float32], NDArray[np.float32]] = with_cpu_fallback(
-        compute, choose_device(device)
-    )
+    result = with_cpu_fallback(compute, choose_device(device))
     run.step(1.0, "Adapting the trimap")
     return result
 
@@ -204,7 +194,7 @@ def warn_of_guess() -> None:
 
 
 def best_guess(
-    picture: NDArray[np.float32], weights: str = "adamatting", device: str = "auto"
+    picture: FloatArray, weights: str = "adamatting", device: str = "auto"
 ) -> NDArray[np.int32]:
     """A trimap of a picture without any labels: what the network is surest of.
 

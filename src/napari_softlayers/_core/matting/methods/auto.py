@@ -1,9 +1,9 @@
 """Matting from sloppy trimaps: a repairing front and an exact back.
 
-Labels that are very probably wrong become unknown (see `repair`). Where that leaves large
-holes, and in bands that are far too wide, what is certain is pulled softly to its label
-(see `promote`); then the solver does what it always does. A trimap with nothing wrong
-gives exactly the solver's own result.
+Labels that are very probably wrong become unknown (see `wrong_labels`). Where that leaves
+large holes, and in bands that are far too wide, what is certain is pulled softly to its
+label (see `wide_unknown`); then the solver does what it always does. A trimap with
+nothing wrong gives exactly the solver's own result.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.run import Run
-
-from ..repair.promote import WEIGHT, Promotion, is_wide, promotion, solve_promoted
+from ...arrays import FloatArray
+from ...run import Run
 from ..repair.relabel import Classifier
-from ..repair.repair import wrong_labels
-from ..repair.working import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
+from ..repair.wide_unknown import WEIGHT, Promotion, is_wide, promotion, solve_promoted
+from ..repair.wrong_labels import wrong_labels
 from ..system import Labels
 from ..trimap import trimap_tolerance
 from .closed_form import closed_form
@@ -29,7 +29,7 @@ SOLVERS = ("closed_form", "information_flow")
 
 
 def auto(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     solver: str = "closed_form",
@@ -37,14 +37,13 @@ def auto(
     weights: str = "shipped",
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    initial: FloatArray | None = None,
+) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, wide or mere scribbles.
 
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
         0 unknown, 1..K. Without any label the network guesses two layers.
     solver : {"closed_form", "information_flow"}
@@ -55,19 +54,13 @@ def auto(
     weights : str
         The AdaMatting network that helps to judge: "shipped", "none" (colours and
         solver alone), or the path of a safetensors file.
-    device : str
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
+    device, run, initial
+        See `methods`.
 
     Returns
     -------
-    alphas : float32 array (K, H, W)
-        In [0, 1], summing to 1. When the trimap stays as it is, the solver's own.
-    extras : dict
-        ``trimap``: the repaired trimap, int32 (H, W), 0 unknown, 1..K.
+    float32 array (K, H, W), dict
+        When the trimap stays as it is, the solver's own alphas.
 
     Raises
     ------
@@ -115,7 +108,7 @@ def network_weights(weights: str) -> str | None:
     ValueError
         When a file is asked for that is not there.
     """
-    from napari_softlayers._core.networks.weights import find_weights, shipped_weights
+    from ...networks.weights import find_weights, shipped_weights
 
     if weights == "none":
         return None
@@ -127,15 +120,13 @@ def network_weights(weights: str) -> str | None:
 def _classifier(network: str, device: str) -> Classifier:
     from .adamatting import label_probabilities
 
-    def classify(picture: NDArray[np.float32], labels: Labels) -> NDArray[np.float32]:
+    def classify(picture: FloatArray, labels: Labels) -> FloatArray:
         return label_probabilities(picture, labels, network, device)
 
     return classify
 
 
-def _opinion(
-    picture: NDArray[np.float32], labels: Labels, classify: Classifier
-) -> NDArray[np.float32]:
+def _opinion(picture: FloatArray, labels: Labels, classify: Classifier) -> FloatArray:
     """The network's probabilities, found at the working resolution."""
     factor = working_factor(labels.shape)
     found = classify(shrunk(picture, factor), shrunk_labels(labels, factor))
@@ -143,13 +134,13 @@ def _opinion(
 
 
 def _solved(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     solver: str,
     device: str,
     run: Run,
-    initial: NDArray[np.float32] | None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None,
+) -> FloatArray:
     if solver == "information_flow":
         from .information_flow import information_flow
 
@@ -160,15 +151,15 @@ def _solved(
 
 
 def _narrowed(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     repaired: Labels,
     shown: Labels,
     promoted: Promotion,
     solver: str,
-    alphas: NDArray[np.float32],
+    alphas: FloatArray,
     device: str,
     run: Run,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Solve again, with promoted pixels pulled (or, without a data term, held)."""
     if solver == "closed_form":
         return solve_promoted(
@@ -178,7 +169,7 @@ def _narrowed(
 
 
 def _guessed(
-    picture: NDArray[np.float32], network: str | None, device: str
+    picture: FloatArray, network: str | None, device: str
 ) -> NDArray[np.int32]:
     """Labels for a trimap that has none."""
     if network is None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.matting_laplacian import EPSILON
-from napari_softlayers._core.numerics.operators import (
+from ...arrays import FloatArray, Floats, Mask
+from ...devices import choose_device
+from ...numerics.matting_laplacian import EPSILON
+from ...numerics.operators import (
     SparseOperator,
     on_device,
     solver_device,
     to_numpy,
 )
-from napari_softlayers._core.numerics.pcg import pcg
-from napari_softlayers._core.numerics.two_level import TwoLevel
-from napari_softlayers._core.run import Run
-
+from ...numerics.pcg import pcg
+from ...numerics.two_level import TwoLevel
+from ...run import Run
 from ..system import Labels, System, laplacian_system, spread
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def closed_form(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     eps: float = EPSILON,
@@ -34,8 +33,8 @@ def closed_form(
     max_iterations: int = 2000,
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Mattes that are affine functions of the colour in every 3x3 window.
 
     Minimises ``a^T L a`` with the matting Laplacian L for every layer, known pixels
@@ -44,27 +43,18 @@ def closed_form(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known, K at least 2.
     eps : float
         Regularisation of the window covariances.
     solver_tolerance : float
         Relative residual at which the solver stops; 1e-4 leaves a mean error of the
         mattes of about 2e-4.
-    max_iterations : int
-        The solver stops then, with a warning.
-    device : str
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from, such as the one before the last stroke.
+    max_iterations, device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1.
     """
     run = run or Run()
     where = solver_device(choose_device(device))
@@ -82,15 +72,15 @@ def closed_form(
 
 
 def solve_local(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     system: System,
     device: torch.device | None,
-    initial: NDArray[np.float32] | None = None,
+    initial: FloatArray | None = None,
     *,
     solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
     run: Run | None = None,
-) -> NDArray[np.floating[Any]]:
+) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
     Parameters
@@ -130,7 +120,7 @@ def solve_local(
 
 
 def two_level(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     system: System,
     *,
     device: torch.device | None = None,
@@ -152,9 +142,7 @@ def block_size(count: int) -> int:
     return 6 if count < 400_000 else 8
 
 
-def color_candidates(
-    picture: NDArray[np.float32], unknown: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def color_candidates(picture: FloatArray, unknown: Mask) -> FloatArray:
     """What a window's matting Laplacian annihilates: 1, red, green, blue, as (n, 4)."""
     colors = picture[unknown]
     return np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1)

@@ -5,29 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_softlayers._core.devices import (
+from ...arrays import FloatArray
+from ...devices import (
     choose_device,
     import_torch,
     with_cpu_fallback,
 )
-from napari_softlayers._core.run import Run
-
-from ..repair.working import shrunk, shrunk_labels
+from ...run import Run
+from ..repair.resolution import shrunk, shrunk_labels
 from ..system import Labels, one_hot, spread
 from .network_input import foreground_turns, shrinking_factor, three_classes
 
 
 def deep_propagation(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     weights: str = "deep_propagation",
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Layers that spread from the known pixels along learned affinities.
 
     A network gives the affinities W of four-connected pixels (Wang et al. 2018, Eq. 3):
@@ -36,25 +35,20 @@ def deep_propagation(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
         0 unknown, 1..K. With more than two layers each in turn is the network's
         foreground, and the affinities are the geometric means of the turns.
     weights : str
         Shipped weights by name, or the path of a safetensors file.
-    device : str
-        Where the network computes.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        Not used.
+    device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1; exactly 0 or 1 where the trimap is known.
+        Exactly 0 or 1 where the trimap is known.
     """
-    from napari_softlayers._core.networks.propagation import PropagationSystem
+    from ...networks.propagation import PropagationSystem
 
     run = run or Run()
     factor = shrinking_factor(labels.shape)
@@ -77,12 +71,12 @@ def deep_propagation(
 
 
 def affinities(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     weights: str,
     device: str,
     run: Run | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+) -> tuple[FloatArray, FloatArray, float]:
     """Affinities (H, W - 1) and (H - 1, W) of a picture, and the known pixels' weight.
 
     Parameters
@@ -94,12 +88,12 @@ def affinities(
         As for `deep_propagation`.
     """
     torch = import_torch()
-    from napari_softlayers._core.networks.weights import load_network
+    from ...networks.weights import load_network
 
     run = run or Run()
     turns = foreground_turns(int(labels.max()))
 
-    def compute(where: Any) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+    def compute(where: Any) -> tuple[FloatArray, FloatArray, float]:
         network: Any = load_network(weights, where, "deep_propagation")
         given = torch.from_numpy(np.ascontiguousarray(picture)).to(where)
         given = given.permute(2, 0, 1)[None]
@@ -118,6 +112,4 @@ def affinities(
             float(network.config.known),
         )
 
-    result: tuple[NDArray[np.float32], NDArray[np.float32], float]
-    result = with_cpu_fallback(compute, choose_device(device))
-    return result
+    return with_cpu_fallback(compute, choose_device(device))

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from napari_softlayers._core.numerics.operators import Vectors, on_device, to_numpy
-from napari_softlayers._core.numerics.pcg import pcg
-from napari_softlayers._core.run import Run
-
+from ...arrays import FloatArray, Floats, Mask
+from ...numerics.operators import Vectors, on_device, to_numpy
+from ...numerics.pcg import pcg
+from ...run import Run
 from ..system import Labels
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def split_columns(
     matrix: sparse.csr_matrix, labels: Labels
-) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+) -> tuple[sparse.csr_matrix, FloatArray]:
     """Split a matrix over all pixels in its unknown columns and the known ones' part.
 
     Parameters
@@ -48,8 +48,8 @@ def split_columns(
 
 
 def pin_islands(
-    matrix: sparse.csr_matrix, right: NDArray[np.float32], tied: NDArray[np.bool_]
-) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+    matrix: sparse.csr_matrix, right: FloatArray, tied: Mask
+) -> tuple[sparse.csr_matrix, FloatArray]:
     """Keep a system regular when some unknown pixels reach no known one.
 
     Such an island has no say in what its matte is: every layer gets an equal share
@@ -85,15 +85,15 @@ def pin_islands(
 
 def solve_graph(
     multiply: Callable[[Vectors], Vectors],
-    diagonal: NDArray[np.floating[Any]],
-    right: NDArray[np.floating[Any]],
-    start: NDArray[np.floating[Any]] | None,
+    diagonal: Floats,
+    right: Floats,
+    start: Floats | None,
     device: torch.device | None,
     *,
     solver_tolerance: float,
     max_iterations: int,
     run: Run,
-) -> NDArray[np.floating[Any]]:
+) -> Floats:
     """Solve for the unknown pixels by conjugate gradients, scaled by the diagonal.
 
     Edges between far pixels leave nothing local that a coarser system could hold.

@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.operators import (
+from ...arrays import FloatArray
+from ...devices import choose_device
+from ...numerics.operators import (
     SparseOperator,
     Vectors,
     interruptible,
     solver_device,
 )
-from napari_softlayers._core.run import Run
-
+from ...run import Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
 from .closed_form import two_level
 from .graph_system import affinity_laplacian, solve_graph, split_columns
@@ -40,7 +40,7 @@ _MOSTLY, _OPAQUE = 0.3, 0.8
 
 
 def information_flow(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     transparent: bool | str = "auto",
@@ -48,8 +48,8 @@ def information_flow(
     max_iterations: int = 3000,
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Mattes from four kinds of flow between pixels.
 
     Minimises, known pixels fixed, the sum of: colour mixture (section 3.1 of [1]_),
@@ -60,27 +60,16 @@ def information_flow(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known, K at least 2.
     transparent : bool or "auto"
         True for highly transparent layers (glass, smoke, veils): known colours are not
         trusted then. "auto" looks at a first guess of the matte.
-    solver_tolerance : float
-        Relative residual at which the solver stops.
-    max_iterations : int
-        The solver stops then, with a warning.
-    device : str
-        Where to solve.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
+    solver_tolerance, max_iterations, device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1.
     """
     if transparent not in (True, False, "auto"):
         raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")
@@ -118,13 +107,13 @@ def information_flow(
 
 
 def color_mixture(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     neighbours: int = 20,
     position_weight: float = 1.0,
     run: Run | None = None,
-) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
     Returns
@@ -153,7 +142,7 @@ def color_mixture(
 
 
 def intra_unknown(
-    picture: NDArray[np.float32], labels: Labels, *, run: Run | None = None
+    picture: FloatArray, labels: Labels, *, run: Run | None = None
 ) -> sparse.csr_matrix:
     """Intra-unknown flow: Laplacian (n, n) of like colours in the unknown (3.3).
 
@@ -176,7 +165,7 @@ def intra_unknown(
     return interruptible(lambda: affinity_laplacian(first, second, weight, count), run)
 
 
-def looks_transparent(picture: NDArray[np.float32], local: System) -> bool:
+def looks_transparent(picture: FloatArray, local: System) -> bool:
     """Whether the layers are highly transparent, as glass and smoke are.
 
     Around hair and soft edges, alphas well inside of (0, 1) lie among opaque ones; in
@@ -191,8 +180,8 @@ def looks_transparent(picture: NDArray[np.float32], local: System) -> bool:
 
 
 def _trimmed_estimate(
-    picture: NDArray[np.float32], labels: Labels, run: Run
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    picture: FloatArray, labels: Labels, run: Run
+) -> tuple[FloatArray, FloatArray]:
     """Known-to-unknown estimate, certain where the trimap's edges were trimmed."""
     label = trimmed(picture, labels, run=run)
     estimate, confidence = known_to_unknown(picture, labels, run=run)
@@ -209,7 +198,7 @@ def _without_self(found: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.
     # Where a pixel is listed twice, only the first entry goes.
     drop = np.argmax(same, axis=1)
     keep = np.arange(found.shape[1]) != drop[:, None]
-    return found[keep].reshape(len(found), -1)
+    return np.asarray(found[keep].reshape(len(found), -1))
 
 
 def _sum_of(

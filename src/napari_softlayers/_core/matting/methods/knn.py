@@ -8,27 +8,25 @@ References
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.operators import (
+from ...arrays import FloatArray, Floats
+from ...devices import choose_device
+from ...numerics.operators import (
     SparseOperator,
     interruptible,
     solver_device,
 )
-from napari_softlayers._core.run import Run
-
+from ...run import Run
 from ..system import Labels, spread
 from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
 from .neighbours import color_position_features, likeness, nearest
 
 
 def knn(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     neighbours: tuple[int, ...] = (20, 10),
@@ -37,8 +35,8 @@ def knn(
     max_iterations: int = 2000,
     device: str = "auto",
     run: Run | None = None,
-    initial: NDArray[np.float32] | None = None,
-) -> NDArray[np.float32]:
+    initial: FloatArray | None = None,
+) -> FloatArray:
     """Mattes that agree between pixels of like colour, near and far.
 
     Minimises ``sum_pq k(p, q) (a_p - a_q)^2`` over the unknown pixels p and their
@@ -49,28 +47,17 @@ def knn(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known, K at least 2.
     neighbours : tuple of int
         How many nearest pixels, for every weight of the position.
     position_weights : tuple of float
         How much the position counts, the longer side of the picture being 1.
-    solver_tolerance : float
-        Relative residual at which the solver stops.
-    max_iterations : int
-        The solver stops then, with a warning.
-    device : str
-        Where to solve.
-    run : Run, optional
-        Progress and cancel.
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
+    solver_tolerance, max_iterations, device, run, initial
+        See `methods`.
 
     Returns
     -------
     float32 array (K, H, W)
-        In [0, 1], summing to 1.
     """
     if len(neighbours) != len(position_weights) or min(neighbours, default=0) < 1:
         raise ValueError(
@@ -118,10 +105,10 @@ def knn(
 def _system(
     rows: NDArray[np.intp],
     columns: NDArray[np.intp],
-    weights: NDArray[np.floating[Any]],
+    weights: Floats,
     labels: Labels,
     unknown: NDArray[np.intp],
-) -> tuple[sparse.csr_matrix, NDArray[np.float32]]:
+) -> tuple[sparse.csr_matrix, FloatArray]:
     """Rows of the unknown pixels: their columns, and what the known pixels add."""
     laplacian = affinity_laplacian(rows, columns, weights, labels.size)
     return split_columns(laplacian[unknown], labels)

@@ -8,21 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.numerics.operators import interruptible
-from napari_softlayers._core.run import Run
-
+from ...arrays import FloatArray
+from ...numerics.operators import interruptible
+from ...run import Run
 from ..system import Labels
 from .neighbours import color_position_features, mixture_weights, nearest
 
 
 def known_to_unknown(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     neighbours: int = 7,
     position_weight: float = 10.0,
     run: Run | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[FloatArray, FloatArray]:
     """Estimate mattes from the nearest known colours (section 3.2 of Aksoy 2017).
 
     The colour of every unknown pixel is mixed from its nearest known pixels, equally
@@ -31,15 +31,12 @@ def known_to_unknown(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known.
     neighbours : int
         Known pixels of each layer.
     position_weight : float
         How much the position counts, the longer side of the picture being 1.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -73,7 +70,7 @@ def known_to_unknown(
     return estimate.astype(np.float32), _separation(means, estimate)
 
 
-def _separation(means: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float32]:
+def _separation(means: NDArray[Any], shares: NDArray[Any]) -> FloatArray:
     """Squared distance of the layers' colours over three; of the pairs of more than
     two layers, a mean that counts those which share the pixel."""
     total = np.zeros(len(means))
@@ -88,7 +85,7 @@ def _separation(means: NDArray[Any], shares: NDArray[Any]) -> NDArray[np.float32
 
 
 def trimmed(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     radius: int = 9,
@@ -104,15 +101,12 @@ def trimmed(
     Parameters
     ----------
     picture : float32 array (H, W, 3)
-        Colours in [0, 1].
     labels : int array (H, W)
-        0 unknown, 1..K known.
     radius : int
         Pixels farther than this are not looked at.
     threshold : float
         Largest distance of colours at distance zero.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_softlayers._core.devices import import_torch
-from napari_softlayers._core.numerics.operators import interruptible
-from napari_softlayers._core.run import Run
+from ...arrays import DoubleArray, FloatArray, Floats
+from ...devices import import_torch
+from ...numerics.operators import interruptible
+from ...run import Run
 
 _QUERIES_PER_SLICE = 8192
 
 
-def color_position_features(
-    picture: NDArray[np.float32], position_weight: float
-) -> NDArray[np.float32]:
+def color_position_features(picture: FloatArray, position_weight: float) -> FloatArray:
     """Features (H * W, 5): red, green, blue and weighted x, y.
 
     Positions are divided by the longer side, so that distances do not depend on the
@@ -31,11 +28,8 @@ def color_position_features(
 
 
 def nearest(
-    features: NDArray[np.float32],
-    queries: NDArray[np.float32],
-    count: int,
-    run: Run,
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    features: FloatArray, queries: FloatArray, count: int, run: Run
+) -> tuple[DoubleArray, NDArray[np.intp]]:
     """Distances and indices (q, count) of the nearest features to every query.
 
     Where there are fewer features than ``count``, the nearest one is repeated.
@@ -58,23 +52,19 @@ def nearest(
     return distances, indices
 
 
-def likeness(
-    features: NDArray[np.float32], others: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def likeness(features: FloatArray, others: FloatArray) -> FloatArray:
     """Kernel ``1 - |f - g|_1 / 5`` of pairs of features (n, 5), not below zero.
 
     Eq. 3 of Chen, Li, Tang 2013, which information flow takes over.
     """
     distance = np.abs(features - others).sum(axis=1)
-    alike: NDArray[np.float32] = np.maximum(1 - distance / 5, 0)
+    alike: FloatArray = np.maximum(1 - distance / 5, 0)
     return alike
 
 
 def mixture_weights(
-    colors: NDArray[np.floating[Any]],
-    neighbours: NDArray[np.floating[Any]],
-    ridge: float = 1e-3,
-) -> NDArray[np.float64]:
+    colors: Floats, neighbours: Floats, ridge: float = 1e-3
+) -> DoubleArray:
     """Weights that mix neighbours' colours into a colour (locally linear embedding).
 
     Minimises ``|c - sum_q w_q c_q|^2 + r |w|^2`` with ``sum_q w_q = 1``, whose solution
@@ -103,4 +93,4 @@ def mixture_weights(
     total = difference.sum(axis=1)
     projected = np.linalg.solve(gram, total[..., None])
     weights = 1 - np.einsum("nki,ni->nk", difference, projected[..., 0])
-    return weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

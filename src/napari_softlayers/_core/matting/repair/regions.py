@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import Floats, Mask
 from ..system import Labels
 
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
 Window = tuple[slice, slice]
 
 #: Pixels of the working resolution below which a region is a speck.

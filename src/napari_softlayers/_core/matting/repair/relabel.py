@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.run import Run
-
+from ...arrays import DoubleArray, FloatArray, Floats
+from ...devices import import_torch
+from ...run import Run
 from ..system import Labels
-from .working import blurred
+from .resolution import blurred
 
 _BINS = 16
 
-Floats = NDArray[np.floating[Any]]
 #: Estimates the probability of every label (K, H, W) from a picture and labels.
-Classifier = Callable[[NDArray[np.float32], Labels], NDArray[np.float32]]
+Classifier = Callable[[FloatArray, Labels], FloatArray]
 
 
 def relabelled(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     *,
     iterations: int = 8,
     place: float = 1.0,
     run: Run | None = None,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
     Every iteration takes the labels so far as examples. A pixel's score for a label is
@@ -45,7 +44,6 @@ def relabelled(
     place : float
         Weight of the surroundings.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -57,7 +55,7 @@ def relabelled(
     numbers = np.arange(1, count + 1)[:, None, None]
     member = (labels[None] == numbers).astype(np.float32)
     bins = color_bins(picture)
-    guide = picture.mean(axis=2)
+    follow = _edge_filter(picture)
     reach = 0.075 * max(labels.shape)
     for iteration in range(iterations):
         run.step(iteration / iterations, "Looking for wrong labels")
@@ -66,29 +64,37 @@ def relabelled(
         scores = likelihood[:, bins] + place * np.log(near)
         scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
         scores /= scores.sum(axis=0)
-        votes = np.stack([guided(guide, one) for one in scores[:-1]])
+        votes = follow(scores[:-1])
         votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
         member = (votes.argmax(axis=0)[None] + 1 == numbers).astype(np.float32)
     return votes.astype(np.float32)
 
 
-def color_bins(picture: NDArray[np.float32]) -> NDArray[np.intp]:
+def _edge_filter(picture: FloatArray) -> Callable[[Floats], Floats]:
+    """Smooth layers (K, H, W) that keep the edges of a picture's lightness."""
+    torch = import_torch()
+    from ...numerics.guided_filter import GuidedFilter
+
+    grey = torch.from_numpy(picture.mean(axis=2, dtype=np.float64)[None])
+    follow = GuidedFilter(grey, 6, 1e-4, repeat=True)
+    return lambda layers: follow(torch.from_numpy(layers)).numpy()
+
+
+def color_bins(picture: FloatArray) -> NDArray[np.intp]:
     """Number of every pixel's colour among ``16^3`` bins."""
     levels = np.minimum((picture * _BINS).astype(np.intp), _BINS - 1)
     return (levels[..., 0] * _BINS + levels[..., 1]) * _BINS + levels[..., 2]
 
 
-def color_shares(bins: NDArray[np.intp], member: Floats) -> NDArray[np.float64]:
+def color_shares(bins: NDArray[np.intp], member: Floats) -> DoubleArray:
     """Share of every colour bin in each of K groups of pixels, (K, bins)."""
     shares = np.stack(
         [np.bincount(bins.ravel(), one.ravel(), _BINS**3) for one in member]
     )
-    return shares / np.maximum(shares.sum(axis=1, keepdims=True), 1)
+    return np.asarray(shares / np.maximum(shares.sum(axis=1, keepdims=True), 1))
 
 
-def color_ratio(
-    picture: NDArray[np.float32], examples: Labels, labels: Labels
-) -> NDArray[np.float64]:
+def color_ratio(picture: FloatArray, examples: Labels, labels: Labels) -> DoubleArray:
     """Log-likelihood ratio of the best other label to the given one, by colours alone.
 
     Parameters
@@ -115,23 +121,11 @@ def color_ratio(
     return np.where(labels == 0, 0, ratio)
 
 
-def _smoothed_bins(share: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smoothed_bins(share: DoubleArray) -> DoubleArray:
     cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
-    return cube.ravel()
-
-
-def guided(guide: Floats, values: Floats, radius: int = 6, eps: float = 1e-4) -> Floats:
-    """Grey guided filter: smooth values that keep the guide's edges."""
-
-    def box(array: Floats) -> Floats:
-        return ndimage.uniform_filter(array, 2 * radius + 1, mode="nearest")
-
-    mean_guide, mean_values = box(guide), box(values)
-    covariance = box(guide * values) - mean_guide * mean_values
-    slope = covariance / (box(guide * guide) - mean_guide**2 + eps)
-    return box(slope) * guide + box(mean_values - slope * mean_guide)
+    return np.asarray(cube.ravel())
 
 
 def of_label(layers: Floats, labels: Labels) -> Floats:
     """Every pixel's own layer of (K, H, W); the first one where unknown."""
-    return np.take_along_axis(layers, np.maximum(labels, 1)[None] - 1, 0)[0]
+    return np.asarray(np.take_along_axis(layers, np.maximum(labels, 1)[None] - 1, 0)[0])

@@ -23,11 +23,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from napari_softlayers._core.run import Run
-
+from ...arrays import Floats, Mask
+from ...run import Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
-from .regions import Floats, Group, Mask, groups, opened, touching, widened
+from .regions import Group, groups, opened, touching, widened
 from .relabel import Classifier, color_ratio, of_label
 
 #: Round after round: the reach on both sides of a contact, as a share of the longer side,
@@ -120,7 +120,6 @@ def wrong_sides(
     device : str
         Where the solver computes.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -149,7 +148,7 @@ def wrong_sides(
         ends = left & ndimage.binary_dilation(found, np.ones((3, 3), bool), 2)
     if wrong.any():  # round off what blurring and opening have left
         wrong = ndimage.distance_transform_edt(~wrong) <= _ROUNDING
-    return wrong & (labels != 0)
+    return np.asarray(wrong & (labels != 0))
 
 
 def contested(labels: Labels, seams: Mask, reach: float) -> Mask:

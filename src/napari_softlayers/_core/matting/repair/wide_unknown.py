@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
-from napari_softlayers._core.devices import choose_device
-from napari_softlayers._core.numerics.operators import solver_device
-from napari_softlayers._core.run import Run
-
+from ...arrays import DoubleArray, FloatArray, Mask
+from ...devices import choose_device
+from ...numerics.operators import solver_device
+from ...run import Run
 from ..methods.closed_form import solve_local
 from ..system import Labels, laplacian_system, spread
 
@@ -47,10 +47,10 @@ class Promotion(NamedTuple):
     """
 
     labels: NDArray[np.int32]
-    weights: NDArray[np.float32]
+    weights: FloatArray
 
 
-def is_wide(labels: Labels, alphas: NDArray[np.float32]) -> bool:
+def is_wide(labels: Labels, alphas: FloatArray) -> bool:
     """Whether a trimap's unknown band is far too wide for what is mixed in it.
 
     Parameters
@@ -76,9 +76,9 @@ def is_wide(labels: Labels, alphas: NDArray[np.float32]) -> bool:
 
 def promotion(
     labels: Labels,
-    alphas: NDArray[np.float32],
-    opinion: NDArray[np.float32] | None = None,
-    holes: NDArray[np.bool_] | None = None,
+    alphas: FloatArray,
+    opinion: FloatArray | None = None,
+    holes: Mask | None = None,
 ) -> Promotion:
     """Choose what to pull to which label.
 
@@ -117,14 +117,14 @@ def promotion(
 
 
 def solve_promoted(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     promoted: Promotion,
     *,
     device: str = "auto",
-    initial: NDArray[np.float32] | None = None,
+    initial: FloatArray | None = None,
     run: Run | None = None,
-) -> NDArray[np.float32]:
+) -> FloatArray:
     """Closed-form matte with the data term of a promotion.
 
     Parameters
@@ -161,9 +161,9 @@ def solve_promoted(
     return spread(solution, system.unknown, labels)
 
 
-def _distance(labels: Labels) -> NDArray[np.float64]:
+def _distance(labels: Labels) -> DoubleArray:
     """Distance of unknown pixels to the nearest label."""
     if not (labels != 0).any():
         return np.full(labels.shape, np.inf)
-    distance: NDArray[np.float64] = ndimage.distance_transform_edt(labels == 0)
+    distance: DoubleArray = ndimage.distance_transform_edt(labels == 0)
     return distance

@@ -24,12 +24,10 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ..arrays import DoubleArray, FloatArray
 from ..run import Run
 from ..threads import for_bands
-
-FloatArray = NDArray[np.float32]
 
 SIGMA = 5e-4  # weight of the sparsity term
 BINS = 64  # colours a channel at which the support is decided
@@ -84,7 +82,7 @@ def palette_supports(
                 forms.append(made[0])
                 errors.append(made[1])
 
-    def tensor(values: list[NDArray[np.float64]]) -> torch.Tensor:
+    def tensor(values: list[DoubleArray]) -> torch.Tensor:
         return torch.as_tensor(np.array(values), dtype=torch.float32, device=device)
 
     return Supports(
@@ -95,9 +93,7 @@ def palette_supports(
     )
 
 
-def _affine_form(
-    corners: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _affine_form(corners: DoubleArray) -> tuple[DoubleArray, DoubleArray] | None:
     """Alphas and error of the nearest point in the span of one to three corners.
 
     Gives None where the corners are so nearly dependent that the alphas would amplify

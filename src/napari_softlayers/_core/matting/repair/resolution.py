@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from ...arrays import FloatArray, Floats, Mask
 from ..system import Labels
 
 #: Pixels of the working resolution.
 WORKING_PIXELS = 130_000
-
-Mask = NDArray[np.bool_]
-Floats = NDArray[np.floating[Any]]
 
 
 def working_factor(shape: tuple[int, ...]) -> int:
@@ -22,7 +20,7 @@ def working_factor(shape: tuple[int, ...]) -> int:
     return max(1, round(float(np.sqrt(shape[0] * shape[1] / WORKING_PIXELS))))
 
 
-def shrunk(picture: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
+def shrunk(picture: FloatArray, factor: int) -> FloatArray:
     """Mean of squares of pixels; the last ones may hang over the border."""
     if factor == 1:
         return picture
@@ -52,8 +50,8 @@ def enlarged(mask: Mask, shape: tuple[int, ...], factor: int) -> Mask:
 
 
 def enlarged_layers(
-    layers: NDArray[np.float32], shape: tuple[int, ...], factor: int
-) -> NDArray[np.float32]:
+    layers: FloatArray, shape: tuple[int, ...], factor: int
+) -> FloatArray:
     """Layers (K, h, w) of a smaller resolution at the picture's own, bilinearly."""
     if factor == 1:
         return layers
@@ -73,10 +71,10 @@ def blurred(values: Floats, sigma: float) -> Floats:
     """Wide Gaussian blur, computed on a coarser grid."""
     step = max(1, int(sigma / 4))
     if step == 1:
-        return ndimage.gaussian_filter(values, sigma, mode="nearest")
+        return np.asarray(ndimage.gaussian_filter(values, sigma, mode="nearest"))
     coarse = _padded(values, step, "edge")
     height, width = (n // step for n in coarse.shape)
     coarse = coarse.reshape(height, step, width, step).mean((1, 3))
     coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="nearest")
     fine = ndimage.zoom(coarse, step, order=1, grid_mode=True, mode="nearest")
-    return fine[: values.shape[0], : values.shape[1]]
+    return np.asarray(fine[: values.shape[0], : values.shape[1]])

@@ -24,19 +24,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_softlayers._core.run import Run
-
+from ...arrays import FloatArray, Floats, Mask
+from ...run import Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
-from .contacts import wrong_sides
 from .regions import (
     LEAST_AREA,
     RIM,
-    Floats,
-    Mask,
     contact_share,
     groups,
     grown,
@@ -45,7 +41,8 @@ from .regions import (
     widened,
 )
 from .relabel import Classifier, color_ratio, of_label, relabelled
-from .working import enlarged, shrunk, shrunk_labels, working_factor
+from .resolution import enlarged, shrunk, shrunk_labels, working_factor
+from .touching_labels import wrong_sides
 
 _TRIAL_RIM = 2
 _ROUNDS = 3
@@ -84,7 +81,7 @@ class Evidence(NamedTuple):
 
 
 def wrong_labels(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     classify: Classifier | None = None,
     *,
@@ -104,7 +101,6 @@ def wrong_labels(
     device : str
         Where the solver computes.
     run : Run, optional
-        Progress and cancel.
 
     Returns
     -------
@@ -132,7 +128,7 @@ def wrong_labels(
 
 
 def _one_round(
-    picture: NDArray[np.float32],
+    picture: FloatArray,
     labels: Labels,
     demoted: Mask,
     classify: Classifier | None,
@@ -177,7 +173,7 @@ def _one_round(
     if not convicted.any():
         return demoted
     rim = ndimage.distance_transform_edt(~convicted) <= RIM
-    return demoted | (rim & (labels != 0))
+    return np.asarray(demoted | (rim & (labels != 0)))
 
 
 def with_islands(suspects: Mask, labels: Labels) -> Mask:
@@ -214,13 +210,13 @@ def with_remnants(suspects: Mask, labels: Labels) -> Mask:
     for label in np.unique(labels[suspects]):
         rest = (labels == label) & ~loose
         loose |= rest & near & ~grown(opened(rest, 3, 2 * LEAST_AREA), rest)
-    return loose & (labels != 0)
+    return np.asarray(loose & (labels != 0))
 
 
 def _local_mean(values: Floats, mask: Mask, sigma: float = 2.0) -> Floats:
     """Blur of values inside a mask, that nothing from outside gets into."""
     weight = ndimage.gaussian_filter(mask.astype(np.float32), sigma)
-    return ndimage.gaussian_filter(values * mask, sigma) / (weight + 1e-6)
+    return np.asarray(ndimage.gaussian_filter(values * mask, sigma) / (weight + 1e-6))
 
 
 def _all_present(labels: Labels, count: int) -> bool:

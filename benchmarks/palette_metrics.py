@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..layers.soft_layers import SoftLayers
-from .recolor import layer_palette
+from napari_softlayers import SoftLayers
+from napari_softlayers._core.palette.recolor import layer_palette
+from napari_softlayers._core.picture import as_image
+from napari_softlayers._training.palette_task import sparsity_map
 
 
 def palette_metrics(layers: SoftLayers, image: Any = None) -> dict[str, float]:
@@ -29,8 +31,6 @@ def palette_metrics(layers: SoftLayers, image: Any = None) -> dict[str, float]:
         ``"sparsity"`` (Eq. 10), ``"color variance"`` (weighted by alpha),
         ``"flat PSNR"`` (without residues) and ``"variation"`` (total, of the alphas).
     """
-    from ..picture import as_image
-
     picture = layers.image if image is None else as_image(image)
     sum_of_layers = layers.composite()
     palette = layer_palette(layers)
@@ -63,12 +63,6 @@ def ssim(found: NDArray[Any], picture: NDArray[Any]) -> float:
             "7x7 pixels."
         )
     return float(structural_similarity(found, picture, channel_axis=-1, data_range=1))
-
-
-def sparsity_map(alphas: torch.Tensor, axis: int = 0) -> torch.Tensor:
-    """Eq. 10 at each pixel, ``sum a / sum a^2 - 1``: 0 where one layer has it all."""
-    squares = alphas.square().sum(axis)
-    return alphas.sum(axis) / squares.clamp(min=1e-12) - 1
 
 
 def color_variance(layers: SoftLayers) -> float:

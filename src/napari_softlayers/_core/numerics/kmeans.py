@@ -1,0 +1,103 @@
+"""k-means: Lloyd's iterations from k-means++ starts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.vq import vq
+
+from ..arrays import DoubleArray, Floats
+
+_BLOCK = 65536  # points looked at together
+
+
+def kmeans(
+    points: DoubleArray,
+    count: int,
+    generator: np.random.Generator,
+    *,
+    fixed: DoubleArray | None = None,
+    draws: int = 1,
+    same: float = 0.0,
+    iterations: int = 25,
+    tolerance: float = 0.0,
+) -> tuple[DoubleArray, float]:
+    """Cluster points from one random start.
+
+    Parameters
+    ----------
+    points : ndarray of float64, ``(N, D)``
+    count : int
+        Number of clusters, with the fixed ones; fewer come out where there are fewer
+        different points.
+    generator : Generator
+        Chooses the start.
+    fixed : ndarray, ``(L, D)``, optional
+        Centres that do not move; they come first.
+    draws : int
+        Of so many candidates for a start centre, the best is taken.
+    same : float
+        Floats up to this distance from a centre are no start of another one.
+    iterations : int
+        Largest number of Lloyd's iterations.
+    tolerance : float
+        They stop when no coordinate of a centre moves farther.
+
+    Returns
+    -------
+    centers : ndarray of float64, ``(count, D)``
+    cost : float
+        Sum of the squared distances from the centres.
+    """
+    kept = 0 if fixed is None else len(fixed)
+    if fixed is None or kept == 0:
+        fixed = points[generator.integers(len(points), size=1)]
+    centers = _start(points, fixed, count, generator, draws, same)
+    labels, distances = nearest(points, centers)
+    for _ in range(iterations):
+        sizes = np.bincount(labels, minlength=len(centers))
+        sums = [np.bincount(labels, column, len(centers)) for column in points.T]
+        moved = np.stack(sums, axis=1) / np.maximum(sizes, 1)[:, None]
+        empty = np.flatnonzero(sizes == 0)
+        if len(empty):
+            moved[empty] = points[np.argsort(distances)[-len(empty) :]]
+        moved[:kept] = centers[:kept]
+        if np.abs(moved - centers).max() <= tolerance:
+            break
+        centers = moved
+        labels, distances = nearest(points, centers)
+    return centers, float((distances**2).sum())
+
+
+def nearest(
+    points: Floats, centers: DoubleArray
+) -> tuple[NDArray[np.int32], DoubleArray]:
+    """Give the nearest centre of each point ``(N,)`` and its distance."""
+    labels, distances = np.empty(len(points), np.int32), np.empty(len(points))
+    for start in range(0, len(points), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        part = np.asarray(points[block], dtype=np.float64)
+        labels[block], distances[block] = vq(part, centers, check_finite=False)
+    return labels, distances
+
+
+def _start(
+    points: DoubleArray,
+    centers: DoubleArray,
+    count: int,
+    generator: np.random.Generator,
+    draws: int,
+    same: float,
+) -> DoubleArray:
+    """More centres by k-means++: far from each other, but where points are."""
+    distance = np.min([((points - one) ** 2).sum(axis=1) for one in centers], axis=0)
+    while len(centers) < count and distance.max() > same**2:
+        chosen = generator.choice(len(points), draws, p=distance / distance.sum())
+        found = [
+            np.minimum(distance, ((points - points[i]) ** 2).sum(axis=1))
+            for i in chosen
+        ]
+        best = int(np.argmin([rest.sum() for rest in found]))
+        centers = np.concatenate([centers, points[chosen[best]][None]])
+        distance = found[best]
+    return centers
