@@ -46,7 +46,7 @@ def test_a_repaired_trimap_is_saved(photo, trimap, tmp_path):
         str(trimap),
         "-m",
         "auto",
-        "--trimap-tolerance",
+        "--tolerance",
         "2",
     ]
     assert main([*arguments, "-o", str(tmp_path / "out")]) == 0
@@ -75,7 +75,7 @@ def test_folders_are_paired_by_name(photo, trimap, tmp_path):
         (["matte", "{text}", "{trimap}", "-o", "{out}"], "not a picture"),
         (["matte", "{photo}", "{trimap}", "-o", "{out}", "-m", "magic"], "magic"),
         (
-            ["matte", "{photo}", "{trimap}", "-o", "{out}", "--trimap-tolerance", "3"],
+            ["matte", "{photo}", "{trimap}", "-o", "{out}", "--tolerance", "3"],
             "belongs to --method auto",
         ),
         (["matte", "{photo}", "{empty}", "-o", "{out}"], "no trimap named photo"),

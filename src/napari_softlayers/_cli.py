@@ -29,6 +29,8 @@ from ._cli_jobs import (
     save_trimap,
     say,
 )
+from ._cli_options import add_options, given_options
+from ._recipes import MATTES, options_of
 from ._training.cli import add_train_commands
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when all was done, 1 when some of several pictures failed, 2 when nothing was
         done (the input was wrong), 130 when it was stopped.
     """
-    options = _parser().parse_args(arguments)
+    try:
+        options = _parser().parse_args(arguments)
+    except SystemExit as done:  # --help, or a call that argparse has explained
+        return done.code if isinstance(done.code, int) else NONE_DONE
     warnings.showwarning = _print_warning
     try:
         return options.run(options) or 0
@@ -90,8 +95,7 @@ def _add_segments(commands: Any) -> None:
         default="bundled",
         help="bundled, hub:<model or folder>, or none for spectral matting",
     )
-    parser.add_argument("--quality", default="fast", choices=["fast", "exact"])
-    parser.add_argument("--seed", type=int, default=0)
+    add_options(parser, {"": options_of("segments")})
     _add_common(parser)
     parser.set_defaults(run=_segments)
 
@@ -109,10 +113,7 @@ def _add_palette(commands: Any) -> None:
         default="6",
         help="number of colours, 2 to 12, auto, or colours such as #d94f2a,#ffffff",
     )
-    parser.add_argument("-m", "--method", default="mixture")
-    parser.add_argument("--smoothing", type=float, default=1.0)
-    parser.add_argument("--selection", default="kmeans", choices=["kmeans", "hull"])
-    parser.add_argument("--seed", type=int, default=0)
+    add_options(parser, {"": options_of("palette")}, {"method": "-m"})
     _add_common(parser)
     parser.set_defaults(run=_palette)
 
@@ -138,16 +139,14 @@ def _add_matte(commands: Any) -> None:
         "-m",
         "--method",
         default="closed_form",
-        help="closed_form, knn, information_flow, adamatting, deep_propagation, or auto, "
-        "which forgives a sloppy trimap; a repaired trimap is saved beside the layers",
+        choices=list(MATTES),
+        metavar="METHOD",
+        help="; ".join(
+            f"{name}: {str(m.__doc__).lower()}" for name, m in MATTES.items()
+        )
+        + ". A repaired trimap is saved beside the layers",
     )
-    parser.add_argument(
-        "--trimap-tolerance",
-        type=int,
-        default=0,
-        metavar="PIXELS",
-        help="how far painted boundaries may be off (method auto)",
-    )
+    add_options(parser, MATTES)
     parser.add_argument(
         "--stored-pixels",
         action="store_true",
@@ -180,12 +179,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _matte(options: argparse.Namespace) -> int:
     from ._api import matte
 
-    tolerance, trimaps = options.trimap_tolerance, options.trimap
-    if tolerance and options.method != "auto":
-        raise ValueError(
-            f"--trimap-tolerance {tolerance} came with the method {options.method}; it "
-            "belongs to --method auto."
-        )
+    trimaps, given = options.trimap, given_options(options, MATTES, options.method)
     if not trimaps.exists():
         raise ValueError(
             f"{trimaps} does not exist; name a trimap or a folder of them."
@@ -201,7 +195,7 @@ def _matte(options: argparse.Namespace) -> int:
             trimap=trimap.pixels,
             method=options.method,
             device=options.device,
-            **({"tolerance": tolerance} if tolerance else {}),
+            **given,
         )
         layers = computed(compute, picture)
         save(layers, job)
@@ -218,9 +212,8 @@ def _segments(options: argparse.Namespace) -> int:
         soft_segments,
         n_segments=_count(options.segments, "--segments"),
         features=None if options.features == "none" else options.features,
-        quality=options.quality,
-        seed=options.seed,
         device=options.device,
+        **given_options(options, {"": options_of("segments")}),
     )
     return _each(options, compute)
 
@@ -231,11 +224,8 @@ def _palette(options: argparse.Namespace) -> int:
     compute = partial(
         palette_layers,
         palette=_colors(options.colors),
-        method=options.method,
-        smoothing=options.smoothing,
-        selection=options.selection,
-        seed=options.seed,
         device=options.device,
+        **given_options(options, {"": options_of("palette")}),
     )
     return _each(options, compute)
 
