@@ -14,7 +14,7 @@ from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes import recipe_of
 
 from .pictures import Picture, grid_of, identity_of, result_dtype_of
-from .places import Grid, frame_shape, is_layer, levels_of, set_visible
+from .places import Grid, frame_shape, is_layer, levels_of, overlap, set_visible
 from .planes import follow_planes
 from .record import ResultRecord, record_of, write_record
 from .results import (
@@ -286,19 +286,18 @@ def hide_for(viewer: Any, source: Any) -> dict[str, Any]:
 
 
 def _hide_below(viewer: Any, source: Any) -> tuple[str, ...]:
-    """Hide visible images below the source that overlap it: they would shine through."""
-    if source is None or source not in viewer.layers:
+    """Hide visible images below the source that overlap it: they would shine through.
+
+    Those below a source that is itself additive shine through it already.
+    """
+    if source is None or source not in viewer.layers or source.blending == "additive":
         return ()
     hidden = []
     for layer in viewer.layers[: viewer.layers.index(source)]:
-        other = hasattr(layer, "rgb") and layer.visible and record_of(layer) is None
-        if other and _overlap(layer, source):
+        record = record_of(layer)
+        own = record is not None and record.source_id == identity_of(source)
+        image = hasattr(layer, "rgb") and layer.visible and not own
+        if image and overlap(layer, source):
             set_visible(layer, False)
             hidden.append(identity_of(layer))
     return tuple(hidden)
-
-
-def _overlap(one: Any, other: Any) -> bool:
-    """Whether two layers share a part of the plane of their last two axes."""
-    first, second = (np.asarray(x.extent.world)[:, -2:] for x in (one, other))
-    return bool((first[0] <= second[1]).all() and (second[0] <= first[1]).all())

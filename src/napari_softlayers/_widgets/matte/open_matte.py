@@ -9,7 +9,7 @@ import numpy as np
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.places import frame_shape
 
-from ..commands import add_trimap
+from .trimap_layers import add_trimap
 
 PLUGIN = "napari-softlayers"
 MATTE = "Matte from trimap"
