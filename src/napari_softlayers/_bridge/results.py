@@ -55,6 +55,12 @@ def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
     }
 
 
+def all_results_for(viewer: Any, source_id: str) -> list[Any]:
+    """Result layers of every kind that came from the image with an id."""
+    records = [(record_of(layer), layer) for layer in viewer.layers]
+    return [x for r, x in records if r is not None and r.source_id == source_id]
+
+
 def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
     """Result layers of one kind that came from an image, the bottom one first."""
     if source is None:
@@ -63,13 +69,20 @@ def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
 
 
 def clear_results(viewer: Any, layers: Iterable[Any]) -> None:
-    """Remove result layers; what was hidden for them is seen again."""
+    """Remove result layers; what was hidden for them is seen again.
+
+    Not where another result of the same source is in its place.
+    """
+    gone: dict[str, ResultRecord] = {}
     for layer in list(layers):
         record = record_of(layer)
         if record is not None:
-            bring_back(viewer, record)
+            gone[record.source_id] = record
         if layer in viewer.layers:
             viewer.layers.remove(layer)
+    for record in gone.values():
+        if not any(x.visible for x in all_results_for(viewer, record.source_id)):
+            bring_back(viewer, record)
 
 
 def bring_back(viewer: Any, record: ResultRecord) -> None:

@@ -78,7 +78,7 @@ class Over:
             )
         if share < 1 - FEWEST_OUTSIDE:
             warnings.warn(
-                f"'{self.name}' covers {share:.0%} of '{self.image}'; nothing is marked "
+                f"'{self.name}' covers {share:.1%} of '{self.image}'; nothing is marked "
                 "outside of it.",
                 UserWarning,
                 stacklevel=3,
