@@ -14,6 +14,7 @@ from napari_softlayers._core.layers.alphas import coverage_of
 from napari_softlayers._core.layers.over import additive_from_over, snap
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.picture import from_dtype, largest, to_dtype
+from napari_softlayers._recipes import Recipe, recipe_of
 
 from .pictures import identity_of
 from .places import set_visible
@@ -218,6 +219,27 @@ def _with_recipe(
         done.append(Edit("renamed", {"names": list(read.names)}))
     recipe = record.recipe.model_copy(update={"edits": ()})
     return replace(read, recipe=recipe, edits=tuple(done))
+
+
+def recipe_as_shown(layers: Sequence[Any]) -> Recipe | None:
+    """The recipe of a result set as it is in the viewer, edits there included.
+
+    The rounding of the viewer is left out where nothing but names follows it: then the
+    layers can be had as they were computed. None when they were painted on.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When they are no result set of one frame.
+    """
+    record, recipe = record_of(layers[0]), recipe_of(layers_from_napari(layers))
+    if record is None or record.recipe is None or recipe is None:
+        return None
+    noted = len(record.recipe.edits)
+    since = recipe.edits[noted:]
+    if all(edit.name in ("stored", "renamed") for edit in since):
+        since = tuple(edit for edit in since if edit.name != "stored")
+    return recipe.model_copy(update={"edits": (*recipe.edits[:noted], *since)})
 
 
 def as_shown(layers: Sequence[Any], record: ResultRecord) -> bool:
