@@ -1,31 +1,35 @@
-"""Layers <-> arrays: every kind of image, place in space, results in a viewer model."""
+"""Results in a viewer: added, updated, hidden and brought back, on their plane."""
 
 from __future__ import annotations
 
-import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Image, Labels, Points, Shapes
-from napari_softlayers._bridge.views import preview_rgba, set_view
+from napari.layers import Image
 
 import napari_softlayers as nsl
 from napari_softlayers._bridge import (
     clear_results,
-    features_of,
     is_result,
-    labels_of,
     layers_from_napari,
-    mask_of,
     picture_of,
-    place_in_space,
     record_of,
     result_sets,
+    results_for,
     show,
     source_of,
-    step_of,
 )
+from napari_softlayers._bridge.edits import (
+    checks_of,
+    put_preview,
+    replace_set,
+    set_stack_mode,
+)
+from napari_softlayers._bridge.results import put_frame, stored_frame
+from napari_softlayers._bridge.view_modes import VIEWS, preview_rgba, set_view
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+
+DTYPES = [np.uint8, np.uint16, np.float32]
 
 
 @pytest.fixture
@@ -33,13 +37,22 @@ def rgb(rng):
     return rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
 
 
-def halves(picture: np.ndarray, kind: str = "matte", count: int = 2) -> SoftLayers:
+@pytest.fixture
+def viewer(rgb):
+    """A viewer with one photo."""
+    model = ViewerModel()
+    model.add_image(rgb, rgb=True, name="photo")
+    return model
+
+
+def halves(picture, kind: str = "matte", count: int = 2) -> SoftLayers:
     """Layers with soft random alphas whose colours are the picture's own."""
-    alphas = np.random.default_rng(1).random((count, *picture.shape[:2]), np.float32)
+    data = picture_of(picture).data
+    alphas = np.random.default_rng(1).random((count, *data.shape[:2]), np.float32)
     alphas /= alphas.sum(axis=0)
-    colors = np.broadcast_to(picture, (count, *picture.shape)).copy()
+    colors = np.broadcast_to(data, (count, *data.shape)).copy()
     names = ["background", "foreground"] if count == 2 else []
-    return SoftLayers(alphas, colors, names, kind, {"method": "test"})
+    return SoftLayers(alphas, colors, names, kind)
 
 
 def summed(layers: list[Image]) -> np.ndarray:
@@ -47,222 +60,48 @@ def summed(layers: list[Image]) -> np.ndarray:
     total = 0.0
     for layer in layers:
         top = 1.0 if layer.data.dtype.kind == "f" else np.iinfo(layer.data.dtype).max
-        rgba = layer.data / top
-        total = total + layer.opacity * rgba[..., 3:] * rgba[..., :3]
+        rgba = stored_frame(layer) / top
+        alpha = rgba[..., 3:] if rgba.shape[-1] == 4 else 1
+        total = total + layer.opacity * alpha * rgba[..., :3]
     return total
 
 
-@pytest.mark.parametrize(
-    ("make", "dtype"),
-    [
-        (lambda a: a, np.uint8),
-        (lambda a: a.astype(np.uint16) * 257, np.uint16),
-        (lambda a: a.astype(np.float64) / 255, np.float32),
-        (lambda a: da.from_array(a, chunks=(16, 16, 3)), np.uint8),
-        (lambda a: np.dstack([a, np.full(a.shape[:2], 128, np.uint8)]), np.uint8),
-    ],
-    ids=["uint8", "uint16", "float", "dask", "rgba"],
-)
-def test_rgb_of_any_type(rgb, make, dtype):
-    picture = picture_of(Image(make(rgb), rgb=True, name="photo"))
-    np.testing.assert_allclose(picture.data, rgb / 255, atol=1e-6)
-    assert picture.dtype == dtype
-    assert picture.name == "photo"
+def visible(viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers if layer.visible]
 
 
-def test_grey_becomes_three_equal_channels(rgb):
-    picture = picture_of(Image(rgb[..., 0]))
-    np.testing.assert_allclose(picture.data[..., 1], rgb[..., 0] / 255, atol=1e-6)
+# ---- adding and updating  ----
 
 
-def test_floats_beyond_one_are_scaled_by_contrast_limits(rgb):
-    values = rgb[..., 0] * 10.0 - 300
-    picture = picture_of(Image(values, contrast_limits=(-300, 2250)))
-    np.testing.assert_allclose(picture.data[..., 0], rgb[..., 0] / 255, atol=1e-6)
-    assert picture.parameters["limits"] == (-300, 2250)
-
-
-def test_twelve_bit_camera_uses_its_contrast_limits(rgb):
-    values = rgb[..., 0].astype(np.uint16) * 16
-    picture = picture_of(Image(values, contrast_limits=(0, 4080)))
-    np.testing.assert_allclose(picture.data[..., 0], rgb[..., 0] / 255, atol=1e-6)
-    assert picture.dtype == np.uint16
-
-
-def test_channels_of_a_multichannel_layer(rng):
-    channels = rng.integers(0, 256, (5, 20, 30), dtype=np.uint8)
-    picture = picture_of(Image(channels), channels=(4, 0, 2))
-    np.testing.assert_allclose(
-        picture.data, np.moveaxis(channels[[4, 0, 2]], 0, -1) / 255, atol=1e-6
-    )
-
-
-def test_frame_of_a_stack_follows_the_viewer(rng):
-    stack = rng.integers(0, 256, (6, 20, 30, 3), dtype=np.uint8)
-    viewer = ViewerModel()
-    layer = viewer.add_image(stack, rgb=True, scale=(2.5, 0.5, 0.5))
-    viewer.dims.set_current_step(0, 4)
-    step = step_of(viewer, layer)
-    assert step == (4,)
-    picture = picture_of(layer, step=step)
-    np.testing.assert_allclose(picture.data, stack[4] / 255, atol=1e-6)
-    with pytest.raises(ValueError, match="one index inside"):
-        picture_of(layer, step=(6,))
-
-
-def test_multiscale_takes_the_level_for_the_working_size(rng):
-    full = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    pyramid = [full, full[::2, ::2], full[::4, ::4]]
-    layer = Image(pyramid, rgb=True, multiscale=True, scale=(3, 3), translate=(10, 20))
-    assert picture_of(layer).data.shape == (64, 96, 3)
-    picture = picture_of(layer, megapixels=0.0015)
-    assert picture.data.shape == (32, 48, 3)
-    small = Image(picture.data, rgb=True, **picture.spatial)
-    # The corner of the first pixel and that of the last one lie where they lay.
-    for corner_small, corner_full in (
-        ((-0.5, -0.5),) * 2,
-        ((31.5, 47.5), (63.5, 95.5)),
-    ):
-        np.testing.assert_allclose(
-            small.data_to_world(corner_small),
-            np.add((10, 20), 3 * np.array(corner_full)),
-        )
-
-
-def test_place_in_space_keeps_rotation_shear_affine_and_units(rgb):
-    stack = np.stack([rgb, rgb])
-    affine = np.eye(4)
-    affine[1:3, 3] = 7, -4
-    affine[1, 2] = 0.25
-    source = Image(
-        stack,
-        rgb=True,
-        scale=(2, 0.5, 0.7),
-        translate=(1, 30, 40),
-        rotate=(30, 0, 0),
-        shear=(0, 0, 0.3),
-        affine=affine,
-        units=("s", "um", "um"),
-        axis_labels=("t", "y", "x"),
-    )
-    flat = Image(rgb, rgb=True, **place_in_space(source))
-    for point in ((0, 0), (12.5, 31), (39, 49)):
-        np.testing.assert_allclose(
-            flat.data_to_world(point), source.data_to_world((0, *point))[1:]
-        )
-    assert [str(unit) for unit in flat.units] == ["micrometer", "micrometer"]
-    assert flat.axis_labels == ("y", "x")
-
-
-def test_not_an_image():
-    with pytest.raises(TypeError, match="Image layer is needed"):
-        picture_of(Points(np.zeros((1, 2)), name="dots"))
-    bad = np.full((8, 8, 3), np.nan, np.float32)
-    with pytest.raises(ValueError, match="'photo'.*NaN"):
-        picture_of(Image(bad, rgb=True, name="photo", contrast_limits=(0, 1)))
-
-
-def test_labels_serve_every_frame_and_coarser_levels():
-    labels = np.zeros((20, 30), np.uint8)
-    labels[:10] = 1
-    labels[10:] = 2
-    assert labels_of(Labels(labels)).shape == (20, 30)
-    coarse = labels_of(Labels(labels), shape=(10, 15))
-    np.testing.assert_array_equal(coarse, labels[::2, ::2])
-    stack = np.stack([labels, labels[::-1]])
-    np.testing.assert_array_equal(labels_of(Labels(stack), step=(1,)), labels[::-1])
-
-
-def test_trimaps_keep_what_their_layer_is(rgb):
-    rows, columns = np.indices(rgb.shape[:2])
-    trimap = np.where(columns < 15, 1, np.where(columns > 30, 2, 0))
-    expected = nsl.matte(rgb, trimap)
-    colors = np.array([[128, 128, 128], [255, 0, 0], [0, 255, 0]], np.uint8)[trimap]
-    greys = np.array([90, 0, 250], np.uint8)[trimap]
-    for other, word in (
-        (colors, "red background"),
-        (Image(colors, rgb=True), "red background"),
-        (greys, "grey picture"),
-        (Image(greys), "grey picture"),
-        (Image(trimap.astype(np.uint8)), "label image"),
-    ):
-        with pytest.warns(UserWarning, match=word):
-            layers = nsl.matte(rgb, other)
-        assert layers.names == ["background", "foreground"]
-        np.testing.assert_array_equal(layers.alphas, expected.alphas)
-    layers = nsl.matte(rgb, Labels(np.array([0, 90, 250])[trimap]))
-    assert layers.names == ["label 90", "label 250"]
-    np.testing.assert_array_equal(layers.alphas, expected.alphas)
-
-
-def test_shapes_become_labels_in_the_images_pixels(rgb):
-    image = Image(rgb, rgb=True, scale=(2, 2), translate=(100, 0))
-    square = np.array([[10, 10], [10, 20], [20, 20], [20, 10]]) * 2.0 + (100, 0)
-    mask = mask_of(Shapes([square], shape_type="polygon"), image)
-    assert mask.shape == (40, 50)
-    assert mask[15, 15] == 1
-    assert mask[5, 5] == 0
-    assert 90 <= (mask > 0).sum() <= 125
-    with pytest.raises(ValueError, match="no shapes"):
-        mask_of(Shapes(name="outline"), image)
-
-
-def test_alpha_and_grey_images_are_masks(rgb):
-    image = Image(rgb, rgb=True)
-    rgba = np.dstack([rgb, np.full(rgb.shape[:2], 51, np.uint8)])
-    np.testing.assert_allclose(mask_of(Image(rgba, rgb=True), image), 0.2, atol=1e-6)
-    with pytest.raises(ValueError, match="without alpha"):
-        mask_of(Image(rgb, rgb=True, name="plain"), image)
-
-
-# ---- results --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_shown_layers_add_up_to_the_picture(rgb, dtype):
-    viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True, name="photo", scale=(0.3, 0.3))
-    picture = picture_of(source)
-    shown = show(viewer, halves(picture.data, count=3), like=source, dtype=dtype)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shown_layers_add_up_to_the_picture(viewer, rgb, dtype, count):
+    source = viewer.layers["photo"]
+    source.scale = (0.3, 0.3)
+    shown = show(viewer, halves(source, count=count), like=source, dtype=dtype)
     tolerance = 2 / 255 if dtype == np.uint8 else 1e-4
     np.testing.assert_allclose(summed(shown), rgb / 255, atol=tolerance)
     for layer in shown:
         assert layer.data.dtype == dtype
         assert layer.blending == "additive"
         assert layer.rgb
-        assert layer.contrast_limits == [0, {1: 255, 2: 65535, 4: 1}[dtype().itemsize]]
         np.testing.assert_array_equal(layer.scale, source.scale)
     assert not source.visible
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_layers_of_a_stretched_picture_are_stretched_alike(rgb, dtype):
-    viewer = ViewerModel()
-    top = 65535 if dtype == np.uint16 else 1
-    data = (rgb / 255 * 0.5 * top + 0.1 * top).astype(dtype)
-    source = viewer.add_image(data, rgb=True, contrast_limits=(0.1 * top, 0.6 * top))
-    picture = picture_of(source)
-    assert "limits" not in picture.parameters
-    shown = show(viewer, halves(picture.data), like=picture)
-    low, high = 0.1 * top, 0.6 * top
-    seen = sum(
-        layer.data[..., 3:] / top * (layer.data[..., :3] - layer.contrast_limits[0])
-        for layer in shown
-    ) / (shown[0].contrast_limits[1] - shown[0].contrast_limits[0])
-    np.testing.assert_allclose(seen, (data - low) / (high - low), atol=1e-3)
-
-
-def test_a_result_set_knows_its_source_and_parameters(rgb):
-    viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True, name="photo")
-    bottom, top = show(viewer, halves(rgb / np.float32(255)), like=source)
+def test_a_result_set_knows_its_source_and_recipe(viewer, rgb):
+    source = viewer.layers["photo"]
+    trimap = np.where(np.indices(rgb.shape[:2])[1] < 25, 1, 2)
+    with pytest.warns(UserWarning, match="no unknown"):
+        layers = nsl.matte(source, trimap, "knn")
+    bottom, top = layers.to_napari(viewer)
     assert [bottom.name, top.name] == ["photo · background", "photo · foreground"]
     record = record_of(top)
-    assert record["kind"] == "matte"
-    assert record["index"] == 1
-    assert record["params"]["method"] == "test"
-    assert record["run"] == record_of(bottom)["run"]
-    assert 0 < record["coverage"] < 1
+    assert (record.kind, record.index) == ("matte", 1)
+    assert record.recipe.method == "knn"
+    assert record.recipe.inputs["image"].name == "photo"
+    assert record.run == record_of(bottom).run
+    assert record.coverage == pytest.approx(0.5)
     source.name = "renamed"
     assert source_of(viewer, top) is source
     assert is_result(top)
@@ -270,92 +109,339 @@ def test_a_result_set_knows_its_source_and_parameters(rgb):
     assert list(result_sets(viewer).values()) == [[bottom, top]]
 
 
-def test_second_result_updates_in_place_and_keeps_the_users_settings(rgb):
-    viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True, name="photo")
+@pytest.mark.parametrize(("before", "after"), [(3, 2), (2, 3), (2, 2), (1, 4)])
+def test_a_second_result_updates_in_place_and_keeps_the_users_settings(
+    viewer, rgb, before, after
+):
+    source = viewer.layers["photo"]
     trimap = viewer.add_labels(np.zeros(rgb.shape[:2], int))
-    unit = rgb / np.float32(255)
-    first = show(viewer, halves(unit, count=3), like=source)
-    first[1].opacity = 0.4
-    first[1].name = "my hair"
-    first[2].visible = False
+    first = show(viewer, halves(source, count=before), like=source)
+    first[0].opacity = 0.4
+    first[0].name = "my hair"
     assert viewer.layers.selection.active is trimap
-    second = show(viewer, halves(unit[::-1], count=2), like=source)
-    assert second == first[:2]
-    assert second[1].opacity == 0.4
-    assert second[1].name == "my hair"
-    assert first[2] not in viewer.layers
+    source.data = rgb[::-1].copy()
+    second = show(viewer, halves(source, count=after), like=source)
+    same = min(before, after)
+    assert second[:same] == first[:same]
+    assert second[0].opacity == 0.4
+    assert second[0].name == "my hair"
+    assert len(results_for(viewer, source, "matte")) == after
+    assert not any(layer in viewer.layers for layer in first[same:])
     np.testing.assert_allclose(second[0].data[..., :3], rgb[::-1], atol=1)
-    assert [layer.name for layer in viewer.layers][-1] == trimap.name
+    assert viewer.layers[-1] is trimap
+    assert viewer.layers.selection.active is trimap
 
 
-def test_other_kinds_of_the_same_source_are_hidden_and_clear_restores(rgb):
-    viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True)
-    unit = rgb / np.float32(255)
-    mattes = show(viewer, halves(unit, "matte"), like=source)
-    palette = show(viewer, halves(unit, "palette"), like=source)
-    assert not any(layer.visible for layer in mattes)
-    assert all(layer.visible for layer in palette)
+@pytest.mark.parametrize("first", DTYPES)
+@pytest.mark.parametrize("second", DTYPES)
+def test_an_update_in_another_dtype_looks_the_same(viewer, rgb, first, second):
+    source = viewer.layers["photo"]
+    show(viewer, halves(source), like=source, dtype=first)
+    shown = show(viewer, halves(source), like=source, dtype=second)
+    np.testing.assert_allclose(summed(shown), rgb / 255, atol=2 / 255)
+    top = {1: 255, 2: 65535, 4: 1}[np.dtype(second).itemsize]
+    for layer in shown:
+        assert list(layer.contrast_limits) == [0, top]
+
+
+def test_layers_of_another_size_are_refused_and_nothing_is_added(viewer):
+    source = viewer.layers["photo"]
+    with pytest.raises(ValueError, match="10x10, 'photo' is 40x50"):
+        show(viewer, halves(np.zeros((10, 10, 3))), like=source)
+    assert list(viewer.layers) == [source]
+    assert source.visible
+
+
+# ---- what is hidden, and brought back  ----
+
+
+def test_other_kinds_of_the_same_source_are_hidden_and_clear_restores(viewer):
+    source = viewer.layers["photo"]
+    mattes = show(viewer, halves(source, "matte"), like=source)
+    palette = show(viewer, halves(source, "palette"), like=source)
+    assert visible(viewer) == [layer.name for layer in palette]
     clear_results(viewer, palette)
     clear_results(viewer, mattes)
     assert list(viewer.layers) == [source]
     assert source.visible
 
 
-def test_layers_of_another_size_are_refused_and_nothing_is_added(rgb):
+@pytest.mark.parametrize("shown_before", [True, False])
+def test_clearing_one_kind_leaves_the_other_in_its_place(viewer, shown_before):
+    source = viewer.layers["photo"]
+    source.visible = shown_before
+    mattes = show(viewer, halves(source, "matte"), like=source)
+    palette = show(viewer, halves(source, "palette"), like=source)
+    clear_results(viewer, mattes)
+    assert visible(viewer) == [layer.name for layer in palette]
+    clear_results(viewer, palette)
+    assert source.visible == shown_before
+    mattes = show(viewer, halves(source, "matte"), like=source)
+    palette = show(viewer, halves(source, "palette"), like=source)
+    clear_results(viewer, palette)
+    assert source.visible == shown_before
+
+
+def test_an_image_that_came_below_later_is_hidden_by_the_next_result(viewer, rgb):
+    source = viewer.layers["photo"]
+    show(viewer, halves(source), like=source)
+    below = Image(rgb, rgb=True, name="below")
+    viewer.layers.insert(0, below)
+    shown = show(viewer, halves(source), like=source)
+    assert visible(viewer) == [layer.name for layer in shown]
+    clear_results(viewer, shown)
+    assert visible(viewer) == ["below", "photo"]
+
+
+@pytest.mark.parametrize(
+    ("shift", "blending", "hides"),
+    [
+        (0, "translucent", True),
+        (30, "translucent", True),
+        (500, "translucent", False),
+        (0, "additive", False),
+    ],
+    ids=["below", "in part", "beside", "additive source"],
+)
+def test_images_that_would_shine_through_are_hidden(rgb, shift, blending, hides):
     viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True, name="photo")
-    with pytest.raises(ValueError, match="10x10, 'photo' is 40x50"):
-        show(viewer, halves(np.zeros((10, 10, 3), np.float32)), like=source)
-    assert list(viewer.layers) == [source]
+    viewer.add_image(rgb, rgb=True, name="below", translate=(shift, 0))
+    viewer.add_image(rgb, rgb=True, name="hidden before", visible=False)
+    source = viewer.add_image(rgb, rgb=True, name="photo", blending=blending)
+    viewer.add_image(rgb, rgb=True, name="above")
+    for _ in range(2):
+        shown = show(viewer, halves(source), like=source)
+        assert ("below" not in visible(viewer)) == hides
+        assert "above" in visible(viewer)
+        assert len(record_of(shown[0]).hidden) == int(hides)
+    clear_results(viewer, shown)
+    assert visible(viewer) == ["below", "photo", "above"]
+
+
+def test_results_of_an_image_below_are_hidden_too(rgb):
+    viewer = ViewerModel()
+    below = viewer.add_image(rgb, rgb=True, name="below")
+    first = show(viewer, halves(below), like=below)
+    photo = viewer.add_image(rgb[::-1], rgb=True, name="photo")
+    second = show(viewer, halves(photo), like=photo)
+    assert visible(viewer) == [layer.name for layer in second]
+    clear_results(viewer, second)
+    assert visible(viewer) == [*(layer.name for layer in first), "photo"]
+
+
+# ---- planes  ----
+
+
+@pytest.fixture
+def stack(rng):
+    """A viewer with a video of z-stacks, (2, 5, 24, 32), at t = 1, z = 3."""
+    model = ViewerModel()
+    data = rng.integers(0, 256, (2, 5, 24, 32), dtype=np.uint8)
+    names = ("t", "z", "y", "x")
+    model.add_image(data, name="stack", scale=(1, 2.5, 1, 1), axis_labels=names)
+    model.dims.set_point((0, 1), (1, 7.5))
+    return model
+
+
+def shown_values(viewer, layer) -> np.ndarray:
+    """Slice of a layer at the sliders' place, as napari draws it; empty out of sight."""
+    viewer.layers.selection.active = layer
+    return np.asarray(layer._slice.image.raw)
+
+
+@pytest.mark.parametrize("kind", ["matte", "palette", "segments", "clicks"])
+def test_a_result_of_a_plane_is_seen_there_alone(stack, kind):
+    source = stack.layers["stack"]
+    result = show(stack, halves(source, kind), like=picture_of(source))
+    record = record_of(result[0])
+    assert record.plane == (1, 3)
+    assert record.words == "t = 1, z = 3"
+    for layer in result:
+        assert layer.data.shape == (1, 1, 24, 32, 4)
+        assert layer.data_to_world((0, 0, 0, 0)) == (1, 7.5, 0, 0)
+    assert not source.visible
+    for place in ((0, 7.5), (1, 5.0), (1, 10.0), (0, 0)):
+        stack.dims.set_point((0, 1), place)
+        assert source.visible, place
+        assert not any(shown_values(stack, layer).any() for layer in result), place
+        stack.dims.set_point((0, 1), (1, 7.5))
+        assert not source.visible, place
+        assert all(shown_values(stack, layer).any() for layer in result), place
+
+
+def test_a_source_that_the_user_shows_stays_and_views_are_kept(stack):
+    source = stack.layers["stack"]
+    show(stack, halves(source), like=picture_of(source))
+    set_view(stack, source, "matte", "original")
+    assert source.visible
+    stack.dims.set_point(1, 0)
+    assert source.visible
+    stack.dims.set_point(1, 7.5)
+    assert source.visible
+    clear_results(stack, results_for(stack, source, "matte"))
+    stack.dims.set_point(1, 0)
+    assert source.visible
+    stack.dims.set_point(1, 7.5)
     assert source.visible
 
 
-def test_reading_a_result_set_back(rgb):
+def test_a_source_that_was_hidden_before_stays_hidden_elsewhere(stack):
+    source = stack.layers["stack"]
+    source.visible = False
+    show(stack, halves(source), like=picture_of(source))
+    stack.dims.set_point(1, 0)
+    assert not source.visible
+
+
+def test_a_later_result_is_that_of_its_own_plane(stack):
+    source = stack.layers["stack"]
+    show(stack, halves(source), like=picture_of(source))
+    stack.dims.set_point((0, 1), (0, 2.5))
+    second = show(stack, halves(source), like=picture_of(source))
+    assert len(stack.layers) == 3
+    assert not source.visible
+    assert record_of(second[0]).plane == (0, 1)
+    wanted = source.data[0, 1] / 255
+    np.testing.assert_allclose(summed(second)[..., 0], wanted, atol=2 / 255)
+    stack.dims.set_point((0, 1), (1, 7.5))
+    assert source.visible
+
+
+def test_channels_become_one_plane_that_is_seen_with_every_channel(rng):
     viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True, name="photo")
-    layers = halves(rgb / np.float32(255), count=3)
-    shown = show(viewer, layers, like=source, dtype=np.uint16)
+    data = rng.integers(0, 256, (3, 4, 24, 32), dtype=np.uint8)
+    source = viewer.add_image(data, name="cells")
+    viewer.dims.set_point((0, 1), (2, 3))
+    picture = picture_of(source, channels=(1, 0, 3))
+    assert picture.frame.step == (2,)
+    shown = show(viewer, halves(picture), like=picture)
+    for channel in range(4):
+        viewer.dims.set_point((0, 1), (2, channel))
+        assert all(shown_values(viewer, layer).any() for layer in shown), channel
+        assert not source.visible
+    viewer.dims.set_point((0, 1), (1, 0))
+    assert source.visible
+
+
+def test_coarser_levels_cover_the_picture(rng):
+    full = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    viewer = ViewerModel()
+    source = viewer.add_image(
+        [full, full[::2, ::2], full[::4, ::4]], rgb=True, multiscale=True, scale=(3, 3)
+    )
+    for level in range(3):
+        picture = picture_of(source, level=level)
+        shown = show(viewer, halves(picture), like=picture)
+        assert shown[0].data.shape[:2] == (64 >> level, 96 >> level)
+        corner = shown[0].data_to_world(np.array(shown[0].data.shape[:2]) - 0.5)
+        np.testing.assert_allclose(corner, (3 * 63.5, 3 * 95.5))
+
+
+# ---- reading back, editing, looking  ----
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_reading_a_result_set_back(viewer, dtype, count):
+    source = viewer.layers["photo"]
+    layers = halves(source, count=count)
+    shown = show(viewer, layers, like=source, dtype=dtype)
     back = layers_from_napari(reversed(shown))
     assert back.names == layers.names
     assert back.kind == "matte"
-    np.testing.assert_allclose(back.alphas, layers.alphas, atol=1e-4)
-    np.testing.assert_allclose(back.image, layers.image, atol=1e-4)
+    tolerance = 1 / 255 if dtype == np.uint8 else 1e-4
+    np.testing.assert_allclose(back.alphas, layers.alphas, atol=tolerance)
+    np.testing.assert_allclose(back.image, layers.image, atol=2 * tolerance)
+    for mode in ("normal", "additive"):
+        set_stack_mode(viewer, shown, mode)
+        again = layers_from_napari(shown)
+        np.testing.assert_allclose(again.alphas, back.alphas, atol=1e-5)
+
+
+def test_what_cannot_be_read_back_is_named(viewer, rgb):
     with pytest.raises(ValueError, match="No layers"):
         layers_from_napari([])
-    with pytest.raises(TypeError, match="RGBA"):
-        layers_from_napari([source])
+    with pytest.raises(TypeError, match="'photo'.*RGBA"):
+        layers_from_napari([viewer.layers["photo"]])
+    frames = np.zeros((2, 4, 5, 4), np.uint8)
+    with pytest.raises(TypeError, match="one frame is needed"):
+        layers_from_napari([Image(frames, rgb=True)])
+    sizes = [Image(np.zeros((4, n, 4), np.uint8), rgb=True) for n in (5, 6)]
+    with pytest.raises(ValueError, match="differ in size"):
+        layers_from_napari(sizes)
 
 
-def test_views_composite_the_object(rgb):
-    viewer = ViewerModel()
-    source = viewer.add_image(rgb, rgb=True, name="photo")
-    layers = halves(rgb / np.float32(255))
-    bottom, top = show(viewer, layers, like=source)
-    set_view(viewer, source, "matte", "on white")
-    visible = [layer for layer in viewer.layers if layer.visible]
+@pytest.mark.parametrize("plane", [False, True])
+def test_edited_layers_take_the_place_of_the_set(viewer, stack, plane):
+    chosen = stack if plane else viewer
+    source = chosen.layers[0]
+    shown = show(chosen, halves(source, count=4), like=picture_of(source))
+    before = record_of(shown[0])
+    merged = layers_from_napari(shown).merge([[0, 2], [1, 3]])
+    made = replace_set(chosen, shown, merged)
+    assert results_for(chosen, source, "matte") == made == shown[:2]
+    for index, layer in enumerate(made):
+        record = record_of(layer)
+        assert (record.run, record.index) == (before.run, index)
+        assert record.plane == before.plane
+        assert layer.data.shape == shown[0].data.shape
+        np.testing.assert_array_equal(layer.data, _with_axes(merged, layer, index))
+    assert [layer.name for layer in made] == [
+        f"{source.name} · layer 1 + layer 3",
+        f"{source.name} · layer 2 + layer 4",
+    ]
+
+
+def _with_axes(layers, layer, index):
+    return layers.rgba(layer.data.dtype)[index].reshape(layer.data.shape)
+
+
+@pytest.mark.parametrize("plane", [False, True])
+def test_views_composite_the_object(viewer, stack, plane):
+    chosen = stack if plane else viewer
+    source = chosen.layers[0]
+    picture = picture_of(source)
+    layers = halves(source)
+    show(chosen, layers, like=picture)
     alpha = layers.alphas[1][..., None]
-    expected = alpha * rgb / 255 + (1 - alpha)
-    np.testing.assert_allclose(summed(visible), expected, atol=3 / 255)
-    set_view(viewer, source, "matte", "alpha")
-    visible = [layer for layer in viewer.layers if layer.visible]
-    np.testing.assert_allclose(summed(visible), np.repeat(alpha, 3, 2), atol=3 / 255)
-    set_view(viewer, source, "matte", "original")
-    assert [layer for layer in viewer.layers if layer.visible] == [source]
-    set_view(viewer, source, "matte", "result")
-    assert list(viewer.layers) == [source, bottom, top]
-    assert (
-        np.ptp(preview_rgba(np.zeros((40, 40)), "on checkerboard")[0, [0, 16], 0]) > 0
-    )
+    on_black = alpha * picture.data
+    wanted = {
+        "result": picture.data,
+        "on black": on_black,
+        "on white": on_black + 1 - alpha,
+        "alpha": np.repeat(alpha, 3, 2),
+    }
+    for view in VIEWS:
+        set_view(chosen, source, "matte", view)
+        seen = [layer for layer in chosen.layers if layer.visible]
+        if view == "original":
+            assert seen == [source]
+        elif view in wanted:
+            np.testing.assert_allclose(summed(seen), wanted[view], atol=3 / 255)
+    set_view(chosen, source, "matte", "result")
+    assert len(chosen.layers) == 3
+    checks = preview_rgba(np.zeros((40, 40)), "on checkerboard")
+    assert np.ptp(checks[0, [0, 16], 0]) > 0
 
 
-def test_features_of_layers_have_their_axis_last(rng):
-    values = rng.random((5, 8, 9))
-    np.testing.assert_array_equal(features_of(Image(values)), values.transpose(1, 2, 0))
-    rgb = rng.random((8, 9, 3))
-    np.testing.assert_array_equal(features_of(Image(rgb, rgb=True)), rgb)
-    np.testing.assert_array_equal(features_of(Image(rgb[..., 0])), rgb[..., 0])
-    assert features_of(values) is values
-    assert features_of("bundled") == "bundled"
-    assert features_of(None) is None
+def test_previews_lie_over_the_plane_and_are_no_results(stack):
+    source = stack.layers["stack"]
+    shown = nsl.palette_layers(source, 3).to_napari(stack)
+    for value in (0.25, 1.0):
+        picture = np.full((24, 32, 3), value)
+        preview = put_preview(stack, stack.layers[-1], picture, shown[0])
+        assert preview.data_to_world((0, 0, 0, 0)) == (1, 7.5, 0, 0)
+        assert preview.data.max() == round(255 * value)
+        assert not is_result(preview)
+    stack.layers.remove(preview)
+    assert checks_of(stack, shown).max_error < 0.02
+
+
+def test_frames_without_their_leading_axes(stack):
+    layer = Image(np.zeros((1, 1, 4, 5, 4), np.uint8), rgb=True)
+    frame = stored_frame(layer).copy()
+    assert frame.shape == (4, 5, 4)
+    frame[:] = 7
+    put_frame(layer, frame)
+    assert layer.data.shape == (1, 1, 4, 5, 4)
+    assert (layer.data == 7).all()

@@ -11,7 +11,6 @@ from napari.layers import Image
 
 import napari_softlayers as nsl
 from napari_softlayers._bridge import record_of
-from napari_softlayers._bridge.record import KEY
 from napari_softlayers._core.matting import METHODS
 from napari_softlayers._core.matting import _method as method_of
 from napari_softlayers._core.palette import palette_layers
@@ -20,6 +19,7 @@ from napari_softlayers._core.segments.state import SegmentOptions
 from napari_softlayers._recipes import MATTES, options_of, read_recipe, recipe_of
 from napari_softlayers._recipes.code import code_of
 from napari_softlayers._recipes.migrate import recipe_from_parameters
+from napari_softlayers._recipes.record import KEY
 
 OLD = Path(__file__).parent / "data" / "v01"
 NOT_OPTIONS = {"image", "features", "superpixels", "device", "run", "initial"}

@@ -12,15 +12,14 @@ from ._bridge import (
     Picture,
     features_of,
     labels_of,
-    layers_from_napari,
     record_of,
     trimap_of,
     viewer_of,
 )
 from ._bridge.pictures import picture_again
-from ._bridge.results import as_shown, digest_of, layer_with_id
+from ._bridge.results import as_shown, digest_of, layer_with_id, recipe_as_shown
 from ._core.layers.soft_layers import SoftLayers
-from ._recipes import EditNote, Input, Recipe, read_recipe, recipe_of
+from ._recipes import EditNote, Input, Recipe, read_recipe
 
 
 def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
@@ -63,8 +62,7 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
         raise ValueError(f"No viewer holds '{layer.name}'; give one with viewer=.")
     family = [x for x in viewer.layers if _run_of(x) == record.run]
     family.sort(key=lambda x: (record_of(x) or record).index)
-    shown = layers_from_napari(family) if family else None
-    recipe = record.recipe if shown is None else recipe_of(shown)
+    recipe = recipe_as_shown(family) if family else record.recipe
     if recipe is None:
         warnings.warn(
             "The layers were painted on or changed by hand after they had been "
@@ -73,8 +71,6 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
             stacklevel=2,
         )
         return made_again(record.recipe, viewer)
-    if recipe.edits and recipe.edits[-1].name == "stored":
-        recipe = recipe.model_copy(update={"edits": recipe.edits[:-1]})
     layers = made_again(recipe, viewer)
     unedited = recipe.edits == record.recipe.edits and as_shown(family, record)
     if unedited and digest_of(list(layers.rgba(family[0].data.dtype))) != record.digest:

@@ -133,7 +133,7 @@ def poster_picture() -> NDArray[np.uint8]:
 def _with_trimap(
     picture: NDArray[Any], trimap: NDArray[Any], name: str
 ) -> list[tuple[Any, dict[str, Any], str]]:
-    from ._widgets.commands import TRIMAP_OPACITY, trimap_colormap
+    from ._widgets.matte.trimap_layers import TRIMAP_OPACITY, trimap_colormap
 
     labels = {
         "name": f"{name} · trimap",

@@ -277,8 +277,8 @@ def look_of(layer: Any, values: NDArray[Any]) -> Look | None:
     a single channel the colormap's colour of that.
     """
     low, high = (float(value) for value in layer.contrast_limits)
-    top = largest(values.dtype)
-    limits = (low, high) if (low, high) != (0.0, top) and high > low else None
+    plain = values.dtype.itemsize == 1 and (low, high) == (0.0, largest(values.dtype))
+    limits = None if plain or high <= low else (low, high)
     gamma = float(layer.gamma)
     name = None if layer.rgb else str(layer.colormap.name)
     if limits is None and gamma == 1 and name in (None, GRAY):
@@ -315,6 +315,8 @@ def _within(values: NDArray[Any], look: Look | None) -> NDArray[Any]:
         return values
     low, high = look.limits
     scaled = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+    if values.dtype.kind == "f":
+        scaled[np.isinf(values)] = np.nan  # refused or filled as NaN is
     if values.ndim == 3 and values.shape[-1] == 4:
         own = values[..., 3] / largest(values.dtype)
         scaled[..., 3] = np.clip(own, 0, 1)

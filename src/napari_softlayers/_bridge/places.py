@@ -41,6 +41,12 @@ def set_visible(layer: Any, visible: bool) -> None:
         layer.visible = visible
 
 
+def overlap(one: Any, other: Any) -> bool:
+    """Whether two layers share a part of the plane of their last two axes."""
+    first, second = (np.asarray(x.extent.world)[:, -2:] for x in (one, other))
+    return bool((first[0] <= second[1]).all() and (second[0] <= first[1]).all())
+
+
 def levels_of(layer: Any) -> list[Any]:
     """Arrays of a layer, the full-size one first; one entry unless multiscale."""
     return list(layer.data) if getattr(layer, "multiscale", False) else [layer.data]

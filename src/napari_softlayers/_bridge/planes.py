@@ -53,11 +53,16 @@ def _moved(viewer: Any) -> None:
 
 
 def _in_sight(viewer: Any) -> dict[str, bool]:
-    """Of each source with a result on one plane, whether that plane is shown."""
+    """Of each source with a result on one plane, whether that plane is shown.
+
+    Not of those that the user had hidden before.
+    """
     found: dict[str, bool] = {}
     for layer in viewer.layers:
         record = record_of(layer)
         if record is None or not record.plane or not layer.visible:
+            continue
+        if not record.source_visible:
             continue
         found[record.source_id] = found.get(record.source_id, False) or shown_here(
             viewer, layer

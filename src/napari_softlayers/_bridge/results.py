@@ -14,6 +14,7 @@ from napari_softlayers._core.layers.alphas import coverage_of
 from napari_softlayers._core.layers.over import additive_from_over, snap
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.picture import from_dtype, largest, to_dtype
+from napari_softlayers._recipes import Recipe, recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import identity_of
@@ -56,6 +57,12 @@ def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
     }
 
 
+def all_results_for(viewer: Any, source_id: str) -> list[Any]:
+    """Result layers of every kind that came from the image with an id."""
+    records = [(record_of(layer), layer) for layer in viewer.layers]
+    return [x for r, x in records if r is not None and r.source_id == source_id]
+
+
 def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
     """Result layers of one kind that came from an image, the bottom one first."""
     if source is None:
@@ -64,13 +71,20 @@ def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
 
 
 def clear_results(viewer: Any, layers: Iterable[Any]) -> None:
-    """Remove result layers; what was hidden for them is seen again."""
+    """Remove result layers; what was hidden for them is seen again.
+
+    Not where another result of the same source is in its place.
+    """
+    gone: dict[str, ResultRecord] = {}
     for layer in list(layers):
         record = record_of(layer)
         if record is not None:
-            bring_back(viewer, record)
+            gone[record.source_id] = record
         if layer in viewer.layers:
             viewer.layers.remove(layer)
+    for record in gone.values():
+        if not any(x.visible for x in all_results_for(viewer, record.source_id)):
+            bring_back(viewer, record)
 
 
 def bring_back(viewer: Any, record: ResultRecord) -> None:
@@ -206,6 +220,27 @@ def _with_recipe(
         done.append(Edit("renamed", {"names": list(read.names)}))
     recipe = record.recipe.model_copy(update={"edits": ()})
     return replace(read, recipe=recipe, edits=tuple(done))
+
+
+def recipe_as_shown(layers: Sequence[Any]) -> Recipe | None:
+    """The recipe of a result set as it is in the viewer, edits there included.
+
+    The rounding of the viewer is left out where nothing but names follows it: then the
+    layers can be had as they were computed. None when they were painted on.
+
+    Raises
+    ------
+    ValueError, TypeError
+        When they are no result set of one frame.
+    """
+    record, recipe = record_of(layers[0]), recipe_of(layers_from_napari(layers))
+    if record is None or record.recipe is None or recipe is None:
+        return None
+    noted = len(record.recipe.edits)
+    since = recipe.edits[noted:]
+    if all(edit.name in ("stored", "renamed") for edit in since):
+        since = tuple(edit for edit in since if edit.name != "stored")
+    return recipe.model_copy(update={"edits": (*recipe.edits[:noted], *since)})
 
 
 def as_shown(layers: Sequence[Any], record: ResultRecord) -> bool:

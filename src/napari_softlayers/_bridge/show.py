@@ -15,15 +15,15 @@ from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import Picture, grid_of, identity_of, result_dtype_of
-from .places import Grid, frame_shape, is_layer, levels_of, set_visible
+from .places import Grid, frame_shape, is_layer, levels_of, overlap, set_visible
 from .planes import follow_planes
 from .record import record_of, write_record
 from .results import (
     ORIGINAL,
+    all_results_for,
     clear_results,
     digest_of,
     put_frame,
-    result_sets,
     results_for,
 )
 
@@ -73,11 +73,7 @@ def show(
     if earlier and np.ndim(earlier[0].data) > 3 and len(earlier[0].data) > 1:
         clear_results(viewer, earlier)  # of a whole stack: takes the place of this one
         earlier = []
-    first = record_of(earlier[0]) if earlier else None
-    if first is not None:
-        kept = {"source_visible": first.source_visible, "hidden": first.hidden}
-    else:
-        kept = hide_for(viewer, source)
+    kept = hide_for(viewer, source)
     records = [record.changed(**kept) for record in records]
     place = None if grid is None else (len(grid.index), grid.place())
     shown = place_set(viewer, earlier, stack, records, place, source, fresh)
@@ -267,39 +263,43 @@ def _add(
 
 
 def _hide_others(viewer: Any, source: Any, kind: str) -> None:
-    """Hide the source and its results of other kinds."""
+    """Hide the results of other kinds of a source."""
     if source is None:
         return
-    set_visible(source, False)
-    for (owner, other), layers in result_sets(viewer).items():
-        if owner == identity_of(source) and other != kind:
-            for layer in layers:
-                set_visible(layer, False)
+    for layer in all_results_for(viewer, identity_of(source)):
+        record = record_of(layer)
+        if record is not None and record.kind != kind:
+            set_visible(layer, False)
 
 
 def hide_for(viewer: Any, source: Any) -> dict[str, Any]:
-    """Hide a source and what would shine through; what a record keeps of that."""
-    visible = source is not None and bool(source.visible)
-    hidden = _hide_below(viewer, source)
-    if source is not None:
-        set_visible(source, False)
-    return {"source_visible": visible, "hidden": hidden}
+    """Hide a source and what would shine through; what a record keeps of that.
+
+    What was hidden for an earlier result of it is kept as well.
+    """
+    if source is None:
+        return {"source_visible": False, "hidden": ()}
+    earlier = [record_of(x) for x in all_results_for(viewer, identity_of(source))]
+    visible = source.visible or any(r is not None and r.source_visible for r in earlier)
+    hidden = [i for r in earlier if r is not None for i in r.hidden]
+    hidden += _hide_below(viewer, source)
+    set_visible(source, False)
+    return {"source_visible": bool(visible), "hidden": tuple(dict.fromkeys(hidden))}
 
 
 def _hide_below(viewer: Any, source: Any) -> tuple[str, ...]:
-    """Hide visible images below the source that overlap it: they would shine through."""
-    if source is None or source not in viewer.layers:
+    """Hide visible images below the source that overlap it: they would shine through.
+
+    Those below a source that is itself additive shine through it already.
+    """
+    if source not in viewer.layers or source.blending == "additive":
         return ()
     hidden = []
     for layer in viewer.layers[: viewer.layers.index(source)]:
-        other = hasattr(layer, "rgb") and layer.visible and record_of(layer) is None
-        if other and _overlap(layer, source):
+        record = record_of(layer)
+        own = record is not None and record.source_id == identity_of(source)
+        image = hasattr(layer, "rgb") and layer.visible and not own
+        if image and overlap(layer, source):
             set_visible(layer, False)
             hidden.append(identity_of(layer))
     return tuple(hidden)
-
-
-def _overlap(one: Any, other: Any) -> bool:
-    """Whether two layers share a part of the plane of their last two axes."""
-    first, second = (np.asarray(x.extent.world)[:, -2:] for x in (one, other))
-    return bool((first[0] <= second[1]).all() and (second[0] <= first[1]).all())

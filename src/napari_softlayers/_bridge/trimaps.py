@@ -62,8 +62,8 @@ class Over:
     id: str
     image: str = "the picture"
 
-    def marks(self, read: Callable[[], NDArray[Any]]) -> Marks:
-        """What ``read`` makes of the values; names the layer in errors, says what is cut.
+    def check(self) -> None:
+        """Say what part of the picture the layer does not reach.
 
         Raises
         ------
@@ -79,11 +79,15 @@ class Over:
             )
         if share < 1 - FEWEST_OUTSIDE:
             warnings.warn(
-                f"'{self.name}' covers {share:.0%} of '{self.image}'; nothing is marked "
+                f"'{self.name}' covers {share:.1%} of '{self.image}'; nothing is marked "
                 "outside of it.",
                 UserWarning,
                 stacklevel=3,
             )
+
+    def marks(self, read: Callable[[], NDArray[Any]]) -> Marks:
+        """What ``read`` makes of the values, after `check`; errors name the layer."""
+        self.check()
         try:
             found = np.where(self.inside, read(), 0).astype(np.int32)
         except (TypeError, ValueError) as error:
@@ -225,6 +229,7 @@ def mask_of(source: Any, grid: Grid) -> NDArray[Any]:
     found = over(source, grid)
     if found.labels:
         return np.asarray(found.marks(lambda: read_labels(found.values)).values)
+    found.check()
     if not source.rgb:
         low, high = (float(v) for v in source.contrast_limits)
         grey = np.clip((found.values.astype(np.float64) - low) / (high - low), 0, 1)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
 from ._document import Document, Group, Layer
@@ -181,11 +183,11 @@ def _turn_into_normal_stack(parts: list[Layer]) -> None:
     """Replace additive alphas by those of an "over" stack, in place."""
     pixels = np.stack([part.pixels for part in parts])
     dtype = pixels.dtype
-    alphas = pixels[..., 3] / np.float64(np.iinfo(dtype).max)
+    shares = pixels[..., 3] / np.float64(largest(dtype))
     total = _sum_of(parts)
     opaque = total.min() >= 1 - ROUNDING
-    alphas = np.asarray(
-        alphas / (total if opaque else np.maximum(total, 1)), np.float32
+    alphas: FloatArray = (shares / (total if opaque else np.maximum(total, 1))).astype(
+        np.float32
     )
     exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32)).rgba(dtype)
     stack = over_from_additive(exact[..., 3])

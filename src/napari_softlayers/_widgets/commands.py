@@ -1,4 +1,7 @@
-"""Menu commands: trimaps for and from layers, alpha as a layer, recompose, merge."""
+"""Menu commands: trimaps for and from layers, alpha as a layer, recompose, merge.
+
+napari hands in the viewer; what cannot be done is said as a notification.
+"""
 
 from __future__ import annotations
 
@@ -6,187 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_softlayers._bridge import (
-    is_result,
-    layers_from_napari,
-    mask_of,
-    picture_of,
-    place_in_space,
-    record_of,
-    show,
-    source_of,
-    step_of,
-)
-from napari_softlayers._bridge.places import frame_shape
-from napari_softlayers._bridge.results import KEY, identity_of
+from napari_softlayers._bridge import is_result, layers_from_napari, record_of
+from napari_softlayers._bridge.edits import replace_set
+from napari_softlayers._bridge.places import SPATIAL_KEYS, levels_of
+from napari_softlayers._bridge.results import rgba_of
+from napari_softlayers._bridge.show import limits_of
+from napari_softlayers._core.picture import to_dtype
 
+from .matte import trimap_layers
 from .parts.combos import is_picture
 
 if TYPE_CHECKING:
     import napari
-
-LABEL_COLORS = {
-    1: (0.90, 0.20, 0.18, 1.0),
-    2: (0.18, 0.75, 0.30, 1.0),
-    3: (0.20, 0.45, 0.95, 1.0),
-    4: (0.95, 0.75, 0.15, 1.0),
-    5: (0.70, 0.30, 0.85, 1.0),
-    6: (0.15, 0.80, 0.85, 1.0),
-    7: (0.95, 0.50, 0.15, 1.0),
-    8: (0.95, 0.45, 0.70, 1.0),
-}
-OTHER_COLOR = (0.60, 0.60, 0.60, 1.0)
-TRIMAP_OPACITY = 0.5
-REPAIRED_CONTOUR = 2
-
-
-def label_color(label: int) -> tuple[float, float, float, float]:
-    """Colour of a trimap's label: 1 red, 2 green, others their own, 0 clear."""
-    return (0.0, 0.0, 0.0, 0.0) if label == 0 else LABEL_COLORS.get(label, OTHER_COLOR)
-
-
-def trimap_colormap() -> Any:
-    """Colour map of a trimap layer."""
-    from napari.utils.colormaps import DirectLabelColormap
-
-    colors: dict[int | None, Any] = {0: label_color(0), None: OTHER_COLOR}
-    return DirectLabelColormap(color_dict=colors | LABEL_COLORS)
-
-
-def add_trimap(
-    viewer: Any, image: Any, labels: Any = None, shape: tuple[int, int] | None = None
-) -> Any:
-    """Add a trimap layer over an image, ready to be painted on.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    image : napari Image layer
-    labels : ndarray, ``(H, W)``, optional
-        0 unknown, 1 background, 2 foreground, ...; all unknown by default.
-    shape : (int, int), optional
-        Size without labels; the image's own frame by default.
-
-    Returns
-    -------
-    napari.layers.Labels
-        Selected, in paint mode with label 2, with the image's place in space.
-    """
-    from napari.layers import Labels
-
-    size = shape or frame_shape(image)
-    data = np.zeros(size, np.uint8) if labels is None else np.asarray(labels)
-    if data.max(initial=0) < 256:
-        data = data.astype(np.uint8)
-    layer = Labels(
-        data,
-        name=f"{image.name} · trimap",
-        opacity=TRIMAP_OPACITY,
-        colormap=trimap_colormap(),
-        **place_in_space(image, data.shape[:2]),
-    )
-    layer.brush_size = max(4, round(max(size) / 40))
-    layer.selected_label = 2
-    viewer.layers.append(layer)
-    viewer.layers.selection.active = layer
-    layer.mode = "paint"
-    return layer
-
-
-def show_repaired_trimap(viewer: Any, image: Any, labels: Any) -> Any:
-    """Show the trimap that a method made of the painted one, as contours.
-
-    It is a Labels layer like any other trimap: it can be corrected, chosen and solved
-    again. A later one takes its place.
-    """
-    from napari.layers import Labels
-
-    record = {"kind": "trimap", "source_id": identity_of(image)}
-    data = np.asarray(labels).astype(np.uint8)
-    for layer in viewer.layers:
-        if record_of(layer) == record and layer.data.shape == data.shape:
-            layer.data = data
-            return layer
-    active = viewer.layers.selection.active
-    made = Labels(
-        data,
-        name=f"{image.name} · repaired trimap",
-        colormap=trimap_colormap(),
-        metadata={KEY: record},
-        **place_in_space(image, data.shape[:2]),
-    )
-    made.contour = REPAIRED_CONTOUR
-    viewer.layers.append(made)
-    if active is not None:
-        viewer.layers.selection.active = active
-    return made
-
-
-def image_for(viewer: Any, layer: Any) -> Any:
-    """Find the image that a layer belongs to: its source, or one of its size."""
-    found = source_of(viewer, layer)
-    if found is not None:
-        return found
-    images = [
-        other for other in viewer.layers if is_picture(other) and other is not layer
-    ]
-    if hasattr(layer, "to_labels"):
-        return images[-1] if images else None
-    shape = frame_shape(layer)
-    same = [other for other in images if frame_shape(other) == shape]
-    return same[-1] if same else None
-
-
-def trimap_from_layer(
-    viewer: Any, layer: Any, image: Any = None, band: int | None = None
-) -> Any:
-    """Add a trimap made from labels, shapes, an alpha or a mask.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layer : napari layer
-        What marks the object.
-    image : napari Image layer, optional
-        The image it belongs to; found by size by default.
-    band : int, optional
-        Half width of the unknown band in pixels; adaptive by default.
-    """
-    from napari_softlayers._core.matting import read_trimap, trimap_from_mask
-
-    image = image_for(viewer, layer) if image is None else image
-    if image is None:
-        raise ValueError(
-            f"No image has the size of '{layer.name}'; open the image that it belongs "
-            "to first."
-        )
-    mask = mask_of(layer, image, step=step_of(viewer, layer))
-    if is_classic_trimap(mask) and band is None:
-        grey = np.rint(mask * 255).astype(np.uint8) if mask.dtype.kind == "f" else mask
-        return add_trimap(viewer, image, read_trimap(grey))
-    picture = picture_of(image, step=step_of(viewer, image)).data
-    if mask.shape != picture.shape[:2]:
-        raise ValueError(
-            f"'{layer.name}' is {mask.shape[0]}x{mask.shape[1]}, '{image.name}' is "
-            f"{picture.shape[0]}x{picture.shape[1]}; both need the same size."
-        )
-    labels = True if mask.dtype.kind in "ui" else None
-    trimap = trimap_from_mask(mask, band, picture=picture, labels=labels)
-    return add_trimap(viewer, image, trimap)
-
-
-def is_classic_trimap(mask: Any) -> bool:
-    """Tell a classic 0/128/255 trimap from a mask."""
-    values = np.unique(np.rint(mask * 255) if mask.dtype.kind == "f" else mask)
-    return (
-        len(values) == 3
-        and values[0] == 0
-        and values[2] == 255
-        and (values[1] in (127, 128))
-    )
-
-
-# ---- menu entries: napari hands in the viewer and the active layer ---------------------
 
 
 def _tell(message: str, error: bool = False) -> None:
@@ -202,7 +36,7 @@ def new_trimap(viewer: napari.viewer.Viewer) -> None:
     if not images:
         _tell("There is no image to make a trimap for; open one first.", error=True)
         return
-    add_trimap(viewer, active if active in images else images[-1])
+    trimap_layers.new_trimap(viewer, active if active in images else images[-1])
 
 
 def trimap_from_active(viewer: napari.viewer.Viewer) -> None:
@@ -212,7 +46,7 @@ def trimap_from_active(viewer: napari.viewer.Viewer) -> None:
         _tell("No layer is selected; select one that marks the object.", error=True)
         return
     try:
-        trimap_from_layer(viewer, active)
+        trimap_layers.trimap_from_layer(viewer, active)
     except (TypeError, ValueError) as error:
         _tell(str(error), error=True)
 
@@ -220,21 +54,15 @@ def trimap_from_active(viewer: napari.viewer.Viewer) -> None:
 def alpha_to_image(viewer: napari.viewer.Viewer) -> None:
     """Add the alpha of the active RGBA layer as a grey image."""
     active = viewer.layers.selection.active
-    if (
-        active is None
-        or not getattr(active, "rgb", False)
-        or active.data.shape[-1] != 4
-    ):
+    array = levels_of(active)[0] if getattr(active, "rgb", False) else None
+    if array is None or array.shape[-1] != 4:
         _tell("Select an RGBA layer first; its alpha becomes a grey image.", error=True)
         return
-    alpha = np.asarray(active.data)[..., 3]
-    top = 1.0 if alpha.dtype.kind == "f" else float(np.iinfo(alpha.dtype).max)
-    place = {
-        key: getattr(active, key) for key in ("scale", "translate", "rotate", "shear")
-    }
-    place |= {key: getattr(active, key) for key in ("affine", "units", "axis_labels")}
     viewer.add_image(
-        alpha, name=f"{active.name} · alpha", contrast_limits=(0, top), **place
+        array[..., 3].copy(),
+        name=f"{active.name} · alpha",
+        contrast_limits=limits_of(array.dtype),
+        **_place_of(active),
     )
 
 
@@ -244,57 +72,85 @@ def alpha_to_labels(viewer: napari.viewer.Viewer) -> None:
     if not chosen:
         _tell("Select a layer of a result first.", error=True)
         return
-    layers = layers_from_napari(chosen)
-    winner = layers.alphas.argmax(axis=0).astype(np.uint8) + 1
-    source = (record_of(chosen[0]) or {}).get("source", "")
-    viewer.add_labels(winner, name=f"{source} · labels", **place_in_space(chosen[0]))
+    try:
+        alphas = layers_from_napari(chosen).alphas
+    except (TypeError, ValueError) as error:
+        _tell(str(error), error=True)
+        return
+    winner = np.where(alphas.max(axis=0) > 0, alphas.argmax(axis=0) + 1, 0)
+    viewer.add_labels(
+        winner.astype(np.uint8).reshape(chosen[0].data.shape[:-1]),
+        name=_name_of(chosen[0], "labels"),
+        **_place_of(chosen[0]),
+    )
 
 
 def recompose_visible(viewer: napari.viewer.Viewer) -> None:
-    """Add the sum of the visible result layers as one RGB image."""
+    """Add the sum of the visible layers of one image's results as one RGB image."""
     chosen = [layer for layer in viewer.layers if is_result(layer) and layer.visible]
     if not chosen:
         _tell("No result layer is visible; there is nothing to add up.", error=True)
         return
-    first = chosen[0]
-    same = [layer for layer in chosen if layer.data.shape == first.data.shape]
-    top = 1.0 if first.data.dtype.kind == "f" else float(np.iinfo(first.data.dtype).max)
-    total = np.zeros(first.data.shape[:2] + (3,), np.float64)
-    for layer in same:
-        rgba = np.asarray(layer.data) / top
-        total += layer.opacity * rgba[..., 3:] * rgba[..., :3]
-    data = np.clip(total, 0, 1) * top
-    data = np.rint(data) if first.data.dtype.kind != "f" else data
-    name = f"{(record_of(first) or {}).get('source', '')} · recomposed"
+    active = viewer.layers.selection.active
+    first = active if active in chosen else chosen[0]
+    same = [layer for layer in chosen if _origin(layer) == _origin(first)]
+    total: Any = 0.0
+    try:
+        for layer in same:
+            rgba = rgba_of(layer)
+            alpha = layer.opacity * rgba[..., 3:]
+            below = 1.0 if layer.blending == "additive" else 1 - alpha
+            total = total * below + alpha * rgba[..., :3]
+    except TypeError as error:
+        _tell(str(error), error=True)
+        return
+    dtype = first.data.dtype
+    data = to_dtype(np.clip(total, 0, 1), dtype)
     viewer.add_image(
-        data.astype(first.data.dtype),
+        data.reshape(*first.data.shape[:-1], 3),
         rgb=True,
-        name=name,
-        contrast_limits=(0, top),
+        name=_name_of(first, "recomposed"),
+        contrast_limits=limits_of(dtype),
         visible=False,
-        **place_in_space(first),
+        **_place_of(first),
     )
 
 
 def merge_selected(viewer: napari.viewer.Viewer) -> None:
     """Join the selected layers of one result into one."""
-    selected = [layer for layer in viewer.layers.selection if is_result(layer)]
     family = _selected_results(viewer)
-    chosen = [layer for layer in family if layer in selected]
+    chosen = [i for i, x in enumerate(family) if x in viewer.layers.selection]
     if len(chosen) < 2:
         _tell("Select two or more layers of one result to merge them.", error=True)
         return
-    layers = layers_from_napari(family)
-    merged = layers.merge([[family.index(layer) for layer in chosen]])
-    show(viewer, merged, like=source_of(viewer, chosen[0]), dtype=chosen[0].data.dtype)
+    try:
+        merged = layers_from_napari(family).merge([chosen])
+    except (TypeError, ValueError) as error:
+        _tell(str(error), error=True)
+        return
+    replace_set(viewer, family, merged)
 
 
 def _selected_results(viewer: Any) -> list[Any]:
     """All layers of the result that the active (or a selected) layer belongs to."""
     candidates = [viewer.layers.selection.active, *viewer.layers.selection]
-    chosen = next((layer for layer in candidates if layer and is_result(layer)), None)
-    if chosen is None:
-        return []
-    run = (record_of(chosen) or {}).get("run")
-    family = [x for x in viewer.layers if (record_of(x) or {}).get("run") == run]
-    return sorted(family, key=lambda layer: layer.metadata[KEY]["index"])
+    run = next((r.run for r in map(record_of, candidates) if r is not None), None)
+    found = [(record_of(layer), layer) for layer in viewer.layers]
+    family = [(r.index, x) for r, x in found if r is not None and r.run == run]
+    return [layer for _, layer in sorted(family, key=lambda pair: pair[0])]
+
+
+def _origin(layer: Any) -> tuple[Any, ...]:
+    """What layers have in common that add up to one picture."""
+    record = record_of(layer)
+    return () if record is None else (record.source_id, record.plane, layer.data.shape)
+
+
+def _name_of(layer: Any, what: str) -> str:
+    record = record_of(layer)
+    return f"{record.source} · {what}" if record and record.source else what
+
+
+def _place_of(layer: Any) -> dict[str, Any]:
+    """Spatial arguments of a layer with the same axes."""
+    return {key: getattr(layer, key) for key in SPATIAL_KEYS}

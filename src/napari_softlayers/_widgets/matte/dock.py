@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox
 
-from napari_softlayers._bridge import labels_of, show, step_of
-from napari_softlayers._bridge.places import frame_shape
+from napari_softlayers._bridge import (
+    Over,
+    Picture,
+    grid_of,
+    identity_of,
+    over,
+    record_of,
+    show,
+)
+from napari_softlayers._bridge.places import levels_of
+from napari_softlayers._recipes import EditNote, Frame, Input, Recipe
 
-from ..commands import add_trimap, show_repaired_trimap, trimap_from_layer
 from ..parts.base import row
-from ..parts.combos import is_trimap
 from ..parts.picture_dock import NO_IMAGE, PictureWidget
+from ..parts.picture_request import PictureRequest
 from ..parts.settings import preference, result_dtype
 from .jobs import LiveSolver, MatteRequest, Result
 from .label_table import LabelTable
 from .method_picker import MethodPicker
+from .trimap_layers import (
+    how_well,
+    may_serve,
+    new_trimap,
+    show_repaired_trimap,
+    trimap_from_layer,
+)
 from .trimap_watch import TrimapWatch
 
 
@@ -34,6 +48,7 @@ class MatteWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Solve")
         self._live_solver = LiveSolver()
+        self._painted_label = 2
         self._watch = TrimapWatch(self, self._on_trimap_changed)
         self._fill_form()
         self.shortcuts |= {
@@ -46,11 +61,11 @@ class MatteWidget(PictureWidget):
     def _fill_form(self) -> None:
         self.trimap = self.combo(
             "Trimap",
-            is_trimap,
-            self._fits_image,
+            lambda layer: may_serve(layer, self.image.layer),
+            lambda layer: how_well(layer, self.image.layer),
             "0 unknown, 1 background, 2 foreground, further labels further layers",
         )
-        self.image.layer_changed.connect(self.trimap.choose_best)
+        self.image.layer_changed.connect(self._on_image)
         new = self.button(
             "New trimap", self.new_trimap, "An empty trimap over the image (key: N)"
         )
@@ -90,10 +105,10 @@ class MatteWidget(PictureWidget):
 
     # ---- trimaps ------------------------------------------------------------------------
 
-    def _fits_image(self, layer: Any) -> bool:
-        image = self.image.layer
-        same = image is not None and frame_shape(layer) == frame_shape(image)
-        return same and hasattr(layer, "selected_label")
+    def _on_image(self) -> None:
+        """Offer the trimaps of another image, and take its own one."""
+        self.trimap.refresh()
+        self.trimap.choose_best()
 
     def new_trimap(self) -> None:
         """Add an empty trimap over the image and paint on it."""
@@ -103,27 +118,29 @@ class MatteWidget(PictureWidget):
                 "Choose an image first; then a trimap can be painted over it.", "error"
             )
             return
-        self.trimap.layer = add_trimap(self.viewer, image)
+        self.trimap.layer = new_trimap(self.viewer, image)
         self.say("Paint 1 on the background and 2 on the object, then Solve.")
 
     def trimap_from_selection(self) -> None:
         """Make a trimap from the active layer."""
-        active = self.viewer.layers.selection.active
-        if active is None or active is self.image.layer and active.data.shape[-1] != 4:
+        active, image = self.viewer.layers.selection.active, self.image.layer
+        if active is None or active is image and not _has_alpha(image):
             self.say(
                 "Select a Labels, Shapes, mask or RGBA layer that marks the object first.",
                 "error",
             )
             return
         try:
-            made = trimap_from_layer(
-                self.viewer, active, self.image.layer, self.band.value() or None
-            )
+            picture = PictureRequest(**self.picture_settings()).picture()
+            band = self.band.value() or None
+            made = trimap_from_layer(self.viewer, active, picture, band)
         except (TypeError, ValueError) as error:
             self.say(str(error), "error")
             return
         self.trimap.layer = made
-        self.say(f"Trimap made from '{active.name}'.")
+        plane = _plane(picture)
+        where = f" on {plane}" if plane else ""
+        self.say(f"Trimap made from '{active.name}'{where}.")
 
     def new_or_next_label(self) -> None:
         """Key N: the next label to paint with, or a new trimap where there is none."""
@@ -144,7 +161,7 @@ class MatteWidget(PictureWidget):
             self._painted_label = int(layer.selected_label)
             layer.selected_label = 0
         else:
-            layer.selected_label = getattr(self, "_painted_label", 2)
+            layer.selected_label = self._painted_label
         self.unknown_button.setChecked(layer.selected_label == 0)
 
     # ---- solving ------------------------------------------------------------------------
@@ -167,15 +184,18 @@ class MatteWidget(PictureWidget):
             return (
                 "There is no trimap: press 'New trimap' and paint, or choose one above."
             )
-        if trimap is image:
-            return f"'{image.name}' is image and trimap at once; choose two layers."
-        have, want = frame_shape(trimap), frame_shape(image)
-        if have != want:
-            return (
-                f"'{image.name}' is {want[0]}x{want[1]} but trimap '{trimap.name}' is "
-                f"{have[0]}x{have[1]}. Press 'New trimap' to make one for this image."
-            )
         return ""
+
+    def _over(self) -> Over:
+        """A copy of what lies of the trimap over the picture.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the picture cannot be taken, or the trimap is turned out of its plane.
+        """
+        grid = PictureRequest(**self.picture_settings()).grid()
+        return over(self.trimap.layer, grid)
 
     def _request(self) -> MatteRequest | None:
         """The settings as they are now; None, and a message, when they do not fit."""
@@ -183,21 +203,41 @@ class MatteWidget(PictureWidget):
         if problem:
             self.say(problem, "error")
             return None
-        trimap = self.trimap.layer
-        names = self.table.names()
         try:
             return MatteRequest(
                 **self.picture_settings(),
-                trimap=np.array(labels_of(trimap, step=step_of(self.viewer, trimap))),
-                trimap_name=trimap.name,
-                is_labels=hasattr(trimap, "selected_label"),
+                trimap=self._over(),
                 method=self.method.method,
-                names=tuple(names) if names else None,
+                names=self.table.names(),
                 options=self.method.options(),
             )
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             self.say(str(error), "error")
             return None
+
+    def settings_recipe(self) -> Recipe | None:
+        """The recipe of the settings as they are now."""
+        image, trimap = self._layers()
+        if image is None or trimap is None:
+            return None
+        settings = self.picture_settings()
+        device = settings.pop("device")
+        grid, level = grid_of(settings.pop("image"), **settings)
+        names = {"names": self.table.all_names()} if self.table.names() else None
+        return Recipe(
+            kind=self.kind,
+            method=self.method.method,
+            device=device,
+            options=self.method.options(),
+            inputs={
+                "image": Input(name=image.name, id=identity_of(image)),
+                "trimap": Input(name=trimap.name, id=identity_of(trimap)),
+            },
+            frame=Frame(
+                step=grid.step or None, channels=settings["channels"], level=level
+            ),
+            edits=(EditNote(name="renamed", arguments=names),) if names else (),
+        )
 
     def _show_final(self, result: Result) -> None:
         """Show the layers without the trimap over them."""
@@ -205,24 +245,43 @@ class MatteWidget(PictureWidget):
         self.show_trimap.setChecked(False)
 
     def _show(self, result: Result) -> None:
-        """Show layers, unless their image has gone meanwhile."""
+        """Show layers, unless their image has gone meanwhile; say what they are."""
         layers, picture = result
-        if picture.layer not in self.viewer.layers:
+        shown = self._put(result)
+        if not shown:
             self.say("The image was removed meanwhile; nothing was added.", "warning")
             return
-        show(self.viewer, layers, like=picture, dtype=result_dtype())
-        self.view.after_show()
         shares = ", ".join(
             f"{name} {share:.0%}"
             for name, share in zip(layers.names, layers.coverage, strict=True)
         )
+        plane = _plane(picture)
+        where = f", computed on {plane}" if plane else ""
+        said = [f"Done: {shares}{where}."]
         changed = layers.extras.get("changed", 0.0)
         if changed:
             made = show_repaired_trimap(
-                self.viewer, picture.layer, layers.extras["trimap"]
+                self.viewer, picture, layers.extras["trimap"], self.trimap.layer
             )
-            shares += f". {changed:.1%} of the trimap was changed: '{made.name}'"
-        self.say(f"Done: {shares}.")
+            said.append(f"{changed:.1%} of the trimap was changed: '{made.name}'.")
+        record = record_of(shown[0])
+        hidden = 0 if record is None else len(record.hidden)
+        if hidden:
+            layers_are = "layer below is" if hidden == 1 else "layers below are"
+            said.append(f"{hidden} {layers_are} hidden.")
+        self.say(" ".join(said))
+
+    def _show_partial(self, result: Result) -> None:
+        self._put(result)
+
+    def _put(self, result: Result) -> list[Any]:
+        """Put layers into the viewer; none when their image has gone meanwhile."""
+        layers, picture = result
+        if picture.layer not in self.viewer.layers:
+            return []
+        shown = show(self.viewer, layers, like=picture, dtype=result_dtype())
+        self.view.after_show()
+        return shown
 
     # ---- live ---------------------------------------------------------------------------
 
@@ -246,12 +305,6 @@ class MatteWidget(PictureWidget):
         if request is not None:
             job = self._live_solver.job(request)
             self.compute(job, self._show, self._show_partial, self._layers())
-
-    def _show_partial(self, result: Result) -> None:
-        layers, picture = result
-        if picture.layer in self.viewer.layers:
-            show(self.viewer, layers, like=picture, dtype=result_dtype())
-            self.view.after_show()
 
     # ---- looking ------------------------------------------------------------------------
 
@@ -280,11 +333,15 @@ class MatteWidget(PictureWidget):
             self.hint(self._problem())
 
     def _count_labels(self) -> None:
+        """List the labels that lie over the picture."""
         layer = self._watch.layer
-        if layer is None:
-            self.table.show_trimap(None)
-            return
-        self.table.show_trimap(labels_of(layer, step=step_of(self.viewer, layer)))
+        values = None
+        if layer is not None and self.image.layer is not None:
+            try:
+                values = self._over().values
+            except (TypeError, ValueError):
+                values = None  # said when it is to be solved
+        self.table.show_trimap(values, "" if layer is None else identity_of(layer))
 
     def detach(self) -> None:
         """Let viewer and layers go."""
@@ -298,21 +355,11 @@ class MatteWidget(PictureWidget):
             self._links.undo.append(self._watch.release)
         super().attach()
 
-    def code(self) -> str:
-        """The present settings as a call for the console."""
-        image, trimap = self._layers()
-        if image is None or trimap is None:
-            return ""
-        device = str(preference("compute", "device"))
-        given = {
-            "method": self.method.method,
-            "device": device,
-        } | self.method.options()
-        options = ", ".join(f"{key}={value!r}" for key, value in given.items())
-        return (
-            "import napari_softlayers as nsl\n\n"
-            f"picture = viewer.layers[{image.name!r}]\n"
-            f"trimap = viewer.layers[{trimap.name!r}]\n"
-            f"layers = nsl.matte(picture, trimap, {options})\n"
-            "layers.to_napari(viewer, like=picture)\n"
-        )
+
+def _has_alpha(image: Any) -> bool:
+    return bool(image.rgb) and levels_of(image)[0].shape[-1] == 4
+
+
+def _plane(picture: Picture) -> str:
+    """The plane of a stack in words."""
+    return "" if picture.grid is None else picture.grid.words()

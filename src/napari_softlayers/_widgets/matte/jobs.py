@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._bridge import Picture, labels_of
+from napari_softlayers._api import from_picture, matte
+from napari_softlayers._bridge import Marks, Over, Picture, trimap_of
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.run import Run
 
@@ -20,52 +21,33 @@ Result = tuple[SoftLayers, Picture]
 
 @dataclass(frozen=True)
 class MatteRequest(PictureRequest):
-    """Settings of the dock at one moment; ``trimap`` is a copy."""
+    """Settings of the dock at one moment; ``names`` are those that the user gave."""
 
-    trimap: NDArray[Any]
-    trimap_name: str
+    trimap: Over
     method: str
-    names: tuple[str, ...] | None
-    is_labels: bool = True
+    names: dict[int, str] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-
-    def labels(self, picture: Picture) -> NDArray[Any]:
-        """The trimap at the picture's level."""
-        from napari_softlayers._core.matting import read_trimap
-
-        found = labels_of(self.trimap, shape=picture.shape)
-        return read_trimap(found, picture.shape, labels=self.is_labels)
 
     def solve(self, run: Run, _post: Callable[[Any], None]) -> Result:
         """Solve for the layers."""
         picture = self.picture()
         run.check()
-        return self.matte_of(picture, run), picture
+        return self.matte_of(picture, trimap_of(self.trimap, picture), run), picture
 
-    def matte_of(self, picture: Picture, run: Run) -> SoftLayers:
-        """Layers of a picture that has been read."""
-        from napari_softlayers._core.matting import matte
-
-        labels = self.labels(picture)
+    def matte_of(self, picture: Picture, marks: Marks, run: Run) -> SoftLayers:
+        """Layers of a picture that has been read; says how much of the trimap changed."""
         layers = matte(
-            picture.data,
-            labels,
-            self.method,
-            device=self.device,
-            run=run,
-            labels=True,
-            **self.options,
+            picture, marks, self.method, device=self.device, run=run, **self.options
         )
         repaired = layers.extras.get("trimap")
         if repaired is not None:
-            changed = np.asarray(repaired) != labels
-            layers.extras["changed"] = float(changed.mean())
-        return self.finish(layers)
+            layers.extras["changed"] = float((repaired != marks.values).mean())
+        return self._named(layers, marks)
 
     def layers_of(
         self,
         picture: Picture,
-        labels: NDArray[Any],
+        marks: Marks,
         alphas: NDArray[np.float32],
         run: Run,
         clean: bool = False,
@@ -77,8 +59,8 @@ class MatteRequest(PictureRequest):
         """
         from napari_softlayers._core.matting import layer_names
 
-        names = layer_names([int(label) for label in np.unique(labels) if label])
-        parameters = {"method": "closed_form", "device": self.device, "live": True}
+        names = layer_names(_labels(marks))
+        parameters = {"method": "closed_form"}
         if clean:
             layers = SoftLayers.from_alphas(
                 picture.data,
@@ -94,21 +76,30 @@ class MatteRequest(PictureRequest):
             layers = SoftLayers(
                 alphas, colors, names, "matte", parameters, image=picture.data
             )
-        return self.finish(layers)
+        made = from_picture(layers, picture, {"trimap": marks}, self.device, live=True)
+        return self._named(made, marks)
 
-    def finish(self, layers: SoftLayers) -> SoftLayers:
-        """Give layers the user's names, and note the trimap."""
-        if self.names and len(self.names) == len(layers):
-            layers.names = list(self.names)
-        layers.parameters["trimap"] = self.trimap_name
-        return layers
+    def _named(self, layers: SoftLayers, marks: Marks) -> SoftLayers:
+        """Give layers the user's names."""
+        labels = _labels(marks)
+        if len(labels) != len(layers):
+            return layers
+        names = [
+            self.names.get(label, name)
+            for label, name in zip(labels, layers.names, strict=True)
+        ]
+        return layers if names == layers.names else layers.renamed(names)
+
+
+def _labels(marks: Marks) -> list[int]:
+    return [int(label) for label in np.unique(marks.values) if label]
 
 
 class LiveSolver:
     """Keeps what a picture needs for quick answers between strokes."""
 
     def __init__(self) -> None:
-        self._held: tuple[Any, Picture, Any] | None = None
+        self._held: tuple[Any, Any] | None = None
 
     def clear(self) -> None:
         """Forget the picture."""
@@ -120,27 +111,26 @@ class LiveSolver:
         """A job that posts a coarse preview and returns the full matte."""
 
         def solve(run: Run, post: Callable[[Any], None]) -> Result:
-            picture, live = self._prepared(request, run.part(0, 0.4))
-            labels = request.labels(picture)
-            alphas = live.preview(labels, run, labels=True)
-            post((request.layers_of(picture, labels, alphas, run), picture))
+            picture = request.picture()
+            marks = trimap_of(request.trimap, picture)
+            live = self._prepared(picture, run.part(0, 0.4))
+            alphas = live.preview(marks.values, run, labels=True)
+            post((request.layers_of(picture, marks, alphas, run), picture))
             if request.method != "closed_form":
-                return request.matte_of(picture, run.part(0.4, 1)), picture
-            alphas = live.solve(labels, run.part(0.4, 0.8), labels=True)
+                return request.matte_of(picture, marks, run.part(0.4, 1)), picture
+            alphas = live.solve(marks.values, run.part(0.4, 0.8), labels=True)
             run = run.part(0.8, 1)
-            return request.layers_of(picture, labels, alphas, run, True), picture
+            return request.layers_of(picture, marks, alphas, run, True), picture
 
         return solve
 
-    def _prepared(self, request: MatteRequest, run: Run) -> tuple[Picture, Any]:
-        """Picture and `LiveMatte` of the frame, kept from stroke to stroke."""
+    def _prepared(self, picture: Picture, run: Run) -> Any:
+        """`LiveMatte` of a picture, kept for as long as its content is the same."""
         from napari_softlayers._core.matting import LiveMatte
 
-        key = (id(request.image), request.step, request.channels)
+        key = (picture.input.digest, picture.frame)
         held = self._held
         if held is None or held[0] != key:
             run.step(0, "preparing the picture")
-            picture = request.picture()
-            held = (key, picture, LiveMatte(picture.data, run=run))
-            self._held = held
-        return held[1], held[2]
+            held = self._held = (key, LiveMatte(picture.data, run=run))
+        return held[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -14,7 +15,9 @@ from qtpy.QtWidgets import (
     QTableWidgetItem,
 )
 
-from ..commands import label_color
+from napari_softlayers._core.matting import layer_names
+
+from .trimap_layers import label_color
 
 MOST_ROWS = 8
 ROW_HEIGHT = 22
@@ -33,49 +36,53 @@ class LabelTable(QTableWidget):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        self._names: dict[int, str] = {}
+        self._names: dict[str, dict[int, str]] = {}
+        self._trimap = ""
         self._labels: list[int] = []
-        self._two = False
         self.itemChanged.connect(self._renamed)
         self._fit()
 
-    def show_trimap(self, trimap: Any) -> None:
-        """Count the labels of a trimap ``(H, W)``; None empties the table."""
-        values: list[int] = []
-        shares: list[float] = []
-        if trimap is not None and trimap.size and trimap.dtype.kind in "ui":
-            if trimap.dtype.itemsize == 1:
-                counts = np.bincount(trimap.ravel(), minlength=1)
-                values = [int(value) for value in np.flatnonzero(counts)]
-                shares = [float(counts[value]) / trimap.size for value in values]
-            else:
-                unique, counts = np.unique(trimap, return_counts=True)
-                values = [int(value) for value in unique]
-                shares = [float(count) / trimap.size for count in counts]
-        pairs = [(v, s) for v, s in zip(values, shares, strict=True) if v != 0]
-        self._fill(pairs)
+    def show_trimap(self, values: NDArray[Any] | None, trimap: str = "") -> None:
+        """Count the labels ``(H, W)`` of a trimap, known by its id; None empties."""
+        self._trimap = trimap
+        if values is None:
+            self._fill([])
+            return
+        if values.dtype == np.uint8:  # ten times faster
+            counts = dict(enumerate(np.bincount(values.ravel()).tolist()))
+        else:
+            unique, many = np.unique(values, return_counts=True)
+            counts = dict(zip(unique.tolist(), many.tolist(), strict=True))
+        pairs = [(label, count) for label, count in counts.items() if label and count]
+        self._fill([(label, count / values.size) for label, count in pairs])
 
-    def names(self) -> list[str] | None:
-        """Layer names in the order of the labels; None when none was edited."""
-        if not any(label in self._names for label in self._labels):
-            return None
-        return [self._name(label) for label in self._labels]
+    def names(self) -> dict[int, str]:
+        """The names that were given to labels of this trimap."""
+        given = self._names.get(self._trimap, {})
+        return {label: given[label] for label in self._labels if given.get(label)}
 
     @property
     def labels(self) -> list[int]:
         """The labels of the trimap, without 0."""
         return list(self._labels)
 
-    def _name(self, label: int) -> str:
-        usual = {1: "background", 2: "foreground"} if self._two else {}
-        return self._names.get(label) or usual.get(label, f"label {label}")
+    def all_names(self) -> list[str]:
+        """What the layers will be called."""
+        given, usual = self.names(), layer_names(self._labels)
+        if self._labels in ([1], [2]):  # the other one will be painted
+            usual = [layer_names([1, 2])[self._labels[0] - 1]]
+        return [
+            given.get(label, name)
+            for label, name in zip(self._labels, usual, strict=True)
+        ]
 
     def _fill(self, pairs: list[tuple[int, float]]) -> None:
         self._labels = [label for label, _ in pairs]
-        self._two = self._labels in ([1], [2], [1, 2])
         self.blockSignals(True)
         self.setRowCount(len(pairs))
-        for line, (label, share) in enumerate(pairs):
+        for line, ((label, share), name) in enumerate(
+            zip(pairs, self.all_names(), strict=True)
+        ):
             number = QTableWidgetItem(str(label))
             number.setBackground(QColor.fromRgbF(*label_color(label)[:3]))
             number.setForeground(QColor("white"))
@@ -83,7 +90,7 @@ class LabelTable(QTableWidget):
             painted = QTableWidgetItem(f"{share:.1%}")
             painted.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.setItem(line, 0, number)
-            self.setItem(line, 1, QTableWidgetItem(self._name(label)))
+            self.setItem(line, 1, QTableWidgetItem(name))
             self.setItem(line, 2, painted)
         self.blockSignals(False)
         self._fit()
@@ -94,5 +101,5 @@ class LabelTable(QTableWidget):
 
     def _renamed(self, item: QTableWidgetItem) -> None:
         if item.column() == 1:
-            text = item.text().strip()
-            self._names[self._labels[item.row()]] = text
+            given = self._names.setdefault(self._trimap, {})
+            given[self._labels[item.row()]] = item.text().strip()

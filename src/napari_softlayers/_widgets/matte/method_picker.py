@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QSpinBox
+from qtpy.QtWidgets import QComboBox, QFormLayout
 
-from napari_softlayers._core.matting import METHODS
+from napari_softlayers._recipes import MATTES
 
-TIPS = {
-    "closed_form": "Exact and fastest",
-    "knn": "Also gathers colours from far away",
-    "information_flow": "Sharpest in hair and fur",
-    "auto": "Forgives wrong labels, wide bands and scribbles",
-    "adamatting": "A network that corrects the trimap",
-    "deep_propagation": "A network's affinities",
-}
-FORGIVING = "auto"
-MOST_TOLERANCE = 200
+from ..parts.options import OptionsForm
 
 
 class MethodPicker(QComboBox):
-    """Lists the matting methods; adds its rows to a form.
+    """Lists the matting methods; adds the chosen one's options to a form.
 
     Parameters
     ----------
@@ -31,18 +23,17 @@ class MethodPicker(QComboBox):
 
     def __init__(self, form: QFormLayout) -> None:
         super().__init__()
-        for index, name in enumerate(METHODS):
-            self.addItem(name.replace("_", " "), name)
-            tip = TIPS.get(name, "")
-            self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
-        self.setToolTip("\n".join(f"{name}: {tip}" for name, tip in TIPS.items()))
         form.addRow("Method", self)
-        self._form = form
-        self.tolerance = QSpinBox()
-        self.tolerance.setRange(0, MOST_TOLERANCE)
-        self.tolerance.setSuffix(" px")
-        self.tolerance.setToolTip("By how much painted boundaries may be off")
-        form.addRow("Tolerance", self.tolerance)
+        self.forms: dict[str, OptionsForm] = {}
+        tips = []
+        for index, (name, model) in enumerate(MATTES.items()):
+            tip = inspect.getdoc(model) or ""
+            tips.append(f"{name}: {tip}")
+            self.addItem(name.replace("_", " "), name)
+            self.setItemData(index, tip, Qt.ItemDataRole.ToolTipRole)
+            self.forms[name] = OptionsForm(model)
+            form.addRow(self.forms[name])
+        self.setToolTip("\n".join(tips))
         self.currentIndexChanged.connect(self._follow)
         self._follow()
 
@@ -57,13 +48,8 @@ class MethodPicker(QComboBox):
 
     def options(self) -> dict[str, Any]:
         """Options of the chosen method that differ from its defaults."""
-        if self.method != FORGIVING or not self.tolerance.value():
-            return {}
-        return {"tolerance": int(self.tolerance.value())}
+        return self.forms[self.method].changed()
 
     def _follow(self, *_: Any) -> None:
-        forgiving = self.method == FORGIVING
-        self.tolerance.setVisible(forgiving)
-        label = self._form.labelForField(self.tolerance)
-        if label is not None:
-            label.setVisible(forgiving)
+        for name, options in self.forms.items():
+            options.setVisible(name == self.method and bool(options.controls))

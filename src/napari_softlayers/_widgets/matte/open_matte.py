@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_softlayers._bridge import Picture
 
-from ..commands import add_trimap
+from .trimap_layers import add_trimap
 
 PLUGIN = "napari-softlayers"
 MATTE = "Matte from trimap"

@@ -153,7 +153,7 @@ class LayersWidget(QWidget):
         self,
         label: str,
         accepts: Callable[[Any], bool],
-        prefers: Callable[[Any], bool] | None = None,
+        prefers: Callable[[Any], int] = lambda _: 1,
         tip: str = "",
         optional: str = "",
         form: QFormLayout | None = None,

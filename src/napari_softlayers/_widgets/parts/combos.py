@@ -20,7 +20,8 @@ class LayerCombo(QComboBox):
     accepts : callable
         Tells whether a layer may be chosen.
     prefers : callable, optional
-        Among the accepted layers, those to take when nothing was chosen yet.
+        How well an accepted layer would do, for the choice when the user has not made
+        one; 0 is never taken. By default all do alike.
     optional : str
         Text of a first entry that stands for no layer; without it there is none.
     """
@@ -31,7 +32,7 @@ class LayerCombo(QComboBox):
         self,
         viewer: Any,
         accepts: Callable[[Any], bool],
-        prefers: Callable[[Any], bool] | None = None,
+        prefers: Callable[[Any], int] = lambda _: 1,
         parent: QWidget | None = None,
         optional: str = "",
     ) -> None:
@@ -81,13 +82,9 @@ class LayerCombo(QComboBox):
             self.layer_changed.emit()
 
     def choose_best(self) -> None:
-        """Take a preferred layer when the present one is not preferred."""
-        prefers = self._prefers
-        if prefers is None or (self.layer is not None and prefers(self.layer)):
-            return
+        """Take the layer that does best, or none."""
         best = self._best()
-        if best is not None and prefers(best):
-            self.layer = best
+        self.setCurrentIndex(self._layers.index(best) if best in self._layers else -1)
 
     def forget(self) -> None:
         """Drop all references to layers."""
@@ -97,11 +94,14 @@ class LayerCombo(QComboBox):
         self.blockSignals(False)
 
     def _best(self) -> Any:
-        preferred = [x for x in self._layers if self._prefers and self._prefers(x)]
         active = self._viewer.layers.selection.active
-        if active in (preferred or self._layers):
-            return active
-        return next(reversed(preferred or self._layers), None)
+        ranks = [
+            (self._prefers(layer), layer is active, place)
+            for place, layer in enumerate(self._layers)
+            if layer is not None
+        ]
+        rank, _, place = max(ranks, default=(0, False, 0))
+        return self._layers[place] if rank else None
 
     def _chosen(self) -> None:
         self.layer_changed.emit()
@@ -112,10 +112,3 @@ def is_picture(layer: Any) -> bool:
     if not hasattr(layer, "rgb") or layer.ndim < 2:
         return False
     return not is_own(layer)
-
-
-def is_trimap(layer: Any) -> bool:
-    """Accept Labels layers and grey images (classic trimaps)."""
-    if hasattr(layer, "selected_label"):
-        return True
-    return is_picture(layer) and not layer.rgb

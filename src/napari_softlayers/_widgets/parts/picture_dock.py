@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from napari_softlayers._bridge import record_of, results_for, step_of
-from napari_softlayers._bridge.results import layer_with_id, layers_from_napari
+from napari_softlayers._bridge.results import layer_with_id, recipe_as_shown
 from napari_softlayers._bridge.view_modes import VIEWS
-from napari_softlayers._recipes import Input, Recipe, recipe_of
+from napari_softlayers._recipes import Input, Recipe
 from napari_softlayers._recipes.code import code_of
 
 from .base import LayersWidget
@@ -87,24 +87,14 @@ class PictureWidget(LayersWidget):
             if record is None or record.recipe is None or record.recipe.live:
                 continue
             try:
-                recipe = recipe_of(layers_from_napari(shown))
+                recipe = recipe_as_shown(shown)
             except (TypeError, ValueError):
                 continue
             if recipe is not None:
-                return without_storing(recipe)
+                return recipe
         return None
 
     def _name_of(self, given: Input) -> str:
         """The present name of an input's layer."""
         layer = layer_with_id(self.viewer, given.id) if given.id else None
         return str(given.name if layer is None else layer.name)
-
-
-def without_storing(recipe: Recipe) -> Recipe:
-    """A recipe without the rounding that only the viewer does, where nothing follows."""
-    edits = list(recipe.edits)
-    names = edits.pop() if edits and edits[-1].name == "renamed" else None
-    if edits and edits[-1].name == "stored":
-        edits.pop()
-    kept = edits if names is None else [*edits, names]
-    return recipe.model_copy(update={"edits": tuple(kept)})
