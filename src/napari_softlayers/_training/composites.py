@@ -16,32 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .mattes import random_matte
-from .matting_files import Cutout, Foreground, find_foregrounds, load_photo
-from .pictures import find_pictures
-from .trimaps import (
-    BACKGROUND,
-    FOREGROUND,
-    TOLERANCE,
-    UNKNOWN,
-    random_trimap,
-    true_trimap,
-)
-
-__all__ = [
-    "BACKGROUND",
-    "FOREGROUND",
-    "TOLERANCE",
-    "UNKNOWN",
-    "Compositor",
-    "Cutout",
-    "Foreground",
-    "Sample",
-    "find_foregrounds",
-    "find_pictures",
-    "load_photo",
-    "random_trimap",
-    "true_trimap",
-]
+from .matting_files import Cutout, Foreground, load_photo
+from .trimaps import TOLERANCE, random_trimap
 
 Array = NDArray[np.float32]
 

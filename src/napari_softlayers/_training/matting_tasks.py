@@ -24,15 +24,11 @@ from napari_softlayers._core.networks.deep_propagation import (
 )
 from napari_softlayers._core.networks.propagation import propagate
 
-from .composites import (
-    Compositor,
-    Foreground,
-    Sample,
-    find_foregrounds,
-    find_pictures,
-    true_trimap,
-)
+from .composites import Compositor, Sample
+from .matting_files import Foreground, find_foregrounds
+from .pictures import find_pictures
 from .task import Moment, Task
+from .trimaps import true_trimap
 
 Batch = dict[str, Tensor]
 
@@ -43,7 +39,7 @@ class MattingTask(Task):
     Parameters
     ----------
     foregrounds, backgrounds : path-like
-        Folders; `composites.find_foregrounds` says what layouts are understood. One
+        Folders; `find_foregrounds` says what layouts are understood. One
         in twelve backgrounds, and foregrounds, is held out. ``foregrounds`` may be
         None: all mattes are procedural then.
     batch_size, crop : int
