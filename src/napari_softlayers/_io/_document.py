@@ -18,6 +18,7 @@ from napari_softlayers._core.picture import to_dtype
 
 from ._files import check_canvas
 from ._icc import profile_name
+from ._notes import believable
 
 FloatArray = NDArray[np.float32]
 FORMAT = 1
@@ -110,7 +111,7 @@ class Document:
             return {}
         if self.info.get("fingerprint") != fingerprint(self.layers()):
             return {}
-        return self.info
+        return believable(self.info, len(self.layers()))
 
     def flatten(self) -> NDArray[Any]:
         """The visible picture as straight RGBA, ``(H, W, 4)``, in the layers' dtype."""

@@ -179,8 +179,9 @@ def _turn_into_normal_stack(parts: list[Layer]) -> None:
     alphas = pixels[..., 3] / np.float64(np.iinfo(dtype).max)
     total = _sum_of(parts)
     opaque = total.min() >= 1 - ROUNDING
-    alphas = (alphas / (total if opaque else np.maximum(total, 1))).astype(np.float32)
-    exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32)).rgba(dtype)
+    total = total if opaque else np.maximum(total, 1)
+    shares = (alphas / total).astype(np.float32)
+    exact = SoftLayers(shares, np.zeros((*shares.shape, 3), np.float32)).rgba(dtype)
     stack = over_from_additive(exact[..., 3])
     for part, own, alpha in zip(parts, pixels, stack, strict=True):
         own[..., 3] = alpha

@@ -31,6 +31,7 @@ from ._files import (
     replacing,
 )
 from ._icc import profile_name, rgb_profile
+from ._notes import believable
 from ._tiff_pages import ICC_PROFILE, check_page
 from ._tiff_pictures import in_colours
 
@@ -145,7 +146,12 @@ def read_float_tiff(path: Path) -> SoftLayers | None:
     if not np.isfinite(stack).all() or stack.min() < 0 or stack.max() > 1:
         raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
     return assembled(
-        stack[..., 3], stack[..., :3], names, soft, profile, f"'{path.name}'"
+        stack[..., 3],
+        stack[..., :3],
+        names,
+        believable(soft, len(pages)),
+        profile,
+        f"'{path.name}'",
     )
 
 
