@@ -32,6 +32,7 @@ from ._files import (
 )
 from ._icc import profile_name, rgb_profile
 from ._notes import believable
+from ._png import as_rgba
 from ._tiff_pages import ICC_PROFILE, check_page
 from ._tiff_pictures import in_colours
 
@@ -206,10 +207,7 @@ def _as_rgba(page: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
             f"Page '{name}' of '{path.name}' has dtype {page.dtype}; uint8, uint16 or "
             "float is needed."
         )
-    if page.shape[-1] == 4:
-        return page
-    opaque = np.full((*page.shape[:2], 1), np.iinfo(page.dtype).max, page.dtype)
-    return np.concatenate([page, opaque], axis=-1)
+    return as_rgba(page)
 
 
 def _layer(name: str, page: NDArray[Any], entry: Any, path: Path) -> Layer:
