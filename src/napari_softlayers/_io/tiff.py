@@ -12,15 +12,7 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import (
-    Document,
-    Group,
-    Layer,
-    assembled,
-    entry_of,
-    layer_from_entry,
-    printable,
-)
+from ._document import Document, Group, Layer, entry_of, layer_from_entry, printable
 from ._files import (
     MAX_LAYERS,
     check_canvas,
@@ -33,6 +25,7 @@ from ._files import (
 from ._icc import profile_name, rgb_profile
 from ._notes import believable
 from ._png import as_rgba
+from ._soft_document import assembled
 from ._tiff_pages import ICC_PROFILE, check_page
 from ._tiff_pictures import in_colours
 
