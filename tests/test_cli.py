@@ -1,6 +1,7 @@
 """The command line on real files."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -52,7 +53,6 @@ def test_a_repaired_trimap_is_saved(photo, trimap, tmp_path):
     assert main([*arguments, "-o", str(tmp_path / "out")]) == 0
     repaired = np.asarray(Image.open(tmp_path / "out.trimap.png"))
     assert set(np.unique(repaired)) <= {0, 1, 2}
-    assert main([*arguments, "-o", str(tmp_path / "out")]) == 0  # a second time
     assert main([*arguments, "-o", str(tmp_path / "cut.ora")]) == 0
     assert (tmp_path / "cut.trimap.png").is_file()
 
@@ -258,6 +258,24 @@ def test_same_names_give_distinct_outputs(photo, tmp_path, astronaut):
 def test_the_same_picture_twice_is_one(photo, tmp_path):
     assert run(*PALETTE, tmp_path / "out", photo, photo) == 0
     assert len(open_layers(tmp_path / "out")) == 2
+
+
+@pytest.mark.parametrize("name", [b"\xff.png", "фото.png".encode(), b"a\nb.png"])
+def test_names_of_any_bytes(photo, tmp_path, name, capsys):
+    path = tmp_path / os.fsdecode(name)
+    try:
+        path.write_bytes(photo.read_bytes())
+    except (OSError, ValueError):
+        pytest.skip("this system has no such names")
+    assert run(*PALETTE, tmp_path / "out", path) == 0
+    (tmp_path / "in").mkdir()
+    path.rename(tmp_path / "in" / path.name)
+    assert run(*PALETTE, tmp_path / "several", tmp_path / "in") == 0
+    assert len(open_layers(tmp_path / "several" / path.stem)) == 2
+    assert (
+        run(*PALETTE, tmp_path / f"{path.stem}.ora", tmp_path / "in" / path.name) == 0
+    )
+    assert "recomposition error" in capsys.readouterr().out
 
 
 # failures

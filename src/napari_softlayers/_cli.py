@@ -7,6 +7,7 @@ output's name asks for: ``.ora``, ``.psd``, ``.tif``; of a matte also ``.png``, 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
     except SystemExit as done:  # --help, or a call that argparse has explained
         return done.code if isinstance(done.code, int) else NONE_DONE
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold any byte
+        sys.stdout.reconfigure(errors="backslashreplace")
     warnings.showwarning = _print_warning
     try:
         return options.run(options) or 0

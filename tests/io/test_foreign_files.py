@@ -190,3 +190,35 @@ def test_plain_tiff_pages_are_an_ordinary_stack(tmp_path):
     layers = open_layers(tmp_path / "a.tif")
     assert np.allclose(layers.alphas[:, 0, 0], [0.8, 0.2])
     assert layers.names == ["page 1", "page 2"]
+
+
+@pytest.mark.parametrize("kind", ["cmyk", "associated", "grey", "lab", "cfa"])
+def test_tiff_pages_of_other_colours(tmp_path, kind):
+    import tifffile
+
+    path = tmp_path / "a.tif"
+    red, half = solid((200, 20, 10)), solid((100, 10, 5), 128)
+    if kind == "cmyk":
+        Image.fromarray(red[..., :3]).convert("CMYK").save(path)
+    elif kind == "associated":
+        tifffile.imwrite(path, half, photometric="rgb", extrasamples=["assocalpha"])
+    elif kind == "grey":
+        two = red[..., [0, 0, 0]]
+        tifffile.imwrite(path, two, photometric="minisblack", planarconfig="contig")
+    elif kind == "lab":
+        lab = np.broadcast_to(np.uint8([108, 65, 54]), (6, 8, 3)).copy()
+        tifffile.imwrite(path, lab, photometric="cielab")
+    else:
+        tifffile.imwrite(path, red[..., :3], photometric="rgb")
+        data = bytearray(path.read_bytes())
+        with tifffile.TiffFile(path) as file:
+            place = file.pages.first.tags["PhotometricInterpretation"].valueoffset
+        data[place : place + 2] = (32844).to_bytes(2, "little")
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match=r"a\.tif"):
+            open_layers(path)
+        return
+    layers = open_layers(path)
+    wanted = (200, 200, 200) if kind == "grey" else (200, 20, 10)
+    assert np.abs(layers.colors[0] * 255 - wanted).max() < 6
+    assert np.allclose(layers.alphas, 128 / 255 if kind == "associated" else 1)

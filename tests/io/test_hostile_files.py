@@ -307,6 +307,51 @@ def test_bad_folders(tmp_path, case):
         open_layers(folder)
 
 
+FORGED = [
+    {"sets": [[5, 9]]},
+    {"sets": [[]]},
+    {"sets": [[0, 0]]},
+    {"sets": [3]},
+    {"napari": [1, 2]},
+    {"napari": [{"record": 3}]},
+    {"kind": [1]},
+    {"parameters": [1, 2]},
+    {"extras": "x"},
+]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+@pytest.mark.parametrize("name", ["a.ora", "folder", "a.tif"])
+def test_forged_notes_are_not_believed(tmp_path, layers, forged, name):
+    from napari_softlayers._io import write_document
+    from napari_softlayers._io._to_napari import document_to_napari
+    from napari_softlayers._io.png_folder import write_png_folder
+
+    document = read_document(save_layers(layers, tmp_path / name))
+    document.info |= forged
+    write = write_png_folder if name == "folder" else write_document
+    write(document, tmp_path / name)
+    again = read_document(tmp_path / name)
+    assert open_layers(tmp_path / name).parameters == {}
+    assert len(document_to_napari(again)) == 5
+
+
+@pytest.mark.parametrize("array", [[300], [-1], ["x"], [[1], [2, 3]], None])
+def test_forged_arrays_in_notes(tmp_path, array):
+    notes = {"parameters": {"a": {"array": array, "shape": [1], "of": "uint8"}}}
+    parts = good_parts(**{"softlayers.json": json.dumps(notes).encode()})
+    with pytest.raises(ValueError, match="softlayers.json"):
+        open_layers(archive(tmp_path / "a.ora", parts))
+
+
+def test_a_large_picture_on_a_small_canvas(tmp_path):
+    (tmp_path / "a.png").write_bytes(write_png(np.zeros((2048, 2048, 4), np.uint8)))
+    index = {"width": 8, "height": 6, "layers": [{"file": "a.png"}] * 9}
+    (tmp_path / "layers.json").write_text(json.dumps(index))
+    with pytest.raises(ValueError, match="too large"):
+        open_layers(tmp_path)
+
+
 def test_folder_without_or_with_a_broken_index(tmp_path):
     with pytest.raises(ValueError, match="has no layers.json"):
         open_layers(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import zlib
 
@@ -198,23 +199,69 @@ def test_cmyk_without_a_profile(tmp_path, picture, packing):
     assert np.abs(pixels(path) - expected).max() <= 1.5
 
 
-def cmyk_like_profile():
-    """A profile in which the inks mean something else than in the simple formula.
-
-    There is no way to make a CMYK profile with Pillow alone, so an RGB one is relabelled:
-    enough to see that it is looked at.
-    """
-    data = bytearray(SRGB)
-    data[16:20] = b"CMYK"
-    return bytes(data)
+CORNERS = {
+    (0, 0, 0, 0): (100, 0, 0),
+    (1, 0, 0, 0): (60, 60, 20),
+    (1, 1, 1, 1): (0, 0, 0),
+}
 
 
-def test_a_cmyk_profile_that_cannot_be_used_is_an_error_in_words(tmp_path, picture):
-    for name in ("a.tif", "a.jpg"):
-        image = Image.fromarray(picture).convert("CMYK")
-        image.save(tmp_path / name, icc_profile=cmyk_like_profile())
-        with pytest.raises(ValueError, match=name):
-            read_picture_file(tmp_path / name)
+def ink_profile():
+    """A small CMYK profile whose cyan is a red: a table of the 16 corners in CIELab."""
+    corners = np.ndindex(2, 2, 2, 2)
+    lab = [CORNERS.get(ink, (70 - 15 * sum(ink), 10, -10)) for ink in corners]
+    table = bytes(
+        value for L, a, b in lab for value in (round(L * 2.55), a + 128, b + 128)
+    )
+    ramp = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * np.eye(3, dtype=int)).ravel())
+    lut = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + matrix + ramp * 4 + table + ramp * 3
+    text = b"Inks of the test\0"
+    desc = b"desc\0\0\0\0" + struct.pack(">I", len(text)) + text + bytes(78)
+    white = b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
+    tags = {b"desc": desc, b"cprt": b"text\0\0\0\0-\0", b"wtpt": white, b"A2B0": lut}
+    place, index, body = 128 + 4 + 12 * len(tags), b"", b""
+    for name, data in tags.items():
+        data += bytes(-len(data) % 4)
+        index += name + struct.pack(">II", place + len(body), len(data))
+        body += data
+    head = struct.pack(
+        ">I4sI4s4s4s", place + len(body), b"lcms", 0x2100000, b"prtr", b"CMYK", b"Lab "
+    )
+    head += struct.pack(">6H4s", 2020, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
+    head += struct.pack(">3i", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + index + body
+
+
+@pytest.mark.parametrize("name", ["a.tif", "deep.tif", "a.jpg"])
+def test_cmyk_through_its_profile(tmp_path, name):
+    """The profile's cyan is (241, 91, 113) in sRGB, by its CIELab."""
+    ink = np.zeros((32, 48, 4), np.uint8)
+    ink[:, 24:, 0] = 255
+    path = tmp_path / name
+    if name == "deep.tif":
+        deep = ink.astype(np.uint16) * 257
+        tifffile.imwrite(path, deep, photometric="separated", iccprofile=ink_profile())
+    else:
+        options = {"quality": 98, "subsampling": 0} if name == "a.jpg" else {}
+        Image.fromarray(ink, "CMYK").save(path, icc_profile=ink_profile(), **options)
+    found = read_picture_file(path)
+    shown = (
+        found.pixels[:, [4, 40]].mean(axis=0) / np.iinfo(found.pixels.dtype).max * 255
+    )
+    assert np.abs(shown - [(255, 255, 255), (241, 91, 113)]).max() < 6
+    assert found.profile is None
+    assert any("Inks of the test" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.jpg"])
+def test_a_cmyk_profile_that_cannot_be_used_is_an_error_in_words(
+    tmp_path, picture, name
+):
+    image = Image.fromarray(picture).convert("CMYK")
+    image.save(tmp_path / name, icc_profile=SRGB[:16] + b"CMYK" + SRGB[20:])
+    with pytest.raises(ValueError, match=name):
+        read_picture_file(tmp_path / name)
 
 
 def test_cmyk_jpeg(tmp_path, picture):
@@ -611,23 +658,29 @@ def with_strip(data, strip):
     return data + strip
 
 
-@pytest.mark.parametrize("packing", ["zlib", "lzma", "zstd", "packbits", "jpeg", "lzw"])
+def packed_zeros(packer, megabytes=300):
+    """Much packed into little, without ever having much."""
+    parts = [packer.compress(bytes(1 << 20)) for _ in range(megabytes)]
+    return b"".join([*parts, packer.flush()])
+
+
+BOMBS = {
+    "zlib": lambda: packed_zeros(zlib.compressobj()),
+    "lzma": lambda: packed_zeros(lzma.LZMACompressor(preset=0)),
+    "packbits": lambda: b"\x81\0" * (300 << 13),
+    "zstd": lambda: imagecodecs.zstd_encode(bytes(1 << 20)),
+    "lzw": lambda: imagecodecs.lzw_encode(bytes(1 << 20)),
+    "jpeg": lambda: large_jpeg(),
+}
+
+
+@pytest.mark.parametrize("packing", BOMBS)
 def test_strips_that_hold_more_than_they_say(tmp_path, packing):
     """Refused, or read as far as is said; never as large as they are packed."""
     resource = pytest.importorskip("resource")
-    size = 100 << 20
-    bombs = {
-        "zlib": lambda: zlib.compress(bytes(size)),
-        "lzma": lambda: imagecodecs.lzma_encode(bytes(size)),
-        "zstd": lambda: imagecodecs.zstd_encode(bytes(size)),
-        "packbits": lambda: b"\x81\0" * (size // 128),
-        "jpeg": lambda: large_jpeg(),
-        "lzw": lambda: imagecodecs.lzw_encode(bytes(1 << 20)),
-    }
     small = np.zeros((64, 64, 3), np.uint8)
     data = tiff_of(small, compression=packing)
-    bomb = bombs[packing]()
-    (tmp_path / "a.tif").write_bytes(with_strip(data, bomb))
+    (tmp_path / "a.tif").write_bytes(with_strip(data, BOMBS[packing]()))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if packing in ("lzw", "lzma"):
         assert not pixels(tmp_path / "a.tif").any()
@@ -639,7 +692,7 @@ def test_strips_that_hold_more_than_they_say(tmp_path, packing):
 
 def large_jpeg():
     buffer = io.BytesIO()
-    Image.new("RGB", (6000, 6000)).save(buffer, format="JPEG")
+    Image.new("RGB", (600, 600)).save(buffer, format="JPEG")
     return buffer.getvalue()
 
 

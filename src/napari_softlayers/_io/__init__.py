@@ -107,8 +107,8 @@ def ending_of(path: str | Path) -> str:
 
 
 def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
-    from ._document import from_soft_layers
     from ._linear_light import for_linear_light
+    from ._soft_document import from_soft_layers
 
     adapted = for_linear_light(layers)
     write_document(from_soft_layers(adapted, bits, False, "linear"), path)
@@ -117,7 +117,7 @@ def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
 def _write(
     layers: SoftLayers, path: Path, suffix: str, bits: int, additive: bool, form: str
 ) -> None:
-    from ._document import from_soft_layers
+    from ._soft_document import from_soft_layers
 
     if suffix in (".tif", ".tiff") and bits == 32:
         from .tiff import write_float_tiff
@@ -231,6 +231,6 @@ def open_layers(path: str | Path) -> SoftLayers:
         exact = read_float_tiff(path)
         if exact is not None:
             return exact
-    from ._document import to_soft_layers
+    from ._soft_document import to_soft_layers
 
     return to_soft_layers(read_document(path), f"'{path.name}'")

@@ -20,7 +20,7 @@ MAX_PIXELS = 1 << 27
 MAX_LAYERS = 1000
 MAX_JSON_BYTES = 1 << 24
 MAX_ARRAY_VALUES = 1 << 16
-BYTES_PER_LAYER_PIXEL = 36
+BYTES_PER_LAYER_PIXEL = 52
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def decode_json(data: bytes, what: str) -> dict[str, Any]:
     try:
         value = json.loads(data)
         value = _arrays(value)
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{what} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"{what} is damaged: an object was expected.")

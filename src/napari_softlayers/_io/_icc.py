@@ -48,11 +48,15 @@ def cmyk_to_rgb(ink: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
     top = np.iinfo(ink.dtype).max
     if profile is not None and space_of(profile) == "CMYK":
         shallow = np.rint(ink * (255 / top)).astype(np.uint8)
-        target = ImageCms.createProfile("sRGB")
         shown = ImageCms.profileToProfile(
-            Image.fromarray(shallow, "CMYK"), _opened(profile), target, outputMode="RGB"
+            Image.fromarray(shallow, "CMYK"),
+            _opened(profile),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-        return np.asarray(shown)
+        return np.asarray(shown).astype(ink.dtype) * ink.dtype.type(top // 255)
     paper = 1 - ink / np.float32(top)
     return np.rint(paper[..., :3] * paper[..., 3:] * top).astype(ink.dtype)
 

@@ -15,7 +15,8 @@ from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.edit import from_linear, to_linear
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import Document, from_soft_layers, straight, to_soft_layers
+from ._document import Document
+from ._soft_document import from_soft_layers, straight, to_soft_layers
 
 
 def for_linear_light(layers: SoftLayers) -> SoftLayers:

@@ -9,26 +9,27 @@ from typing import Any
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+from tifffile import PHOTOMETRIC as Kind
 
 from ._files import memory_limit, parsing
 from ._icc import cmyk_to_rgb, lab_to_rgb
 from ._tiff_pages import ICC_PROFILE, JPEG, check_page
 
 ORIENTATION, MAX_SAMPLE_VALUE, INK_SET = 274, 281, 332
-GREY_WHITE, GREY, RGB, PALETTE, MASK, CMYK, YCBCR, LAB, ICC_LAB = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    9,
-)
-SAMPLES = {GREY_WHITE: 1, GREY: 1, RGB: 3, PALETTE: 1, MASK: 1, CMYK: 4, YCBCR: 3}
-SAMPLES |= {LAB: 3, ICC_LAB: 3}
-ASSOCIATED, STRAIGHT = 1, 2
+# Samples that say the colour; further ones are alpha or anything else.
+SAMPLES = {
+    Kind.MINISWHITE: 1,
+    Kind.MINISBLACK: 1,
+    Kind.MASK: 1,
+    Kind.PALETTE: 1,
+    Kind.RGB: 3,
+    Kind.YCBCR: 3,
+    Kind.CIELAB: 3,
+    Kind.ICCLAB: 3,
+    Kind.SEPARATED: 4,
+}
+CONVERTED = (Kind.SEPARATED, Kind.CIELAB, Kind.ICCLAB)
+ALPHAS = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 
 
 def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
@@ -54,12 +55,12 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
         pixels = series.asarray().reshape(shape)
         if axes[0] in "CS":
             pixels = np.moveaxis(pixels, 0, -1)
-        if not (labels and page.photometric == PALETTE):
+        if not (labels and page.photometric == Kind.PALETTE):
             pixels = in_colours(pixels, page, what, notes)
         return {
             "pixels": pixels,
             "profile": page.tags.valueof(ICC_PROFILE),
-            "converted": page.photometric in (CMYK, LAB, ICC_LAB),
+            "converted": page.photometric in CONVERTED,
             "orientation": page.tags.valueof(ORIENTATION, 1),
             "bits": _significant_bits(page, file.ome_metadata or "", pixels),
         }
@@ -89,31 +90,32 @@ def _used_axes(series: Any) -> tuple[str, tuple[int, ...]]:
 
 def _check_axes(axes: str, shape: tuple[int, ...], page: Any, what: str) -> None:
     """Refuse stacks, and channels that nobody said to be red, green and blue."""
+    lengths = dict(zip(axes, shape, strict=True))
     if re.fullmatch("YX|YX[SC]|[SC]YX", axes):
-        count = max(shape[axes.index(axis)] for axis in axes if axis in "SC") if (
-            len(axes) == 3
-        ) else 1  # fmt: skip
-        _check_channels(count, page, what)
+        _check_channels(lengths.get("S", lengths.get("C", 1)), page, what)
         return
-    stack = [f"{n} along {axis}" for axis, n in zip(axes, shape, strict=True)][:-2]
-    pages = int(
-        np.prod([n for axis, n in zip(axes, shape, strict=True) if axis not in "YXSC"])
-    )
+    own = "YXS" if "S" in axes else "YXC"
+    pages = {axis: length for axis, length in lengths.items() if axis not in own}
     raise ValueError(
-        f"{what} holds {pages} pages ({', '.join(stack)}; axes {axes}, shape {shape}); one "
-        "picture is needed. Save the page that you want as a file of its own, or open the "
-        "stack in napari."
+        f"{what} holds {int(np.prod([*pages.values()]))} pages (axes {axes}, shape "
+        f"{shape}); one picture is needed. Save the page that you want as a file of its "
+        "own, or open the stack in napari."
     )
 
 
-def _check_channels(count: int, page: Any, what: str) -> None:
+def _own_samples(page: Any, what: str) -> int:
+    """How many samples of a page are its colour."""
     if page.photometric not in SAMPLES:
         name = getattr(page.photometric, "name", page.photometric)
         raise ValueError(
             f"{what} has pixels of the kind {name}, which are not read; save it as RGB."
         )
-    own = SAMPLES[page.photometric]
-    alpha = any(kind in (ASSOCIATED, STRAIGHT) for kind in page.extrasamples)
+    return SAMPLES[page.photometric]
+
+
+def _check_channels(count: int, page: Any, what: str) -> None:
+    own = _own_samples(page, what)
+    alpha = any(kind in ALPHAS for kind in page.extrasamples)
     if count < own or (own == 1 and count > 1 and not (count == 2 and alpha)):
         raise ValueError(
             f"{what} has {count} channels that it does not say to be red, green and blue; "
@@ -126,7 +128,7 @@ def in_colours(
     pixels: NDArray[Any], page: Any, what: str, notes: list[str]
 ) -> NDArray[Any]:
     """Decoded samples as grey ``(H, W)``, RGB or straight RGBA."""
-    own = SAMPLES.get(page.photometric, 0)
+    own = _own_samples(page, what)
     samples = pixels if pixels.ndim == 3 else pixels[..., None]
     if samples.dtype.kind not in "buif":
         raise ValueError(f"{what} has pixels of {samples.dtype}; numbers are needed.")
@@ -135,13 +137,13 @@ def in_colours(
     color, extra = samples[..., :own], samples[..., own:]
     color = _in_rgb(color, page, what)
     kinds = [*page.extrasamples, *[0] * extra.shape[-1]]
-    places = [k for k in range(extra.shape[-1]) if kinds[k] in (ASSOCIATED, STRAIGHT)]
+    places = [k for k in range(extra.shape[-1]) if kinds[k] in ALPHAS]
     if extra.shape[-1] > len(places[:1]):
         notes.append("channels that are neither colour nor transparency are left out")
     if not places:
         return color[..., 0] if color.shape[-1] == 1 else color
     alpha = extra[..., places[0], None]
-    if kinds[places[0]] == ASSOCIATED:
+    if kinds[places[0]] == tifffile.EXTRASAMPLE.ASSOCALPHA:
         color = _unassociated(color, alpha)
     color = np.broadcast_to(color, (*color.shape[:2], 3))
     return np.concatenate([color, alpha.astype(color.dtype)], axis=-1)
@@ -151,22 +153,22 @@ def _in_rgb(color: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
     """Colour samples of any photometric interpretation as grey or RGB."""
     kind = page.photometric
     bits = int(np.max(page.bitspersample))
-    if kind == GREY_WHITE and color.dtype.kind == "u":
+    if kind == Kind.MINISWHITE and color.dtype.kind == "u":
         top = 255 if bits == 1 else (1 << bits) - 1
         return np.asarray(top - color, color.dtype)
-    if kind in (CMYK, YCBCR, LAB, ICC_LAB) and bits not in (8, 16):
+    if kind in (*CONVERTED, Kind.YCBCR) and bits not in (8, 16):
         raise ValueError(
             f"{what} has {bits} bits a channel that are not RGB; save it so."
         )
-    if kind == PALETTE:
+    if kind == Kind.PALETTE:
         return _looked_up(color[..., 0], page, what)
-    if kind == CMYK:
+    if kind == Kind.SEPARATED:
         if page.tags.valueof(INK_SET, 1) != 1 or color.dtype.kind != "u":
             raise ValueError(f"{what} has other inks than CMYK; save it as RGB.")
         return cmyk_to_rgb(color, page.tags.valueof(ICC_PROFILE))
-    if kind in (LAB, ICC_LAB):
+    if kind in CONVERTED:
         return _lab(color, page, what)
-    if kind == YCBCR and page.compression != JPEG:
+    if kind == Kind.YCBCR and page.compression != JPEG:
         from PIL import Image
 
         if color.dtype != np.uint8:
@@ -197,7 +199,7 @@ def _lab(samples: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
     raw = samples.view(np.uint16 if deep else np.uint8)
     top, step = (65535, 256) if deep else (255, 1)
     ab = raw[..., 1:].astype(np.float32)
-    if page.photometric == ICC_LAB:
+    if page.photometric == Kind.ICCLAB:
         ab -= 128 * step
     else:
         ab = raw[..., 1:].view(np.int16 if deep else np.int8).astype(np.float32)
@@ -225,7 +227,7 @@ def _significant_bits(page: Any, ome: str, pixels: NDArray[Any]) -> int | None:
     if pixels.dtype.kind != "u" or not isinstance(page.bitspersample, int):
         return None
     stored = 8 * pixels.dtype.itemsize
-    if 1 < page.bitspersample < stored and page.photometric != PALETTE:
+    if 1 < page.bitspersample < stored and page.photometric != Kind.PALETTE:
         return page.bitspersample
     found = re.search(r'SignificantBits="(\d+)"', ome[:100_000])
     if found and 8 < int(found[1]) < stored:

@@ -17,9 +17,9 @@ from ._document import (
     Group,
     Layer,
     fingerprint,
-    noted_recipe,
     on_canvas,
 )
+from ._soft_document import noted_recipe
 
 LayerData = tuple[Any, dict[str, Any], str]
 SPACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")

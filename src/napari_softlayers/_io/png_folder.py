@@ -96,7 +96,7 @@ def read_png_folder(folder: Path) -> Document:
         data, label = _layer_file(folder, entry, budget)
         columns, rows = png_size(data, label)
         budget -= 12 * columns * rows
-        if budget < 0:
+        if budget < 0 or columns * rows > 4 * max(width * height, 1 << 16):
             raise ValueError(f"{label} is {columns}x{rows} pixels; that is too large.")
         profile = profile or rgb_profile(png_profile(data))
         items.append(layer_from_entry(entry, read_png(data, label), label))

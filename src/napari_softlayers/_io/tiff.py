@@ -12,16 +12,7 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import (
-    Document,
-    Group,
-    Layer,
-    assembled,
-    described,
-    entry_of,
-    layer_from_entry,
-    printable,
-)
+from ._document import Document, Group, Layer, entry_of, layer_from_entry, printable
 from ._files import (
     MAX_LAYERS,
     check_canvas,
@@ -32,6 +23,9 @@ from ._files import (
     replacing,
 )
 from ._icc import rgb_profile
+from ._notes import believable
+from ._png import as_rgba
+from ._soft_document import assembled, described
 from ._tiff_pages import ICC_PROFILE, check_page
 from ._tiff_pictures import in_colours
 
@@ -140,7 +134,12 @@ def read_float_tiff(path: Path) -> SoftLayers | None:
     if not np.isfinite(stack).all() or stack.min() < 0 or stack.max() > 1:
         raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
     return assembled(
-        stack[..., 3], stack[..., :3], names, soft, profile, f"'{path.name}'"
+        stack[..., 3],
+        stack[..., :3],
+        names,
+        believable(soft, len(pages)),
+        profile,
+        f"'{path.name}'",
     )
 
 
@@ -195,10 +194,7 @@ def _as_rgba(page: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
             f"Page '{name}' of '{path.name}' has dtype {page.dtype}; uint8, uint16 or "
             "float is needed."
         )
-    if page.shape[-1] == 4:
-        return page
-    opaque = np.full((*page.shape[:2], 1), np.iinfo(page.dtype).max, page.dtype)
-    return np.concatenate([page, opaque], axis=-1)
+    return as_rgba(page)
 
 
 def _layer(name: str, page: NDArray[Any], entry: Any, path: Path) -> Layer:
