@@ -48,7 +48,7 @@ class SegmentsWidget(PictureWidget):
         self.panel.shown.connect(self.view.after_show)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
-        self.view.cleared.append("clicks")
+        self.view.kinds.append("clicks")
         self.view.clear_button.clicked.connect(lambda *_: self.clicks.mode.clear())
         self.shortcuts |= {
             "j": lambda: self.panel.table.step(-1),
