@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox
 
 from napari_softlayers._bridge import Picture, results_for
 from napari_softlayers._recipes import Recipe
-from napari_softlayers._recipes.code import code_of
 from napari_softlayers._recipes.options import Segments
 
 from ..clicks.panel import ClickPanel
@@ -147,10 +146,9 @@ class SegmentsWidget(PictureWidget):
 
     # ---- code ----------------------------------------------------------------------------
 
-    def code(self) -> str:
+    def present_recipe(self) -> Recipe | None:
         """Of the clicks while there are some, else of what is on the screen."""
-        clicks = self.clicks.mode.recipe()
-        return super().code() if clicks is None else code_of(clicks, self._name_of)
+        return self.clicks.mode.recipe() or super().present_recipe()
 
     def code_kinds(self) -> tuple[str, ...]:
         """Segments and clicks; what is visible first."""
