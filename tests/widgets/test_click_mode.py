@@ -588,3 +588,53 @@ def test_the_view_bars_clear_removes_the_objects_as_well(clicking, viewer, answe
     answer(clicking)
     assert not results_for(viewer, photo, "clicks") and photo.visible
     assert not on or prompts(viewer) == []
+
+
+def test_the_original_and_back_after_clicks_and_after_segments(
+    clicking, viewer, quarters, answer, settle
+):
+    dock, photo = clicking, viewer.layers["photo"]
+    press(viewer, 6, 8)
+    answer(dock)
+    accept(dock, answer)
+    dock.clicks.turn_off()
+
+    def there_and_back(kind):
+        dock.view.toggle_original()
+        seen = [x.name for x in viewer.layers if x.visible and hasattr(x, "rgb")]
+        assert seen == ["photo"]
+        dock.view.toggle_original()
+        assert not photo.visible
+        assert all(layer.visible for layer in results_for(viewer, photo, kind))
+        np.testing.assert_allclose(light(viewer), quarters / 255, atol=4 / 255)
+
+    there_and_back("clicks")
+    dock.primary()
+    settle(dock)
+    there_and_back("segments")
+
+
+def test_a_smaller_level_of_a_pyramid(viewer, quarters, settle, answer, monkeypatch):
+    from napari_softlayers._widgets.parts import picture_dock
+
+    monkeypatch.setattr(
+        picture_dock, "preference", lambda _, name: 5e-4 if "mega" in name else "auto"
+    )
+    photo = viewer.add_image(
+        [quarters, quarters[::2, ::2].copy()], rgb=True, name="photo", translate=(5, 7)
+    )
+    dock = open_dock(viewer)
+    dock.clicks.toggle.click()
+    settle(dock)
+    dock.clicks.mode.click((5 + 40, 7 + 50))
+    answer(dock)
+    assert prompts(viewer) == [([20, 25], "add", 1)]
+    dot = viewer.layers["photo · prompts"]
+    np.testing.assert_allclose(dot.data_to_world(dot.data[0]), (45, 57), atol=1)
+    accept(dock, answer)
+    shown = results_for(viewer, photo, "clicks")
+    assert shown[1].data.shape == (24, 30, 4) and shown[1].data[20, 25, 3] > 200
+    np.testing.assert_allclose(shown[1].extent.world, photo.extent.world, atol=0.5)
+    assert "level=1" in dock.code()
+    assert_code_gives(dock.code(), viewer, photo, "clicks")
+    assert_rerun_gives(viewer, photo, "clicks")

@@ -175,7 +175,7 @@ def test_edits_are_code_and_can_be_made_again(dock, viewer, quarters, settle, ed
     compute(dock, settle, 4)
     before = dock.code()
     EDITS[edit](dock, settle)
-    assert dock.status.property("level") != "error", dock.status.text()
+    assert dock.status.property("level") == "info", dock.status.text()
     assert dock.code() != before
     np.testing.assert_allclose(light(viewer), quarters / 255, atol=3 / 255)
     photo = viewer.layers["photo"]
@@ -216,6 +216,36 @@ def test_names_stay_with_their_part_of_the_picture(dock, viewer, settle):
     assert "photo · sky" not in names(viewer)
     level(dock, settle, 4)
     assert np.abs(viewer.layers["photo · sky"].data[..., 3] - sky).max() <= 1
+
+
+def test_edits_of_other_docks_are_not_lost_without_a_word(dock, viewer, settle):
+    from napari_softlayers._bridge import layers_from_napari
+    from napari_softlayers._bridge.edits import replace_set
+
+    compute(dock, settle, 4)
+    shown = results_for(viewer, viewer.layers["photo"], "segments")
+    replace_set(viewer, shown, layers_from_napari(shown).feather(1, 2.0))
+    assert_rerun_gives(viewer, viewer.layers["photo"], "segments")
+    level(dock, settle, 3)
+    assert "elsewhere were left behind" in dock.status.text()
+    assert dock.status.property("level") == "warning"
+    level(dock, settle, 4)
+    assert dock.status.text() == "4 layers."
+
+
+def test_code_shows_the_layers_in_the_dtype_of_the_preferences(
+    dock, viewer, settle, monkeypatch
+):
+    from napari_softlayers._widgets.parts import picture_dock
+    from napari_softlayers._widgets.segments import panel
+
+    for module in (panel, picture_dock):
+        monkeypatch.setattr(module, "result_dtype", lambda: "float32")
+    compute(dock, settle, 3)
+    photo = viewer.layers["photo"]
+    assert results_for(viewer, photo, "segments")[0].data.dtype == np.float32
+    assert_code_gives(dock.code(), viewer, photo, "segments")
+    assert_rerun_gives(viewer, photo, "segments")
 
 
 def test_groups_of_k_means_merge_and_come_apart(dock, viewer, quarters, settle):

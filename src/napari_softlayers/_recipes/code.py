@@ -19,7 +19,9 @@ CLICKS = ("points", "labels", "levels")
 Namer = Callable[[Input], str]
 
 
-def code_of(recipe: Recipe, name_of: Namer | None = None) -> str:
+def code_of(
+    recipe: Recipe, name_of: Namer | None = None, dtype: str | None = None
+) -> str:
     """Lines for napari's console that make the result of a recipe and show it.
 
     Parameters
@@ -27,12 +29,15 @@ def code_of(recipe: Recipe, name_of: Namer | None = None) -> str:
     recipe : Recipe
     name_of : callable, optional
         Gives the present name of an input's layer; the noted one by default.
+    dtype : str, optional
+        Of the layers that are shown; the picture's by default.
     """
     namer = name_of or (lambda given: given.name or "")
     lines = ["import napari_softlayers as nsl", ""]
     lines.append(f"picture = {_layer(recipe.inputs['image'], namer)}")
     lines += _call(recipe, namer, "layers")
-    lines.append("layers.to_napari(viewer)")
+    shown_as = "" if dtype is None else f", dtype={dtype!r}"
+    lines.append(f"layers.to_napari(viewer{shown_as})")
     return "\n".join(lines) + "\n"
 
 

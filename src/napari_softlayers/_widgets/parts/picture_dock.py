@@ -13,7 +13,7 @@ from napari_softlayers._recipes.code import code_of
 from .base import LayersWidget
 from .channels import ChannelsEdit
 from .combos import is_picture
-from .settings import preference
+from .settings import preference, result_dtype
 from .view_bar import ViewBar
 
 NO_IMAGE = "There is no image: open one, or choose it above."
@@ -76,8 +76,14 @@ class PictureWidget(LayersWidget):
 
     def code(self) -> str:
         """A call that gives the result on the screen, else one of the settings."""
-        recipe = self.shown_recipe() or self.settings_recipe()
-        return "" if recipe is None else code_of(recipe, self._name_of)
+        recipe = self.present_recipe()
+        if recipe is None:
+            return ""
+        return code_of(recipe, self._name_of, result_dtype())
+
+    def present_recipe(self) -> Recipe | None:
+        """That of the result on the screen, else one of the settings."""
+        return self.shown_recipe() or self.settings_recipe()
 
     def shown_recipe(self) -> Recipe | None:
         """The recipe of the result that is shown for the chosen image."""

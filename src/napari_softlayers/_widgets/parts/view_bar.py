@@ -35,8 +35,8 @@ class ViewBar(QWidget):
         super().__init__()
         self._viewer = viewer
         self._kind = kind
-        self.cleared = [kind]
-        """Kinds of the results that Clear removes."""
+        self.kinds = [kind]
+        """Kinds of the results that are looked at and removed."""
         self._image = image
         self.combo = QComboBox()
         self.combo.addItems(list(views))
@@ -77,11 +77,15 @@ class ViewBar(QWidget):
         if image is None:
             return
         remove_preview(self._viewer, image)
-        for kind in self.cleared:
+        for kind in self.kinds:
             clear_results(self._viewer, results_for(self._viewer, image, kind))
         self.combo.setCurrentText("result")
 
     def _apply(self, view: str) -> None:
         image = self._image()
-        if image is not None:
-            set_view(self._viewer, image, self._kind, view)
+        if image is None:
+            return
+        for kind in self.kinds:  # those on the screen, else those that were there last
+            if any(x.visible for x in results_for(self._viewer, image, kind)):
+                self._kind = kind
+        set_view(self._viewer, image, self._kind, view)

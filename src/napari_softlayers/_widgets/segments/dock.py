@@ -8,7 +8,6 @@ from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox
 
 from napari_softlayers._bridge import Picture, results_for
 from napari_softlayers._recipes import Recipe
-from napari_softlayers._recipes.code import code_of
 from napari_softlayers._recipes.options import Segments
 
 from ..clicks.panel import ClickPanel
@@ -48,7 +47,7 @@ class SegmentsWidget(PictureWidget):
         self.panel.shown.connect(self.view.after_show)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
-        self.view.cleared.append("clicks")
+        self.view.kinds.append("clicks")
         self.view.clear_button.clicked.connect(lambda *_: self.clicks.mode.clear())
         self.shortcuts |= {
             "j": lambda: self.panel.table.step(-1),
@@ -147,10 +146,9 @@ class SegmentsWidget(PictureWidget):
 
     # ---- code ----------------------------------------------------------------------------
 
-    def code(self) -> str:
+    def present_recipe(self) -> Recipe | None:
         """Of the clicks while there are some, else of what is on the screen."""
-        clicks = self.clicks.mode.recipe()
-        return super().code() if clicks is None else code_of(clicks, self._name_of)
+        return self.clicks.mode.recipe() or super().present_recipe()
 
     def code_kinds(self) -> tuple[str, ...]:
         """Segments and clicks; what is visible first."""

@@ -13,6 +13,7 @@ from napari_softlayers._bridge import record_of, results_for, show
 from napari_softlayers._bridge.by_products import BY_PRODUCTS, show_by_product
 from napari_softlayers._bridge.edits import rename_set
 from napari_softlayers._core.run import Run
+from napari_softlayers._recipes import recipe_of
 
 from ..parts.base import row
 from ..parts.desk import Desk
@@ -86,7 +87,9 @@ class SegmentsPanel(QWidget):
         self.show_button = self.desk.button("Show", self.inspect, "Add it as a layer")
         self.after.addLayout(row(self.what, self.number, self.show_button))
 
-    def show_model(self, model: SegmentsModel, news: str = "") -> None:
+    def show_model(
+        self, model: SegmentsModel, news: str = "", level: str = "info"
+    ) -> None:
         """Show layers, unless their image has gone meanwhile."""
         if model.picture.layer not in self.viewer.layers:
             self.desk.say(
@@ -105,9 +108,8 @@ class SegmentsPanel(QWidget):
         self.shown.emit()
         self._fill_table()
         words = model.picture.grid.words() if model.picture.grid else ""
-        self.desk.say(
-            f"{len(model.layers)} layers{words and f' of {words}'}. {news}".strip()
-        )
+        text = f"{len(model.layers)} layers{words and f' of {words}'}. {news}"
+        self.desk.say(text.strip(), level)
 
     def forget(self) -> None:
         """Show nothing."""
@@ -149,9 +151,21 @@ class SegmentsPanel(QWidget):
             return
         self.desk.compute(
             lambda run, _post: change(model, run),
-            self.show_model,
+            lambda changed: self.show_model(changed, *self._left_behind()),
             sources=(model.picture.layer,),
         )
+
+    def _left_behind(self) -> tuple[str, ...]:
+        """A word on what other docks did to the layers: the tree does not know it."""
+        model = self.model
+        if model is None:
+            return ()
+        shown = results_for(self.viewer, model.picture.layer, self.kind)
+        own, records = recipe_of(model.layers), [record_of(layer) for layer in shown]
+        same = all(r and r.recipe == own and r.adjust is None for r in records)
+        if same and len(shown) in (0, len(model.layers)):
+            return ()
+        return "Changes made to the layers elsewhere were left behind.", "warning"
 
     def _on_level(self, value: int) -> None:
         self.level_label.setText(str(value))
