@@ -6,6 +6,7 @@ brought onto it through the world; results are shown on the plane that it is.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -192,10 +193,15 @@ class Grid:
         return place_of_plane(self.layer, self.index, self.shape, self.channels)
 
     def words(self) -> str:
-        """The plane, such as "z = 7"; empty where the picture has no others."""
+        """The plane, such as "z = 7"; empty where the picture has no others.
+
+        napari calls axes without a name "-3", "axis 0" and the like.
+        """
         labels = tuple(self.layer.axis_labels)
         return ", ".join(
-            f"{label} = {value}" if not label.startswith("axis") else f"plane {value}"
+            f"{label} = {value}"
+            if re.match(r"(?!axis)[^\W\d]", label)
+            else f"plane {value}"
             for label, value in zip(labels, self.step, strict=False)
         )
 
