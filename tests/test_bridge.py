@@ -70,7 +70,7 @@ def visible(viewer) -> list[str]:
     return [layer.name for layer in viewer.layers if layer.visible]
 
 
-# ---- adding and updating -------------------------------------------------------------
+# ---- adding and updating  ----
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -152,7 +152,7 @@ def test_layers_of_another_size_are_refused_and_nothing_is_added(viewer):
     assert source.visible
 
 
-# ---- what is hidden, and brought back ------------------------------------------------
+# ---- what is hidden, and brought back  ----
 
 
 def test_other_kinds_of_the_same_source_are_hidden_and_clear_restores(viewer):
@@ -229,7 +229,7 @@ def test_results_of_an_image_below_are_hidden_too(rgb):
     assert visible(viewer) == [*(layer.name for layer in first), "photo"]
 
 
-# ---- planes --------------------------------------------------------------------------
+# ---- planes  ----
 
 
 @pytest.fixture
@@ -337,7 +337,7 @@ def test_coarser_levels_cover_the_picture(rng):
         np.testing.assert_allclose(corner, (3 * 63.5, 3 * 95.5))
 
 
-# ---- reading back, editing, looking --------------------------------------------------
+# ---- reading back, editing, looking  ----
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -180,7 +180,7 @@ def test_not_an_image():
         picture_of(np.zeros((4, 4)), step=(0,))
 
 
-# ---- what is seen stays as it was ----------------------------------------------------
+# ---- what is seen stays as it was  ----
 
 LOOKS = {
     "plain": {},
@@ -211,7 +211,7 @@ def test_the_layers_add_up_to_what_was_seen(rgb, look, dtype):
     np.testing.assert_allclose(total, seen, atol=2 / 255)
 
 
-# ---- masks and features --------------------------------------------------------------
+# ---- masks and features  ----
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -247,7 +247,7 @@ def test_the_own_viewer_decides_whichever_is_current():
     ("labels", "words"),
     [
         (("t", "z", "y", "x"), "t = 1, z = 3"),
-        (("t", "", "y", "x"), "t = 1, plane 3"),
+        (("t", "-3", "y", "x"), "t = 1, plane 3"),
         (None, "plane 1, plane 3"),
         (("axis 0", "Tiefe", "y", "x"), "plane 1, Tiefe = 3"),
     ],

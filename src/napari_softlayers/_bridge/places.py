@@ -24,6 +24,8 @@ SPATIAL_KEYS = (
     "units",
     "axis_labels",
 )
+NO_LABEL = re.compile(r"(axis )?-?\d+")
+"""What napari calls an axis that was given no name."""
 ALIGNED = 1e-4
 """Grids that differ by less than this part of a pixel are the same."""
 
@@ -193,16 +195,11 @@ class Grid:
         return place_of_plane(self.layer, self.index, self.shape, self.channels)
 
     def words(self) -> str:
-        """The plane, such as "z = 7"; empty where the picture has no others.
-
-        napari calls axes without a name "-3", "axis 0" and the like.
-        """
-        labels = tuple(self.layer.axis_labels)
+        """The plane, such as "z = 7"; empty where the picture has no others."""
+        named = zip(self.layer.axis_labels, self.step, strict=False)
         return ", ".join(
-            f"{label} = {value}"
-            if re.match(r"(?!axis)[^\W\d]", label)
-            else f"plane {value}"
-            for label, value in zip(labels, self.step, strict=False)
+            f"plane {value}" if NO_LABEL.fullmatch(label) else f"{label} = {value}"
+            for label, value in named
         )
 
 
