@@ -137,7 +137,7 @@ def test_a_layer_turned_out_of_the_plane_is_refused(rotate):
         trimap_of(marks, picture_of(stack))
 
 
-# ---- stacks ----------------------------------------------------------------------------
+# ---- stacks --------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -243,7 +243,22 @@ def test_the_own_viewer_decides_whichever_is_current():
     assert picture_of(layers[0]).frame.step == (0,)
 
 
-# ---- shapes and points -----------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (("t", "z", "y", "x"), "t = 1, z = 3"),
+        (("t", "-3", "y", "x"), "t = 1, plane 3"),
+        (None, "plane 1, plane 3"),
+        (("axis 0", "Tiefe", "y", "x"), "plane 1, Tiefe = 3"),
+    ],
+)
+def test_planes_are_named_in_words(labels, words):
+    layer = Image(np.zeros((2, 5, 8, 9)), axis_labels=labels)
+    assert grid_of(layer, step=(1, 3))[0].words() == words
+    assert grid_of(Image(np.zeros((8, 9))))[0].words() == ""
+
+
+# ---- shapes and points ---------------------------------------------------------------
 
 SQUARE = np.array([[10, 10], [10, 20], [20, 20], [20, 10]], float)
 
@@ -302,7 +317,7 @@ def test_points_of_clicks_are_taken_in_the_world(astronaut, place):
     np.testing.assert_array_equal(segmenter.click(own, [1, 0]).alphas, wanted)
 
 
-# ---- where results are put --------------------------------------------------------------
+# ---- where results are put -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", ["spun", "sheared"])

@@ -119,7 +119,7 @@ def test_the_code_of_the_recipe_gives_the_same(viewer, name):
         np.testing.assert_array_equal(pixels, stored_frame(layer))
 
 
-# ---- edits ------------------------------------------------------------
+# ---- edits ---------------------------------------------------------------------------
 
 EDITS = {
     "merge": lambda x: x.merge([[0, 2]]),

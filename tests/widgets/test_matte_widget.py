@@ -7,9 +7,21 @@ import time
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.layers import Layer
 
-from napari_softlayers._bridge import record_of, result_sets
+import napari_softlayers as nsl
+from napari_softlayers._bridge import (
+    layers_from_napari,
+    picture_of,
+    record_of,
+    result_sets,
+    results_for,
+)
+from napari_softlayers._bridge.edits import replace_set
+from napari_softlayers._bridge.results import stored_frame
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.matting import layer_names
 
 from .conftest import light
 
@@ -61,8 +73,10 @@ def test_solve_gives_layers_that_look_like_the_picture(dock, viewer, disc, settl
     np.testing.assert_allclose(light(viewer), disc[0] / 255, atol=2 / 255)
     layer = viewer.layers["photo · foreground"]
     np.testing.assert_array_equal(layer.scale, photo.scale)
-    assert record_of(layer)["params"]["method"] == "closed_form"
-    assert record_of(layer)["params"]["trimap"] == "marks"
+    recipe = record_of(layer).recipe
+    assert recipe.method == "closed_form"
+    assert recipe.inputs["trimap"].name == "marks"
+    assert recipe.inputs["image"].name == "photo"
     alpha = layer.data[..., 3]
     assert (alpha[24, 32], alpha[0, 0]) == (255, 0)
     assert 0.2 < np.mean((alpha > 20) & (alpha < 235)) / np.mean(disc[1] == 0) < 0.9
@@ -229,13 +243,14 @@ def test_a_forgiving_method_shows_the_trimap_that_it_repaired(
         alphas = np.stack([trimap != 2, trimap == 2]).astype(np.float32)
         colors = np.broadcast_to(image, (2, *image.shape))
         extras = {"trimap": repaired}
-        return SoftLayers(alphas, colors, ["a", "b"], "matte", {}, extras)
+        given = {"method": method} | options
+        return SoftLayers(alphas, colors, ["a", "b"], "matte", given, extras)
 
     monkeypatch.setattr("napari_softlayers._core.matting.matte", matte)
-    assert dock.method.tolerance.isHidden()
+    assert dock.method.forms["auto"].isHidden()
     dock.method.choose("auto")
-    assert not dock.method.tolerance.isHidden()
-    dock.method.tolerance.setValue(5)
+    assert not dock.method.forms["auto"].isHidden()
+    dock.method.forms["auto"].set("tolerance", 5)
     for _ in range(2):
         dock.primary()
         settle(dock)
@@ -244,12 +259,89 @@ def test_a_forgiving_method_shows_the_trimap_that_it_repaired(
     assert not repaired.data[:, :8].any()
     assert "of the trimap was changed" in dock.status.text()
     assert dock.trimap.layer is viewer.layers["marks"]
-    dock.trimap.layer = repaired
+    assert "tolerance=5" in dock.code()
+    dock.view.clear()
     dock.method.choose("closed_form")
     assert "tolerance" not in dock.code()
+    dock.method.choose("auto")
+    dock.trimap.layer = repaired  # not overwritten by what is made of it
+    kept = repaired.data.copy()
+    dock.primary()
+    settle(dock)
+    assert repaired in viewer.layers
+    np.testing.assert_array_equal(repaired.data, kept)
 
 
-def test_copy_as_code_runs_in_the_console(dock, viewer):
+def test_every_method_shows_its_own_options(dock):
+    from napari_softlayers import METHODS
+    from napari_softlayers._recipes import MATTES
+
+    assert [dock.method.itemData(k) for k in range(dock.method.count())] == [*METHODS]
+    shown = {}
+    for name in METHODS:
+        dock.method.choose(name)
+        assert dock.method.options() == {}
+        visible = [n for n, form in dock.method.forms.items() if not form.isHidden()]
+        assert visible in ([name], [])
+        shown[name] = [x for n in visible for x in dock.method.forms[n].controls]
+        assert MATTES[name].__doc__ in dock.method.toolTip()
+    assert shown["auto"] == ["solver", "tolerance"]
+    assert shown["information_flow"] == ["transparent"]
+    assert shown["closed_form"] == shown["knn"] == []
+    dock.method.choose("information_flow")
+    dock.method.forms["information_flow"].set("transparent", True)
+    assert dock.method.options() == {"transparent": True}
+    dock.method.choose("auto")
+    assert dock.method.options() == {}
+    dock.method.forms["auto"].set("solver", "information_flow")
+    assert dock.method.options() == {"solver": "information_flow"}
+
+
+# ---- code and reruns -----------------------------------------------------------------
+
+
+def results(viewer):
+    """Names and pixels of the results in a viewer."""
+    return {
+        layer.name: stored_frame(layer) for layer in viewer.layers if record_of(layer)
+    }
+
+
+def same_elsewhere(dock, viewer):
+    """Run the dock's code in a fresh viewer; it must give what is seen, and `rerun`."""
+    fresh = ViewerModel()
+    for layer in viewer.layers:
+        if record_of(layer) is None:
+            fresh.add_layer(Layer.create(*layer.as_layer_data_tuple()))
+    fresh.dims.set_point(range(viewer.dims.ndim), viewer.dims.point)
+    exec(dock.code(), {"viewer": fresh})
+    shown = results(viewer)
+    assert list(results(fresh)) == list(shown)
+    for name, pixels in results(fresh).items():
+        np.testing.assert_array_equal(pixels, shown[name])
+    first = next(layer for layer in viewer.layers if record_of(layer))
+    for pixels, seen in zip(
+        nsl.rerun(first).rgba(first.data.dtype), shown.values(), strict=True
+    ):
+        np.testing.assert_array_equal(pixels, seen)
+
+
+@pytest.mark.parametrize("method", ["closed_form", "knn", "information_flow", "auto"])
+def test_code_before_and_after_solving_gives_what_is_seen(dock, viewer, settle, method):
+    dock.method.choose(method)
+    if method == "auto":
+        dock.method.forms["auto"].set("tolerance", 2)
+    dock.table.item(1, 1).setText("ball")
+    before = dock.code()
+    dock.primary()
+    settle(dock)
+    assert dock.code() == before
+    same_elsewhere(dock, viewer)
+    dock.method.choose("closed_form")  # what is shown counts, not what is set
+    assert dock.code() == before
+
+
+def test_copy_as_code_puts_it_on_the_clipboard(dock, viewer):
     from qtpy.QtGui import QGuiApplication
 
     dock.code_button.click()
@@ -258,7 +350,259 @@ def test_copy_as_code_runs_in_the_console(dock, viewer):
     assert "photo · foreground" in viewer.layers
 
 
-# ---- bad input, cancel, closing --------------------------------------------------------
+EDITS = {
+    "merge": lambda x: x.merge([[0, 2]]),
+    "renamed": lambda x: x.renamed(["a", "b", "c"]),
+    "reordered": lambda x: x.reordered([1, 2, 0]),
+    "feather": lambda x: x.feather(1, 2.0),
+    "duplicate": lambda x: x.duplicate(0),
+    "adjust": lambda x: x.adjust(1, exposure=0.4),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_code_and_rerun_after_an_edit(dock, viewer, settle, edit):
+    viewer.layers["marks"].data[:, 60:] = 3
+    dock.primary()
+    settle(dock)
+    shown = results_for(viewer, viewer.layers["photo"], "matte")
+    replace_set(viewer, shown, EDITS[edit](layers_from_napari(shown)))
+    same_elsewhere(dock, viewer)
+
+
+@pytest.mark.parametrize("frame", [0, 2])
+@pytest.mark.parametrize("kind", ["frame", "channels", "channels of a frame"])
+@pytest.mark.parametrize("look", [{}, {"contrast_limits": (20, 180), "gamma": 1.4}])
+def test_code_and_rerun_of_frames_and_channels(viewer, disc, settle, frame, kind, look):
+    planes = np.moveaxis(disc[0], -1, 0)
+    planes = np.concatenate([planes, 255 - planes[:1]])
+    video = np.stack([np.roll(planes, k, axis=-1) for k in range(3)])
+    data = {"frame": video[:, 0], "channels": planes}.get(kind, video)
+    photo = viewer.add_image(data, name="video", **look)
+    viewer.add_labels(disc[1], name="marks")
+    if data.ndim > 2 and kind != "channels":
+        viewer.dims.set_point(0, frame)
+    dock = open_dock(viewer)
+    if kind != "frame":
+        dock.channels.setText("3, 0, 1")
+    dock.primary()
+    settle(dock)
+    text = dock.status.text()
+    assert text.startswith("Done"), text
+    assert ("computed on plane" in text) == (kind != "channels")
+    if look:
+        photo.contrast_limits, photo.gamma = (0, 255), 1.0
+    if not look:
+        viewer.dims.set_point(0, 1)
+        same_elsewhere(dock, viewer)
+    shown = results_for(viewer, photo, "matte")
+    as_seen = nsl.rerun(shown[0]).rgba(np.uint8)
+    for pixels, layer in zip(as_seen, shown, strict=True):
+        np.testing.assert_array_equal(pixels, stored_frame(layer))
+
+
+@pytest.mark.parametrize(("changed", "what"), [("photo", "image"), ("marks", "trimap")])
+def test_what_was_changed_since_is_named(dock, viewer, settle, changed, what):
+    dock.primary()
+    settle(dock)
+    layer = viewer.layers[changed]
+    layer.data = layer.data[::-1].copy()
+    with pytest.raises(ValueError, match=f"The {what} '{changed}' was changed"):
+        nsl.rerun(viewer.layers["photo · foreground"])
+
+
+# ---- which trimap is whose -----------------------------------------------------------
+
+
+def test_a_trimap_follows_its_photo(viewer, disc):
+    first = viewer.add_image(disc[0], rgb=True, name="A")
+    second = viewer.add_image(disc[0][::-1], rgb=True, name="B")
+    dock = open_dock(viewer)
+    made = {}
+    for photo in (first, second):
+        dock.image.layer = photo
+        assert dock.trimap.layer is None
+        dock.new_trimap()
+        made[photo] = dock.trimap.layer
+        made[photo].data[:9] = 1
+    for photo in (first, second, first):
+        dock.image.layer = photo
+        assert dock.trimap.layer is made[photo]
+        items = [dock.trimap.itemText(k) for k in range(dock.trimap.count())]
+        assert items == [f"{photo.name} · trimap"]
+
+
+def test_foreign_labels_are_chosen_where_they_lie_over_the_image(viewer, disc):
+    places = {"here": (0, 0), "beside": (0, 500), "off": (500, 0)}
+    photos = {
+        name: viewer.add_image(disc[0], rgb=True, name=name, translate=place)
+        for name, place in places.items()
+    }
+    for name in ("here", "beside"):
+        viewer.add_labels(disc[1], name=f"on {name}", translate=places[name])
+    viewer.add_labels(disc[1][:20, :20], name="small", translate=(10, 10))
+    dock = open_dock(viewer)
+    for name, wanted in (("here", "on here"), ("beside", "on beside")):
+        dock.image.layer = photos[name]
+        assert dock.trimap.layer.name == wanted
+    dock.image.layer = photos["off"]
+    assert dock.trimap.layer is None
+    assert dock.trimap.count() == 3  # they can still be chosen by hand
+    viewer.layers.remove("on here")
+    dock.image.layer = photos["here"]
+    assert dock.trimap.layer.name == "small"
+
+
+def test_a_grey_image_is_no_trimap_of_itself(viewer, disc):
+    viewer.add_image(disc[0][..., 0], name="grey")
+    dock = open_dock(viewer)
+    assert dock.trimap.layer is None
+    viewer.add_image(disc[0][..., 1], name="other")
+    assert dock.trimap.layer is None
+    assert dock.trimap.count() == 1
+
+
+@pytest.mark.parametrize("opened", [("portrait", "cat"), ("cat", "portrait")])
+def test_samples_find_their_trimaps(viewer, opened):
+    from napari_softlayers import _samples
+
+    samples = {
+        "portrait": _samples.portrait_with_trimap,
+        "cat": _samples.fur_with_trimap,
+    }
+    for name in opened:
+        for data, meta, kind in samples[name]():
+            viewer.add_layer(Layer.create(data, meta, kind))
+    dock = open_dock(viewer)
+    for name in (*opened, *opened):
+        dock.image.layer = viewer.layers[name]
+        assert dock.trimap.layer.name == f"{name} · trimap"
+
+
+@pytest.mark.parametrize("number", [3, 7, 40, 300])
+def test_labels_keep_their_numbers_and_names(dock, viewer, settle, number):
+    marks = viewer.layers["marks"]
+    marks.data = np.where(marks.data == 2, number, marks.data.astype(np.int32))
+    dock.refresh_state()
+    dock._count_labels()
+    usual = layer_names([1, number])
+    assert [dock.table.item(k, 1).text() for k in range(2)] == usual
+    dock.primary()
+    settle(dock)
+    assert list(results(viewer)) == [f"photo · {name}" for name in usual]
+    assert str(number) in usual[1]
+    dock.table.item(1, 1).setText("ball")
+    dock.primary()
+    settle(dock)
+    assert list(results(viewer)) == [f"photo · {usual[0]}", "photo · ball"]
+    same_elsewhere(dock, viewer)
+
+
+def test_names_belong_to_a_trimap(dock, viewer, disc):
+    dock.table.item(1, 1).setText("ball")
+    other = viewer.add_labels(disc[1], name="other", scale=(0.5, 0.5))
+    dock.trimap.layer = other
+    assert dock.table.item(1, 1).text() == "foreground"
+    dock.trimap.layer = viewer.layers["marks"]
+    assert dock.table.item(1, 1).text() == "ball"
+
+
+# ---- planes, and what is hidden ------------------------------------------------------
+
+
+def test_status_names_the_plane_and_what_is_hidden(viewer, disc, settle):
+    for name in ("one", "two"):
+        viewer.add_image(disc[0][::-1], rgb=True, name=name)
+    stack = np.stack([np.roll(disc[0], 3 * k, axis=1) for k in range(4)])
+    viewer.add_image(
+        stack, rgb=True, name="stack", axis_labels=("z", "y", "x"), scale=(2, 1, 1)
+    )
+    viewer.add_labels(disc[1], name="marks")
+    viewer.dims.set_point(0, 6)
+    dock = open_dock(viewer)
+    dock.primary()
+    settle(dock)
+    text = dock.status.text()
+    assert "computed on z = 3" in text
+    assert "2 layers below are hidden" in text
+    viewer.dims.set_point(0, 0)
+    assert viewer.layers["stack"].visible
+    viewer.dims.set_point(0, 6)
+    assert not viewer.layers["stack"].visible
+    dock.view.clear()
+    assert all(viewer.layers[name].visible for name in ("one", "two", "stack"))
+
+
+def test_rolled_axes_are_refused(viewer, disc, settle):
+    viewer.add_image(np.stack([disc[0][..., 0]] * 4), name="stack")
+    viewer.add_labels(disc[1], name="marks")
+    dock = open_dock(viewer)
+    viewer.dims.order = (1, 0, 2)
+    assert "roll the axes back" in refused(dock, viewer, settle)
+    dock.trimap_from_selection()
+    assert dock.status.property("level") == "error"
+
+
+# ---- live: what is held belongs to a content -----------------------------------------
+
+
+def crop(photo, disc):
+    photo.data = photo.data[:, :50]
+
+
+def invert(photo, disc):
+    photo.data = 255 - photo.data
+
+
+def stretch(photo, disc):
+    photo.contrast_limits = (20, 150)
+
+
+def bend(photo, disc):
+    photo.gamma = 0.6
+
+
+@pytest.mark.parametrize("change", [crop, invert, stretch, bend])
+def test_live_mode_follows_a_changed_picture(dock, viewer, disc, settle, qtbot, change):
+    photo, marks = viewer.layers["photo"], viewer.layers["marks"]
+    dock.live.setChecked(True)
+    settle(dock)
+    change(photo, disc)
+    marks.paint((24, 44), 2)
+    qtbot.waitUntil(lambda: dock.jobs.busy)
+    settle(dock)
+    np.testing.assert_allclose(light(viewer), picture_of(photo).data, atol=3 / 255)
+
+
+def test_live_mode_prepares_a_picture_once(dock, viewer, settle, qtbot, monkeypatch):
+    from napari_softlayers._core.matting import LiveMatte
+
+    made = []
+
+    def counted(*given, **options):
+        made.append(given)
+        return LiveMatte(*given, **options)
+
+    monkeypatch.setattr(
+        "napari_softlayers._core.matting.LiveMatte", counted, raising=False
+    )
+    dock.live.setChecked(True)
+    settle(dock)
+    for column in (44, 46, 48):
+        viewer.layers["marks"].paint((24, column), 2)
+        qtbot.waitUntil(lambda: dock.jobs.busy)
+        settle(dock)
+    assert len(made) == 1
+    viewer.layers["photo"].translate = (3, 3)
+    viewer.layers["marks"].paint((40, 40), 1)
+    qtbot.waitUntil(lambda: dock.jobs.busy)
+    settle(dock)
+    assert len(made) == 1
+    assert record_of(viewer.layers["photo · foreground"]).recipe.live
+    assert "nsl.matte(picture" in dock.code()
+
+
+# ---- bad input, cancel, closing ------------------------------------------------------
 
 
 def names(viewer):
@@ -304,10 +648,32 @@ def test_no_unknown_pixels_gives_the_labels_and_says_so(dock, viewer, settle):
 
 
 def test_sizes_differ(dock, viewer, settle):
-    wrong = viewer.add_labels(np.ones((10, 12), int), name="small")
-    dock.trimap.layer = wrong
-    message = refused(dock, viewer, settle)
-    assert "'photo' is 48x64 but trimap 'small' is 10x12" in message
+    marks = viewer.layers["marks"]
+    finer = np.repeat(np.repeat(marks.data, 3, axis=0), 3, axis=1)
+    shift = np.full(2, (0.5 / 3 - 0.5) / 2)
+    viewer.add_labels(finer, name="finer", scale=(0.5 / 3,) * 2, translate=shift)
+    dock.primary()
+    settle(dock)
+    first = results(viewer)
+    dock.trimap.layer = viewer.layers["finer"]
+    dock.primary()
+    settle(dock)
+    assert record_of(viewer.layers["photo · foreground"]).recipe.inputs["trimap"].name
+    for name, pixels in results(viewer).items():
+        np.testing.assert_array_equal(pixels, first[name])
+
+
+def test_a_trimap_that_covers_a_part_is_used_there_and_said(dock, viewer, settle):
+    viewer.layers["marks"].translate = (2, 0)
+    dock.primary()
+    settle(dock)
+    assert "'marks' covers 91.7% of 'photo'" in dock.status.text()
+    assert dock.status.property("level") == "warning"
+
+
+def test_a_trimap_elsewhere(dock, viewer, settle):
+    viewer.layers["marks"].translate = (0, 1000)
+    assert "'marks' does not lie over 'photo'" in refused(dock, viewer, settle)
 
 
 def test_nan(dock, viewer, settle, disc):

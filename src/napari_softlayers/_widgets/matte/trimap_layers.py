@@ -74,8 +74,10 @@ def how_well(layer: Any, image: Any) -> int:
     One that was made for it is best, then labels of its very place, then those that lie
     somewhere over it.
     """
-    if image is None or not hasattr(layer, "selected_label"):
+    if not hasattr(layer, "selected_label"):
         return 0
+    if image is None:
+        return 1
     helper = helper_of(layer)
     if helper is not None:
         return 1 if helper.what == REPAIRED else 3
