@@ -8,7 +8,7 @@ from napari_softlayers._bridge import record_of, results_for, step_of
 from napari_softlayers._bridge.results import layer_with_id, layers_from_napari
 from napari_softlayers._bridge.view_modes import VIEWS
 from napari_softlayers._recipes import Input, Recipe, recipe_of
-from napari_softlayers._recipes.code import code_of
+from napari_softlayers._recipes.code import Namer, code_of
 
 from .base import LayersWidget
 from .channels import ChannelsEdit
@@ -77,7 +77,7 @@ class PictureWidget(LayersWidget):
     def code(self) -> str:
         """A call that gives the result on the screen, else one of the settings."""
         recipe = self.shown_recipe() or self.settings_recipe()
-        return "" if recipe is None else code_of(recipe, self._name_of)
+        return "" if recipe is None else code_of(recipe, namer(self.viewer))
 
     def shown_recipe(self) -> Recipe | None:
         """The recipe of the result that is shown for the chosen image."""
@@ -86,6 +86,8 @@ class PictureWidget(LayersWidget):
             record = record_of(shown[0]) if shown else None
             if record is None or record.recipe is None or record.recipe.live:
                 continue
+            if record.recipe.frame.every:
+                return record.recipe
             try:
                 recipe = recipe_of(layers_from_napari(shown))
             except (TypeError, ValueError):
@@ -94,10 +96,15 @@ class PictureWidget(LayersWidget):
                 return without_storing(recipe)
         return None
 
-    def _name_of(self, given: Input) -> str:
-        """The present name of an input's layer."""
-        layer = layer_with_id(self.viewer, given.id) if given.id else None
+
+def namer(viewer: Any) -> Namer:
+    """What gives the present names of inputs' layers."""
+
+    def name_of(given: Input) -> str:
+        layer = layer_with_id(viewer, given.id) if given.id else None
         return str(given.name if layer is None else layer.name)
+
+    return name_of
 
 
 def without_storing(recipe: Recipe) -> Recipe:
