@@ -105,10 +105,10 @@ def seen_values(
     array, masked = as_numbers(source, "picture")
     _check_shape(array.shape, channels)
     array = _choose_channels(array if array.ndim == 3 else array[..., None], channels)
-    hole = None
+    hole: NDArray[np.bool_] | None = None
     if masked is not None:
         masked = masked if masked.ndim == 3 else masked[..., None]
-        hole = _choose_channels(masked, channels).any(axis=-1)
+        hole = np.any(_choose_channels(masked, channels), axis=-1)
     if array.dtype.kind == "f":
         hole = _with_broken(array, hole, nan)
     seen = None if hole is None else ~hole[..., None]
@@ -196,13 +196,13 @@ def _planes_first(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> b
 def _choose_channels(
     array: NDArray[Any], channels: tuple[int, ...] | None
 ) -> NDArray[Any]:
-    """Reduce ``(H, W, C)`` to three channels."""
+    """Three channels of ``(H, W, C)``, or four where the last one is an alpha."""
     count = array.shape[-1]
     if channels is None:
         if count == 1:
             return np.repeat(array, 3, axis=-1)
         if count in (3, 4):
-            return array[..., :3]
+            return array
         raise ValueError(
             f"The picture has {count} channels; 1, 3 or 4 are needed. Name up to three "
             "of them with channels=(red, green, blue)."
@@ -260,9 +260,9 @@ def _with_broken(
         count = count & (array[..., 3:] != 0)
     if nan == "refuse" and count.any():
         raise ValueError(
-            f"The picture has {int(count.sum())} NaN or infinite values; use nan='fill' "
-            "to take their pixels as transparent, or replace them first, for example "
-            "with numpy.nan_to_num."
+            f"The picture has NaN or infinite values in {int(count.any(-1).sum())} "
+            "pixels; use nan='fill' to take these as transparent, or replace the values "
+            "first, for example with numpy.nan_to_num."
         )
     bad = broken.any(axis=-1)
     return bad if hole is None else hole | bad

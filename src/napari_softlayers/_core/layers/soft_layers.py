@@ -215,7 +215,7 @@ class SoftLayers:
         if self.alpha is None:
             return self.alphas
         seen = self.alpha > 0
-        alphas = self.alphas / np.where(seen, self.alpha, 1)
+        alphas = np.asarray(self.alphas / np.where(seen, self.alpha, 1), np.float32)
         filled = fill_hidden(np.moveaxis(alphas, 0, -1), seen)
         return np.ascontiguousarray(np.moveaxis(filled, -1, 0), np.float32)
 
