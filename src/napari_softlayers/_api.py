@@ -384,15 +384,24 @@ def palette_layers(
     return from_picture(layers, picture, {}, str(device))
 
 
-def palette_stack(stack: Any, palette: Any = 6, **options: Any) -> PaletteStack:
+def palette_stack(
+    stack: Any,
+    palette: Any = 6,
+    *,
+    nan: str = "refuse",
+    device: str | torch.device = "auto",
+    **options: Any,
+) -> PaletteStack:
     """Palette layers of a colour stack or video, with one palette for all frames.
 
     Parameters
     ----------
     stack : napari Image layer or array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``
         NumPy, dask or zarr; a frame is read when it is looked at, as `palette_layers`
-        reads it.
+        reads it. White is the same in all frames.
     palette : int from 2 to 12, "auto" or array_like ``(K, 3)`` in [0, 1]
+    nan, device
+        See `matte`.
     **options
         See `palette_layers`.
 
@@ -402,11 +411,21 @@ def palette_stack(stack: Any, palette: Any = 6, **options: Any) -> PaletteStack:
         ``.to_napari(viewer)`` shows lazy layers, ``.frame(t)`` gives one frame's
         SoftLayers, ``.alphas()`` and ``.rgba()`` dask arrays.
     """
-    from ._bridge.palette_stacks import frames_of
+    from ._bridge.palette_stacks import ShownFrames, frames_of
     from ._stack_api import PaletteStack
 
-    layers = PaletteStack(frames_of(stack), palette, **options)
-    layers.source = stack if is_layer(stack) else None
+    frames = frames_of(stack, nan)
+    layers = PaletteStack(frames, palette, device=device, **options)
+    if isinstance(frames, ShownFrames):
+        layers.source = frames.layer
+        if "by_user" not in layers.parameters:
+            layers.recipe = Recipe(
+                kind="palette",
+                device=str(device),
+                options=layers.parameters,
+                inputs={"image": frames.input},
+                frame=frames.frame,
+            )
     return layers
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from numpy.typing import DTypeLike
 
 from ._core.layers.soft_layers import Edit, SoftLayers
+from ._core.run import Run
 from ._recipes import recipe_of
 
 
@@ -33,13 +34,17 @@ def recolor(self: SoftLayers, palette: Any) -> SoftLayers:
     return recolored_layers(self, palette)
 
 
-def intersect(self: SoftLayers, palette: SoftLayers) -> SoftLayers:
+def intersect(
+    self: SoftLayers, palette: SoftLayers, run: Run | None = None
+) -> SoftLayers:
     """Cut these layers up by palette layers of the same picture.
 
     Parameters
     ----------
     palette : SoftLayers
         From `palette_layers`, of the same picture.
+    run : Run, optional
+        Progress and cancelling.
 
     Returns
     -------
@@ -48,7 +53,7 @@ def intersect(self: SoftLayers, palette: SoftLayers) -> SoftLayers:
     """
     from ._core.palette.intersect import intersect as core_intersect
 
-    crossed = core_intersect(self, palette)
+    crossed = core_intersect(self, palette, run=run)
     recipe = recipe_of(self)
     if recipe is None:
         crossed.recipe = None
@@ -56,11 +61,13 @@ def intersect(self: SoftLayers, palette: SoftLayers) -> SoftLayers:
     return crossed.edited(Edit("split_by", {"segments": recipe.plain()}))
 
 
-def feather(self: SoftLayers, index: int | str, radius: float) -> SoftLayers:
+def feather(
+    self: SoftLayers, index: int | str, radius: float, run: Run | None = None
+) -> SoftLayers:
     """Soften the edge of one layer; see `napari_softlayers.feather`."""
     from ._core.layers.edit import feather as core_feather
 
-    return core_feather(self, index, radius)
+    return core_feather(self, index, radius, run)
 
 
 def adjust(

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ._api import Segmenter, cut, matte, palette_layers, soft_segments
+from ._api import (
+    Segmenter,
+    cut,
+    matte,
+    palette_layers,
+    palette_stack,
+    soft_segments,
+)
 from ._bridge import (
     Marks,
     Picture,
@@ -21,8 +28,11 @@ from ._bridge.results import as_shown, digest_of, layer_with_id, recipe_as_shown
 from ._core.layers.soft_layers import SoftLayers
 from ._recipes import EditNote, Input, Recipe, read_recipe
 
+if TYPE_CHECKING:
+    from ._stack_api import PaletteStack
 
-def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
+
+def rerun(layer: Any, viewer: Any = None) -> SoftLayers | PaletteStack:
     """Compute the result again that a layer in the viewer belongs to.
 
     The image and the trimap, features or superpixels that it was made from must still be
@@ -39,6 +49,7 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
     Returns
     -------
     SoftLayers
+        A `PaletteStack` where the result is one of all frames.
 
     Raises
     ------
@@ -60,6 +71,8 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers:
     viewer = viewer if viewer is not None else viewer_of(layer)
     if viewer is None:
         raise ValueError(f"No viewer holds '{layer.name}'; give one with viewer=.")
+    if record.recipe.frame.every:
+        return _stack_again(record.recipe, viewer)
     family = [x for x in viewer.layers if _run_of(x) == record.run]
     family.sort(key=lambda x: (record_of(x) or record).index)
     recipe = recipe_as_shown(family) if family else record.recipe
@@ -115,6 +128,18 @@ def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
     for edit in recipe.edits:
         layers = _edited(layers, edit, viewer)
     return layers
+
+
+def _stack_again(recipe: Recipe, viewer: Any) -> PaletteStack:
+    """All frames of a stack; it is told from others by some of its frames."""
+    from ._bridge.palette_stacks import ShownFrames, frames_of
+
+    source = _layer_of(recipe.inputs.get("image", Input()), viewer, "image")
+    frames = frames_of(source, frame=recipe.frame)
+    if isinstance(frames, ShownFrames):
+        _check_same(recipe.inputs["image"], frames.input, "image")
+    options = recipe.model_options().model_dump()
+    return palette_stack(frames, device=recipe.device, **options)
 
 
 def _layer_of(given: Input, viewer: Any, what: str) -> Any:

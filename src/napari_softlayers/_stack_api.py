@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy.typing import DTypeLike
+
 from ._core.palette import stack
 
 
 class PaletteStack(stack.PaletteStack):
     """Palette layers of a stack, one frame at a time; made by `palette_stack`."""
 
-    def to_napari(self, viewer: Any, like: Any = None) -> list[Any]:
+    def to_napari(
+        self, viewer: Any, like: Any = None, dtype: DTypeLike | None = None
+    ) -> list[Any]:
         """Show lazy additive layers in a napari viewer.
 
         Parameters
@@ -18,6 +22,8 @@ class PaletteStack(stack.PaletteStack):
         viewer : napari.Viewer
         like : napari Image layer, optional
             The source; by default the layer that the stack came from.
+        dtype : dtype, optional
+            uint8, uint16 or float32; the source's by default.
 
         Returns
         -------
@@ -25,4 +31,4 @@ class PaletteStack(stack.PaletteStack):
         """
         from ._bridge.palette_stacks import show_stack
 
-        return show_stack(viewer, self, self.source if like is None else like)
+        return show_stack(viewer, self, self.source if like is None else like, dtype)

@@ -137,13 +137,15 @@ def test_large_picture_is_divided_on_a_small_copy():
 
 
 def test_user_labels_are_checked():
-    labels = np.array([[5, 5], [9, -1]])
+    labels = np.array([[5, 5], [9, 0]])
     np.testing.assert_array_equal(
         user_superpixels(labels, (2, 2)).labels, [[1, 1], [2, 0]]
     )
-    with pytest.raises(ValueError, match="shape"):
+    with pytest.raises(ValueError, match="same height and width"):
         user_superpixels(labels, (2, 3))
-    with pytest.raises(TypeError, match="integers"):
+    with pytest.raises(ValueError, match="negative values, down to -9"):
+        user_superpixels(-labels, (2, 2))
+    with pytest.raises((TypeError, ValueError), match="whole|integers"):
         user_superpixels(labels * 0.5, (2, 2))
 
 

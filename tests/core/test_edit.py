@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -95,17 +97,32 @@ class TestAdjust:
         promises(changed)
         assert np.array_equal(changed.image[61:], layers.image[61:])
 
-    def test_parameters_are_kept(self, layers):
-        changed = adjust(adjust(layers, 0, exposure=1), 2, hue=30)
-        done = changed.parameters["adjustments"]
-        assert done["left"]["exposure"] == 1
-        assert done["below"] == {
-            "exposure": 0.0,
-            "saturation": 0.0,
-            "hue": 30,
-            "blur": 0.0,
-        }
-        assert "adjustments" not in layers.parameters
+    def test_edits_are_noted_as_calls_that_do_them_again(self, layers):
+        changed = layers.adjust("below", hue=30).feather("left", 2).duplicate(-1)
+        changed = changed.merge([["above", "left"]]).renamed(["a", "b", "c"])
+        changed = changed.reordered([2, 0, 1]).recolor(np.eye(3)).subset([2, 0])
+        names = [edit.name for edit in changed.edits]
+        assert names == (
+            [
+                "adjust",
+                "feather",
+                "duplicate",
+                "merge",
+                "renamed",
+                "reordered",
+                "recolor",
+                "subset",
+            ]
+        )
+        again = layers
+        for edit in changed.edits:
+            plain = json.loads(json.dumps(edit.arguments))
+            again = getattr(again, edit.name)(**plain)
+        assert np.array_equal(again.alphas, changed.alphas)
+        assert np.array_equal(again.colors, changed.colors)
+        assert np.array_equal(again.image, changed.image)
+        assert again.edits == changed.edits
+        assert layers.edits == ()
 
     def test_one_stop_doubles_the_light(self):
         from skimage.color import gray2rgb
@@ -259,6 +276,14 @@ class TestDecontaminate:
     def test_an_opaque_picture_stays(self, astronaut):
         rgba = np.dstack([astronaut, np.full((128, 128), 255, np.uint8)])
         assert np.array_equal(decontaminate(rgba), rgba)
+
+    @pytest.mark.parametrize("value", [-0.1, 1.5, 255.0, np.nan])
+    def test_floats_beyond_one_are_refused(self, disc, value):
+        alpha, _, picture = disc
+        rgba = np.concatenate([picture, alpha[..., None]], axis=-1)
+        rgba[3, 4, 1] = value
+        with pytest.raises(ValueError, match="outside of"):
+            decontaminate(rgba)
 
     def test_bad_input(self):
         with pytest.raises(ValueError, match=r"\(H, W, 4\)"):

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
+from napari_softlayers._core.harmonies import harmony
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.palette import (
     Recolorer,
@@ -14,7 +15,6 @@ from napari_softlayers._core.palette import (
     palette_layers,
     recolor,
 )
-from napari_softlayers._core.palette.names import harmony
 from napari_softlayers._core.palette.stack import PaletteStack
 
 

@@ -171,6 +171,7 @@ def test_adjustments_stay_editable_until_baked(dock, viewer, settle):
     settle(dock)
     turned = layer.data.copy()
     dock.adjust.bake_button.click()
+    settle(dock)
     assert dock.adjust.value().is_neutral
     dock.adjust.reset()
     settle(dock)
@@ -305,7 +306,7 @@ def test_opened_files_are_result_sets(dock, viewer, settle, tmp_path):
     dock.merge()
     settle(dock)
     assert [layer.name for layer in viewer.layers] == ["left + middle", "right"]
-    assert all(record_of(layer)["kind"] == "segments" for layer in viewer.layers)
+    assert all(record_of(layer).kind == "segments" for layer in viewer.layers)
 
 
 def test_closing_and_opening_again_leaves_nothing_behind(dock, viewer):

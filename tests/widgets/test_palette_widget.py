@@ -151,10 +151,10 @@ def test_pick_add_remove_lock_reorder(dock, viewer, poster, settle):
 
 
 def test_harmonies_and_palette_files(dock, viewer, settle, tmp_path):
-    from napari_softlayers._core.palette.names import HARMONIES
-    from napari_softlayers._widgets.palette import panel as _palette_panel
+    from napari_softlayers._core.harmonies import HARMONIES
 
-    assert _palette_panel.HARMONIES == HARMONIES
+    shown = [dock.panel.harmony.itemText(i) for i in range(dock.panel.harmony.count())]
+    assert tuple(shown[1:]) == HARMONIES
     extract(dock, settle)
     before = light(viewer)
     dock.panel.harmonise(1 + HARMONIES.index("complementary"))

@@ -17,7 +17,7 @@ from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.record import KEY, Adjusting, HelperRecord
 
-from .pictures import picture_again
+from .pictures import picture_again, picture_of
 from .places import SPATIAL_KEYS
 from .record import record_of, write_record
 from .results import (
@@ -163,9 +163,12 @@ def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:
 def _light_below(viewer: Any, layers: Sequence[Any]) -> NDArray[np.float32] | None:
     """What the source of a set shows, ``alpha * image``, as the result took it."""
     source, record = source_of(viewer, layers[0]), record_of(layers[0])
-    if source is None or record is None or record.recipe is None:
+    if source is None or record is None:
         return None
-    picture = picture_again(source, record.recipe.frame)
+    if record.recipe is None:  # layers from elsewhere, shown over an image
+        picture = picture_of(source, step=record.plane or None)
+    else:
+        picture = picture_again(source, record.recipe.frame)
     if picture.shape != stored_frame(layers[0]).shape[:2]:
         return None
     return (
@@ -186,12 +189,19 @@ def adjustment_of(layer: Any) -> Adjustment:
     return Adjustment(**record.adjust.model_dump())
 
 
-def adjusted_colors(layer: Any, adjustment: Adjustment) -> NDArray[Any]:
-    """RGB of a layer with another adjustment, from its original colours."""
+def adjusted_colors(
+    layers: Sequence[Any], layer: Any, adjustment: Adjustment
+) -> NDArray[Any]:
+    """RGB of a layer of a set with another adjustment, from its original colours."""
     original = unadjusted_frame(layer)[..., :3]
     if adjustment.is_neutral:
         return original
-    colors = adjustment.apply(from_dtype(original), rgba_of(layer)[..., 3])
+    if stack_mode(layers) == "additive":
+        alpha = rgba_of(layer)[..., 3]
+    else:
+        alphas = np.stack([rgba_of(other)[..., 3] for other in layers])
+        alpha = additive_alphas(layers, alphas)[list(layers).index(layer)]
+    colors = adjustment.apply(from_dtype(original), alpha)
     return to_dtype(colors, original.dtype)
 
 
@@ -206,11 +216,6 @@ def show_adjusted(layer: Any, adjustment: Adjustment, colors: NDArray[Any]) -> N
     layer.metadata = rest | kept
     values = Adjusting(**vars(adjustment))
     _note(layer, adjust=None if adjustment.is_neutral else values)
-
-
-def bake(viewer: Any, layers: Sequence[Any]) -> list[Any]:
-    """Make the adjustments of a set its own colours; they can no longer be changed."""
-    return replace_set(viewer, layers, layers_from_napari(layers))
 
 
 # ---- previews ----------------------------------------------------------------------------

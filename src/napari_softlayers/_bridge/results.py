@@ -210,8 +210,7 @@ def _with_recipe(
         return read
     done = [Edit(note.name, dict(note.arguments)) for note in record.recipe.edits]
     dtype = str(np.dtype(layers[0].data.dtype))
-    if dtype != "float32":
-        done.append(Edit("stored", {"dtype": dtype}))
+    done.append(Edit("stored", {"dtype": dtype}))
     records = [record_of(layer) or record for layer in layers]
     for index, own in enumerate(records):
         if own.adjust is not None:

@@ -77,7 +77,7 @@ def show(
     records = [record.changed(**kept) for record in records]
     place = None if grid is None else (len(grid.index), grid.place())
     shown = place_set(viewer, earlier, stack, records, place, source, fresh)
-    _hide_others(viewer, source, layers.kind)
+    hide_others(viewer, source, layers.kind)
     follow_planes(viewer)
     return shown
 
@@ -104,7 +104,7 @@ def place_set(
         if index < len(old):
             shown.append(_update(old[index], data, record, place, fresh))
         else:
-            shown.append(_add(viewer, data, record, place, source, shown))
+            shown.append(add_layer(viewer, data, record, place, source, shown))
     if active is not None and active in viewer.layers:
         viewer.layers.selection.active = active
     return shown
@@ -232,7 +232,7 @@ def _same(old: Any, new: Any) -> bool:
         return False
 
 
-def _add(
+def add_layer(
     viewer: Any,
     data: NDArray[Any],
     record: ResultRecord,
@@ -262,7 +262,7 @@ def _add(
     return layer
 
 
-def _hide_others(viewer: Any, source: Any, kind: str) -> None:
+def hide_others(viewer: Any, source: Any, kind: str) -> None:
     """Hide the results of other kinds of a source."""
     if source is None:
         return

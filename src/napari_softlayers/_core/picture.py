@@ -24,7 +24,10 @@ NAN_RULES = ("refuse", "fill")
 
 
 def read_picture(
-    source: Any, channels: tuple[int, ...] | None = None, nan: str = "refuse"
+    source: Any,
+    channels: tuple[int, ...] | None = None,
+    nan: str = "refuse",
+    white: int | None = None,
 ) -> tuple[FloatArray, FloatArray | None]:
     """Read a picture and how much of each pixel it covers.
 
@@ -39,6 +42,8 @@ def read_picture(
         grey, a missing third one is black.
     nan : {"refuse", "fill"}
         What NaN and infinite values are: an error, or transparent pixels.
+    white : int, optional
+        The value that means 1, where it is known; see `to_unit`.
 
     Returns
     -------
@@ -55,37 +60,64 @@ def read_picture(
     ValueError
         When the shape does not fit or the values make no picture.
     """
-    if nan not in NAN_RULES:
-        raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
-    array, holes = as_numbers(source, "picture")
-    _check_shape(array.shape, channels)
-    if array.ndim == 2:
-        array = array[..., None]
-        holes = None if holes is None else holes[..., None]
-    broken = _broken(array, nan, channels)
-    if broken is not None:
-        holes = broken if holes is None else holes | broken
-        array = np.where(broken, 0, array)
-    alpha = None
-    if channels is None and array.shape[-1] == 4:
-        alpha = _alpha_of(array)
-        if holes is None and not alpha.any():
-            raise ValueError(
-                "Every pixel of the picture is transparent; there is nothing to take "
-                "apart. Make it opaque first, for example with image[..., :3]."
-            )
-    colors = _choose_channels(array, channels)
-    seen = True if alpha is None else alpha[..., None] > 0
-    rgb = to_unit(
-        colors if alpha is None else np.where(seen, colors, np.zeros((), colors.dtype))
-    )
-    if holes is not None and holes.any():
-        hole = holes.any(axis=-1)
-        whole = np.ones(hole.shape, np.float32) if alpha is None else alpha
-        alpha = np.where(hole, np.float32(0), whole)
+    array, hole = seen_values(source, channels, nan)
+    if array.shape[-1] == 3:
+        rgb, alpha = to_unit(array, white), None
+    elif array.dtype.kind == "f":  # colours to 255 often come with an alpha to 1
+        rgb, alpha = to_unit(array[..., :3], white), to_unit(array[..., 3])
+    else:
+        unit = to_unit(array, white)
+        rgb, alpha = np.ascontiguousarray(unit[..., :3]), unit[..., 3].copy()
+    if hole is not None:
+        alpha = (
+            (~hole).astype(np.float32) if alpha is None else np.where(hole, 0, alpha)
+        )
     if alpha is None or bool((alpha >= 1).all()):
         return rgb, None
-    return fill_hidden(rgb, alpha > 0), alpha
+    if not alpha.any():
+        raise ValueError(
+            "Every pixel of the picture is transparent (or masked, or NaN); there is "
+            "nothing to take apart. Make it opaque first, for example with "
+            "image[..., :3]."
+        )
+    return fill_hidden(rgb, alpha > 0), alpha.astype(np.float32)
+
+
+def seen_values(
+    source: Any, channels: tuple[int, ...] | None = None, nan: str = "refuse"
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The numbers of a picture that are seen; the others are 0.
+
+    Parameters
+    ----------
+    source, channels, nan
+        See `read_picture`.
+
+    Returns
+    -------
+    values : ndarray, ``(H, W, 3)`` or, with an alpha, ``(H, W, 4)``
+        Of the source's dtype, not scaled.
+    hole : ndarray of bool, ``(H, W)``, or None
+        Where it is masked, or NaN or infinite.
+    """
+    if nan not in NAN_RULES:
+        raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
+    array, masked = as_numbers(source, "picture")
+    _check_shape(array.shape, channels)
+    array = _choose_channels(array if array.ndim == 3 else array[..., None], channels)
+    hole: NDArray[np.bool_] | None = None
+    if masked is not None:
+        masked = masked if masked.ndim == 3 else masked[..., None]
+        hole = np.any(_choose_channels(masked, channels), axis=-1)
+    if array.dtype.kind == "f":
+        hole = _with_broken(array, hole, nan)
+    seen = None if hole is None else ~hole[..., None]
+    if array.shape[-1] == 4:
+        shown = array[..., 3:] != 0
+        seen = shown if seen is None else seen & shown
+    if seen is not None:
+        array = np.where(seen, array, np.zeros((), array.dtype))
+    return array, hole
 
 
 def as_image(image: Any, channels: tuple[int, ...] | None = None) -> FloatArray:
@@ -93,16 +125,16 @@ def as_image(image: Any, channels: tuple[int, ...] | None = None) -> FloatArray:
     return read_picture(image, channels)[0]
 
 
-def fill_hidden(rgb: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
-    """Give hidden pixels the colours of the nearest visible ones, ``(H, W, 3)``."""
+def fill_hidden(values: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
+    """Give hidden pixels the values of the nearest visible ones, ``(H, W, C)``."""
     if visible.all() or not visible.any():
-        return rgb
+        return values
     from scipy.ndimage import distance_transform_edt
 
     nearest = distance_transform_edt(
         ~visible, return_distances=False, return_indices=True
     )
-    return np.ascontiguousarray(rgb[tuple(nearest)])
+    return np.ascontiguousarray(values[tuple(nearest)])
 
 
 def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
@@ -113,15 +145,14 @@ def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], NDArray[np.bool_] 
     TypeError, ValueError
         When it is no array of real numbers with something in it.
     """
-    if hasattr(source, "detach"):
-        source = source.detach().cpu().numpy()
     mask = None
     if isinstance(source, np.ma.MaskedArray):
         mask = np.ma.getmaskarray(source)
         source = source.filled(0) if mask.any() else source.data
         mask = mask if mask.any() else None
     try:
-        array = np.asarray(source)
+        torch_tensor = hasattr(source, "detach")
+        array = np.asarray(source.detach().cpu() if torch_tensor else source)
     except (ValueError, TypeError) as error:
         raise TypeError(
             f"The {what} is a {type(source).__name__} that is no array ({error}); an "
@@ -141,13 +172,7 @@ def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], NDArray[np.bool_] 
 
 def _check_shape(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> None:
     """Refuse shapes that are no picture; planes first are recognised and named."""
-    first = (
-        len(shape) == 3
-        and shape[0] <= MOST_CHANNELS_FIRST
-        and shape[0] < min(shape[1:])
-        and shape[2] > MOST_CHANNELS_FIRST
-    )
-    if first:
+    if len(shape) == 3 and _planes_first(shape, channels):
         raise ValueError(
             f"The picture has shape {shape}: its {shape[0]} channels come first. Put "
             "them last with np.moveaxis(image, 0, -1), or choose one plane."
@@ -160,16 +185,24 @@ def _check_shape(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> No
         )
 
 
+def _planes_first(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> bool:
+    """Whether a shape is much rather ``(C, H, W)`` than ``(H, W, C)``."""
+    few = shape[0] <= MOST_CHANNELS_FIRST and shape[0] < min(shape[1:])
+    if not few or shape[2] in (1, 3, 4):
+        return False
+    return channels is None or max(check_channels(channels)) < shape[0]
+
+
 def _choose_channels(
     array: NDArray[Any], channels: tuple[int, ...] | None
 ) -> NDArray[Any]:
-    """Reduce ``(H, W, C)`` to three channels."""
+    """Three channels of ``(H, W, C)``, or four where the last one is an alpha."""
     count = array.shape[-1]
     if channels is None:
         if count == 1:
             return np.repeat(array, 3, axis=-1)
         if count in (3, 4):
-            return array[..., :3]
+            return array
         raise ValueError(
             f"The picture has {count} channels; 1, 3 or 4 are needed. Name up to three "
             "of them with channels=(red, green, blue); where they come first, put them "
@@ -213,39 +246,27 @@ def check_channels(channels: Any) -> tuple[int, ...]:
     return tuple(int(c) for c in wanted)
 
 
-def _broken(
-    array: NDArray[Any], nan: str, channels: tuple[int, ...] | None
+def _with_broken(
+    array: NDArray[Any], hole: NDArray[np.bool_] | None, nan: str
 ) -> NDArray[np.bool_] | None:
-    """Where values are NaN or infinite; an error unless hidden or to be filled."""
-    if array.dtype.kind != "f":
-        return None
+    """Holes, and where values are NaN or infinite; an error unless to be filled.
+
+    What lies below an alpha of 0 or a mask is not seen and may be anything.
+    """
     broken = ~np.isfinite(array)
     if not broken.any():
-        return None
-    if channels is None and array.shape[-1] == 4:
-        if not (broken & (array[..., 3:] != 0)).any():
-            return broken
-    elif channels is not None:
-        chosen = np.zeros(array.shape[-1], bool)
-        chosen[[c for c in check_channels(channels) if c < len(chosen)]] = True
-        broken &= chosen
-    count = int(broken.sum())
-    if count == 0:
-        return None
-    if nan == "refuse" or count == array.size:
+        return hole
+    count = broken if hole is None else broken & ~hole[..., None]
+    if array.shape[-1] == 4:
+        count = count & (array[..., 3:] != 0)
+    if nan == "refuse" and count.any():
         raise ValueError(
-            f"The picture has {count} NaN or infinite values; use nan='fill' to take "
-            "their pixels as transparent, or replace them first, for example with "
-            "numpy.nan_to_num."
+            f"The picture has NaN or infinite values in {int(count.any(-1).sum())} "
+            "pixels; use nan='fill' to take these as transparent, or replace the values "
+            "first, for example with numpy.nan_to_num."
         )
-    return broken
-
-
-def _alpha_of(array: NDArray[Any]) -> FloatArray:
-    """Fourth channel in [0, 1], by the dtype or the scale that all channels share."""
-    alpha = array[..., 3]
-    scale = white_of(float(array.max()), array.dtype)
-    return np.clip(alpha.astype(np.float64) / scale, 0, 1).astype(np.float32)
+    bad = broken.any(axis=-1)
+    return bad if hole is None else hole | bad
 
 
 def white_of(top: float, dtype: np.dtype[Any]) -> int:
@@ -274,13 +295,19 @@ def white_of(top: float, dtype: np.dtype[Any]) -> int:
     return fitting[0]
 
 
-def to_unit(array: NDArray[Any]) -> FloatArray:
+def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
     """Scale pixel values to [0, 1]; refuse values that have no meaning.
 
     uint8 and bool by their dtype. Wider integers, and floats that reach 16 and more, by
     the smallest of 255, 1023, 4095, 16383, 65535 (8 to 16 bits) that holds the largest
     one, which is said in a warning unless it is the dtype's own. Other floats must lie
     in [0, 1].
+
+    Parameters
+    ----------
+    array : ndarray
+    white : int, optional
+        The value that means 1, where it is known; larger ones are an error.
 
     Returns
     -------
@@ -304,22 +331,27 @@ def to_unit(array: NDArray[Any]) -> FloatArray:
             f"The picture has values down to {low:g} (dtype {array.dtype}); values from "
             "0 are needed. Rescale it first."
         )
-    if kind == "f" and high <= 1 + ROUNDING:
-        return np.clip(array, 0, 1).astype(np.float32)
-    if kind == "f" and high < LEAST_SCALED:
+    if white is None:
+        white = white_of(high, array.dtype)
+        say_white(white, high, array.dtype)
+    if high > white * (1 + ROUNDING):
         raise ValueError(
-            f"The picture has float values from {low:g} to {high:g}; values in [0, 1] "
-            "are needed. Clip them with numpy.clip, or divide by the largest value."
+            f"The picture has {array.dtype} values from {low:g} to {high:g}; values in "
+            f"[0, {white}] are needed. Clip them with numpy.clip, or divide by the "
+            "largest possible value."
         )
-    scale = white_of(high, array.dtype)
-    if high > 0 and (kind == "f" or scale != largest(array.dtype)):
+    return np.clip(array / np.float64(white), 0, 1).astype(np.float32)
+
+
+def say_white(white: int, top: float, dtype: np.dtype[Any]) -> None:
+    """Warn of what was taken as white, unless the dtype says it or all is black."""
+    if top > 0 and white != largest(dtype):
         warnings.warn(
-            f"The picture has dtype {array.dtype} and values up to {high:g}; "
-            f"{scale} was taken as white ({int(scale).bit_length()} bits a channel).",
+            f"The picture has dtype {dtype} and values up to {top:g}; {white} was taken "
+            f"as white ({white.bit_length()} bits a channel).",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    return np.clip(array / np.float64(scale), 0, 1).astype(np.float32)
 
 
 def largest(dtype: DTypeLike) -> float:

@@ -58,7 +58,8 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
             parts.append(f"{name}={_layer(given, namer)}")
     parts += [f"{name}={_plain(value)!r}" for name, value in options.items()]
     parts += _frame(recipe)
-    call = f"nsl.{CALLS[recipe.kind]}({', '.join(parts)})"
+    name = "palette_stack" if recipe.frame.every else CALLS[recipe.kind]
+    call = f"nsl.{name}({', '.join(parts)})"
     if recipe.kind != "clicks":
         lines = [f"{target} = {call}"]
     else:

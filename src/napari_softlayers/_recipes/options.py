@@ -227,8 +227,8 @@ class Palette(Options):
         Literal["mixture", "lookup", "network"],
         Field(
             title="Method",
-            description="mixture: up to three colours a pixel, exact; lookup: the same "
-            "from a table, for previews; network: trained",
+            description="mixture: up to three colours a pixel, exact; network: trained",
+            json_schema_extra={"choices": ["mixture", "network"]},  # lookup: previews
         ),
     ] = "mixture"
     selection: Annotated[

@@ -44,13 +44,14 @@ class Look(Model):
 
 
 class Frame(Model):
-    """Which picture of a layer or array was taken."""
+    """Which picture of a layer or array was taken; ``every``: all of a stack."""
 
     step: tuple[int, ...] | None = None
     channels: tuple[int, ...] | None = None
     level: int = 0
     nan: str = "refuse"
     look: Look | None = None
+    every: bool = False
 
 
 class EditNote(Model):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
-from ..picture import as_image, to_dtype
+from ..picture import from_dtype, to_dtype
 from ..run import Run
 from .edit import smooth
 
@@ -45,8 +45,10 @@ def decontaminate(rgba: NDArray[Any], run: Run | None = None) -> NDArray[Any]:
     array = np.asarray(rgba)
     if array.ndim != 3 or array.shape[-1] != 4:
         raise ValueError(f"The picture has shape {array.shape}; (H, W, 4) is needed.")
-    picture = as_image(array)
-    alpha = as_image(np.repeat(array[..., 3:], 3, axis=-1))[..., 0]
+    if array.dtype.kind == "f" and not ((array >= 0) & (array <= 1)).all():
+        raise ValueError("The picture has values outside of [0, 1], or NaN; clip it.")
+    unit = from_dtype(array)  # hidden colours too: they may be the background
+    picture, alpha = unit[..., :3], unit[..., 3]
     if not alpha.any():
         raise ValueError(
             "The picture is fully transparent; it has no colours to clean."

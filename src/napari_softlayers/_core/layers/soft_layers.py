@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..arrays import FloatArray
-from ..picture import from_dtype, read_picture, to_dtype
+from ..picture import fill_hidden, from_dtype, read_picture, to_dtype
 from ..run import Run
 from .alphas import check_alphas, coverage_of, round_jointly, simplex
 
@@ -102,13 +102,7 @@ class SoftLayers:
         if not (np.isfinite(self.alphas).all() and np.isfinite(self.colors).all()):
             raise ValueError("Alphas or colours hold NaN or infinite values.")
         if self.image is None:
-            light = self.composite()
-            total = (
-                1.0 if self.alpha is None else np.maximum(self.alpha, 1e-6)[..., None]
-            )
-            self.image = (
-                np.clip(light / total, 0, 1) if self.alpha is not None else light
-            )
+            self.image = _straight(self.composite(), self.alpha)
 
     @classmethod
     def from_alphas(
@@ -213,13 +207,16 @@ class SoftLayers:
         return replace(self, alphas=self.alphas * alpha, alpha=alpha)
 
     def whole(self) -> FloatArray:
-        """Alphas ``(K, H, W)`` that sum to one, whatever the picture's own alpha."""
+        """Alphas ``(K, H, W)`` that sum to one, whatever the picture's own alpha.
+
+        Hidden pixels get those of the nearest visible ones.
+        """
         if self.alpha is None:
             return self.alphas
-        total = np.where(self.alpha > 0, self.alpha, 1)
-        alphas = self.alphas / total
-        alphas[0][self.alpha <= 0] = 1
-        return np.asarray(alphas, np.float32)
+        seen = self.alpha > 0
+        alphas = np.asarray(self.alphas / np.where(seen, self.alpha, 1), np.float32)
+        filled = fill_hidden(np.moveaxis(alphas, 0, -1), seen)
+        return np.ascontiguousarray(np.moveaxis(filled, -1, 0), np.float32)
 
     def stored(self, dtype: DTypeLike = np.uint8) -> SoftLayers:
         """The layers as a viewer or a file of this dtype holds them, rounded."""
@@ -300,33 +297,36 @@ class SoftLayers:
     def subset(self, layers: Sequence[int | str]) -> SoftLayers:
         """Keep only the named layers (indices or names), in the given order.
 
-        The alphas of a true subset no longer sum to one: the rest is transparent, and
-        ``image`` is the light of these layers alone.
+        Of a true subset the rest is transparent: ``alpha`` is what the alphas sum to.
         """
         if len(layers) == 0:
             raise ValueError("No layers were named; name at least one.")
         chosen = [self.index(item) for item in layers]
         if len(chosen) != len(set(chosen)):
             raise ValueError(f"A layer is named twice in {list(layers)}.")
-        picked = self.edited(
+        alphas = self.alphas[chosen]
+        return self.edited(
             Edit("subset", {"layers": chosen}),
-            alphas=self.alphas[chosen],
+            alphas=alphas,
             colors=self.colors[chosen],
             names=[self.names[i] for i in chosen],
             extras={},
-            alpha=None,
+            alpha=coverage_of(alphas),
+            image=None,
         )
-        picked.image = picked.composite()
-        return picked
 
     if TYPE_CHECKING:  # put in by `napari_softlayers._methods`, which knows how
 
         def adjust(self, index: int | str, **changes: float) -> SoftLayers: ...
         def duplicate(self, index: int | str) -> SoftLayers: ...
-        def feather(self, index: int | str, radius: float) -> SoftLayers: ...
+        def feather(
+            self, index: int | str, radius: float, run: Run | None = None
+        ) -> SoftLayers: ...
         def recolor(self, palette: Any) -> SoftLayers: ...
         def reordered(self, order: Sequence[int]) -> SoftLayers: ...
-        def intersect(self, palette: SoftLayers) -> SoftLayers: ...
+        def intersect(
+            self, palette: SoftLayers, run: Run | None = None
+        ) -> SoftLayers: ...
         def to_napari(
             self, viewer: Any, like: Any = None, dtype: DTypeLike | None = None
         ) -> list[Any]: ...
@@ -370,3 +370,12 @@ class SoftLayers:
             f"recomposition error {self.recomposition_error:.1e}: "
             f"{', '.join(self.names)})"
         )
+
+
+def _straight(light: FloatArray, alpha: FloatArray | None) -> FloatArray:
+    """The picture ``(H, W, 3)`` whose light ``alpha * image`` is given."""
+    if alpha is None:
+        return light
+    seen = alpha > 0
+    image = light / np.where(seen, alpha, 1)[..., None]
+    return fill_hidden(np.clip(image, 0, 1).astype(np.float32), seen)

@@ -53,11 +53,12 @@ def intersect(
     alphas: list[FloatArray] = []
     pairs: list[tuple[int, int]] = []
     shades = palette.whole()
+    weight = np.ones(palette.shape) if palette.alpha is None else palette.alpha
     for s, segment in enumerate(segments.whole()):
         run.step(0.4 * s / len(segments), "Crossing segments and colours")
         shares = np.einsum(
-            "khw,hw->k", shades, segment, dtype=np.float64, optimize=True
-        ) / float(segment.size)
+            "khw,hw->k", shades, segment * weight, dtype=np.float64, optimize=True
+        ) / float(weight.sum())
         kept = np.flatnonzero(shares >= empty)
         if not len(kept):
             kept = np.array([int(shares.argmax())])
@@ -88,7 +89,7 @@ def _check_same_picture(segments: SoftLayers, palette: SoftLayers) -> None:
             f"layers {palette.shape[0]}x{palette.shape[1]}; both must come from the same "
             "picture."
         )
-    difference = float(np.abs(segments.image - palette.image).mean())
+    difference = float(np.abs(segments.light - palette.light).mean())
     if difference > 0.02:
         raise ValueError(
             "The segments and the palette layers are of different pictures (mean "

@@ -1,13 +1,10 @@
-"""Names of colours, and harmonies of a palette."""
+"""Names of colours."""
 
 from __future__ import annotations
-
-import colorsys
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import DoubleArray, FloatArray
 from .selection import check_colors
 
 # Everyday names, as 8-bit sRGB
@@ -54,18 +51,6 @@ NAMED = {
     "slate": (98, 112, 130),
 }
 
-HARMONIES = (
-    "complementary",
-    "analogous",
-    "triad",
-    "warmer",
-    "cooler",
-    "muted",
-    "vivid",
-    "lighter",
-    "darker",
-)
-
 
 def hex_name(color: ArrayLike) -> str:
     """Name a colour in [0, 1] like ``#d94f2a``."""
@@ -84,55 +69,3 @@ def color_name(color: ArrayLike) -> str:
     wanted = check_colors(np.asarray(color, dtype=np.float64)[None], "color")
     gaps = np.linalg.norm(rgb2lab(table[None])[0] - rgb2lab(wanted[None])[0], axis=1)
     return list(NAMED)[int(gaps.argmin())]
-
-
-def harmony(palette: ArrayLike, kind: str) -> FloatArray:
-    """Make a related palette by turning hues or shifting tones.
-
-    Parameters
-    ----------
-    palette : array_like, ``(K, 3)``
-        Colours in [0, 1].
-    kind : str
-        One of `HARMONIES`. "complementary" and "triad" turn all hues by half and a
-        third of the circle, "analogous" by a twelfth; the others shift warmth,
-        saturation or lightness. Greys stay grey.
-
-    Returns
-    -------
-    ndarray of float32, ``(K, 3)``
-
-    Raises
-    ------
-    ValueError
-        When the palette or the kind does not fit.
-    """
-    colors = check_colors(palette, most=None)
-    if kind not in HARMONIES:
-        raise ValueError(f"harmony {kind!r} is not known; use one of {HARMONIES}.")
-    turns = {"complementary": 1 / 2, "triad": 1 / 3, "analogous": 1 / 12}
-    if kind in turns:
-        changed = [_turn_hue(color, turns[kind]) for color in colors]
-        return np.array(changed, dtype=np.float32)
-    if kind in ("warmer", "cooler"):
-        sign = 1 if kind == "warmer" else -1
-        shift = np.array([0.08, 0.01, -0.08]) * sign
-        # black and white hold their place: nothing there can be warmer
-        room = (
-            4
-            * colors.mean(axis=1, keepdims=True)
-            * (1 - colors.mean(axis=1, keepdims=True))
-        )
-        return np.asarray(np.clip(colors + shift * room, 0, 1), np.float32)
-    if kind in ("muted", "vivid"):
-        grey = colors @ np.array([0.299, 0.587, 0.114])
-        factor = 0.5 if kind == "muted" else 1.5
-        result = grey[:, None] + factor * (colors - grey[:, None])
-        return np.asarray(np.clip(result, 0, 1), np.float32)
-    exponent = 0.75 if kind == "lighter" else 1 / 0.75
-    return (colors**exponent).astype(np.float32)
-
-
-def _turn_hue(color: DoubleArray, turn: float) -> tuple[float, float, float]:
-    hue, lightness, saturation = colorsys.rgb_to_hls(*color)
-    return colorsys.hls_to_rgb((hue + turn) % 1, lightness, saturation)

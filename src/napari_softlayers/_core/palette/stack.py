@@ -20,7 +20,6 @@ from .frames import Frames
 from .names import hex_name
 from .selection import select_palette
 
-PALETTE_FRAMES = 8  # frames that a palette is chosen from
 KEPT_FRAMES = 4  # decomposed frames that are remembered
 
 
@@ -41,8 +40,12 @@ class PaletteStack:
     ----------
     palette : ndarray of float32, ``(K, 3)``
     names : list of str
+    parameters : dict
+        What it was made with; enough to make it again.
     source : optional
         Where the stack came from, such as a napari layer.
+    recipe : optional
+        How it was made.
 
     Raises
     ------
@@ -66,12 +69,11 @@ class PaletteStack:
     ) -> None:
         self.frames = stack if isinstance(stack, Frames) else Frames(stack)
         self.source: Any = None
+        self.recipe: Any = None
         self.shape = self.frames.shape
-        count = self.shape[0]
-        chosen = np.linspace(0, count - 1, min(PALETTE_FRAMES, count)).astype(int)
         seen = []
-        for t in np.unique(chosen):
-            rgb, alpha = self.frames.read(int(t))
+        for t in self.frames.looked_at():
+            rgb, alpha = self.frames.read(t)
             seen.append(rgb.reshape(-1, 3) if alpha is None else rgb[alpha > 0])
         self.palette = select_palette(
             np.concatenate(seen)[None],
@@ -81,6 +83,16 @@ class PaletteStack:
             seed=seed,
         )
         self.names = [hex_name(color) for color in self.palette]
+        self.parameters: dict[str, Any] = {
+            "palette": self.palette.tolist(),
+            "method": method,
+            "selection": selection,
+            "smoothing": float(smoothing),
+            "weights": None if weights is None else str(weights),
+            "seed": int(seed),
+        }
+        if processing is not None:
+            self.parameters["by_user"] = True  # functions are not kept
         self._decompose = Decomposer(
             self.palette,
             method,
@@ -105,7 +117,7 @@ class PaletteStack:
                 return self._frames[frame]
             picture, alpha = self.frames.read(frame)
             alphas, colors = self._decompose(picture, None, run or Run())
-            parameters = {"palette": self.palette.tolist(), "frame": frame}
+            parameters = {**self.parameters, "frame": frame}
             extras = {"palette": self.palette}
             layers = SoftLayers(
                 alphas, colors, self.names, "palette", parameters, extras, picture

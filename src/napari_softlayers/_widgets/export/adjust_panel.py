@@ -40,7 +40,7 @@ class AdjustPanel(QWidget):
         self.reset_button.clicked.connect(lambda *_: self.reset())
         self.bake_button = QPushButton("Bake")
         self.bake_button.setToolTip(
-            "Make the adjusted colours the layer's own, for good"
+            "Make the adjusted colours of all layers their own, for good"
         )
         self.bake_button.clicked.connect(lambda *_: self.baked.emit())
         line = QHBoxLayout()

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_softlayers._bridge import place_in_space
+from napari_softlayers._bridge.places import SPATIAL_KEYS
+from napari_softlayers._bridge.results import stored_frame
 from napari_softlayers._bridge.show import limits_of
+
+from ..parts.desk import Desk
 
 if TYPE_CHECKING:
     import napari
 
 
 def is_rgba(layer: Any) -> bool:
-    """Accept two-dimensional RGBA images."""
-    shape: tuple[int, ...] = getattr(getattr(layer, "data", None), "shape", ())
-    return bool(getattr(layer, "rgb", False)) and len(shape) == 3 and shape[-1] == 4
+    """Accept RGBA images of one frame."""
+    try:
+        return stored_frame(layer).shape[-1] == 4
+    except (AttributeError, TypeError):
+        return False
 
 
-def clean_layer(viewer: Any, layer: Any, dock: Any) -> None:
+def clean_layer(layer: Any, desk: Desk) -> None:
     """Clean a layer's colours in a dock's thread; the result is a new layer."""
     from napari_softlayers._core.layers.decontaminate import decontaminate
 
-    data = np.asarray(layer.data)
+    data = stored_frame(layer)
 
     def done(cleaned: Any) -> None:
-        if layer in viewer.layers:
-            add_cleaned(viewer, layer, cleaned)
-            dock.say(f"'{layer.name}' was cleaned; the layer it came from is hidden.")
+        if layer in desk.viewer.layers:
+            add_cleaned(desk.viewer, layer, cleaned)
+            desk.say(f"'{layer.name}' was cleaned; the layer it came from is hidden.")
 
-    dock.compute(lambda run, _post: decontaminate(data, run), done, sources=(layer,))
+    desk.compute(lambda run, _post: decontaminate(data, run), done, sources=(layer,))
 
 
 def add_cleaned(viewer: Any, layer: Any, cleaned: Any) -> Any:
@@ -38,13 +41,13 @@ def add_cleaned(viewer: Any, layer: Any, cleaned: Any) -> Any:
     from napari.layers import Image
 
     made = Image(
-        cleaned,
+        cleaned.reshape(layer.data.shape),
         rgb=True,
         name=f"{layer.name} · clean",
         blending=layer.blending,
         opacity=layer.opacity,
         contrast_limits=limits_of(cleaned.dtype),
-        **place_in_space(layer),
+        **{key: getattr(layer, key) for key in SPATIAL_KEYS},
     )
     viewer.layers.insert(viewer.layers.index(layer) + 1, made)
     layer.visible = False
@@ -62,6 +65,6 @@ def clean_active(viewer: napari.viewer.Viewer) -> None:
         show_warning("Select an RGBA layer first; its colours are cleaned.")
         return
     try:
-        add_cleaned(viewer, layer, decontaminate(np.asarray(layer.data)))
+        add_cleaned(viewer, layer, decontaminate(stored_frame(layer)))
     except ValueError as error:
         show_warning(str(error))

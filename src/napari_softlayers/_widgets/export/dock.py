@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import (
@@ -18,7 +19,6 @@ from napari_softlayers._bridge import layers_from_napari, record_of
 from napari_softlayers._bridge.edits import (
     adjusted_colors,
     adjustment_of,
-    bake,
     put_preview,
     replace_set,
     set_stack_mode,
@@ -26,12 +26,15 @@ from napari_softlayers._bridge.edits import (
     stack_mode,
 )
 from napari_softlayers._core.layers.compositing import composite_over
-from napari_softlayers._core.layers.edit import Adjustment, duplicate, feather
+from napari_softlayers._core.layers.edit import Adjustment
+from napari_softlayers._recipes import recipe_of
+from napari_softlayers._recipes.code import code_of
 
 from ..parts.base import LayersWidget, row
+from ..parts.picture_dock import namer
 from .adjust_panel import AdjustPanel
 from .clean import clean_layer, is_rgba
-from .formats import FORMATS, export_code, file_filter, target_path
+from .formats import FORMATS, file_filter, save_code, taken_code, target_path
 from .preview_bar import PreviewBar
 from .result_picker import ResultPicker
 
@@ -160,19 +163,19 @@ class ExportWidget(LayersWidget):
         """Split the selected layer into two halves."""
         line = self._one()
         if line is not None:
-            self._edit(lambda soft, _run: duplicate(soft, line), "Duplicated.")
+            self._edit(lambda soft, _run: soft.duplicate(line), "Duplicated.")
 
     def feather(self) -> None:
         """Soften the edge of the selected layer."""
         line, radius = self._one(), self.radius.value()
         if line is not None:
-            self._edit(lambda soft, run: feather(soft, line, radius, run), "Feathered.")
+            self._edit(lambda soft, run: soft.feather(line, radius, run), "Feathered.")
 
     def _edit(self, change: Any, message: str) -> None:
         """Change the set in a thread; adjustments are baked by it."""
         family = list(self.result.layers)
         mode = stack_mode(family)
-        adjusted = any(not adjustment_of(layer).is_neutral for layer in family)
+        baked = any(not adjustment_of(layer).is_neutral for layer in family)
         try:
             soft = layers_from_napari(family)
         except (TypeError, ValueError) as error:
@@ -188,7 +191,8 @@ class ExportWidget(LayersWidget):
             shown = replace_set(self.viewer, family, edited)
             set_stack_mode(self.viewer, shown, mode)
             self.refresh_state()
-            self.say(message + (" Adjustments were baked." if adjusted else ""))
+            self._on_selection()
+            self.say(message + (" The adjusted colours are its own now." * baked))
 
         self.compute(lambda run, _post: change(soft, run), done, sources=tuple(family))
 
@@ -204,7 +208,7 @@ class ExportWidget(LayersWidget):
         """Show the sliders' adjustment on the selected layer; the latest one wins."""
         if len(self.result.selected) != 1:
             return
-        layer = self.result.selected[0]
+        family, layer = self.result.layers, self.result.selected[0]
 
         def done(colors: Any) -> None:
             if layer in self.viewer.layers:
@@ -214,16 +218,15 @@ class ExportWidget(LayersWidget):
                 self.say("Adjusted; it can be changed until it is baked.")
 
         self.compute(
-            lambda _run, _post: adjusted_colors(layer, adjustment),
+            lambda _run, _post: adjusted_colors(family, layer, adjustment),
             done,
             sources=(layer,),
         )
 
     def _bake(self) -> None:
-        for layer in self.result.selected:
-            bake(layer)
-        self._on_selection()
-        self.say("Baked: the adjusted colours are the layer's own now.")
+        """Make the adjusted colours of the set its own, for good."""
+        if self.result.layers:
+            self._edit(lambda soft, _run: soft, "Baked.")
 
     def clean(self) -> None:
         """Clean the colours of the active RGBA layer."""
@@ -231,7 +234,7 @@ class ExportWidget(LayersWidget):
         if layer is None or not is_rgba(layer):
             self.say("Select an RGBA layer in the layer list first.", "warning")
             return
-        clean_layer(self.viewer, layer, self)
+        clean_layer(layer, self.desk)
 
     # ---- looking ---------------------------------------------------------------------
 
@@ -269,7 +272,8 @@ class ExportWidget(LayersWidget):
             self.say("There is no result to export yet.", "warning")
             return
         kind = self.format.currentText()
-        name = str((record_of(self.result.layers[0]) or {}).get("source") or "layers")
+        record = record_of(self.result.layers[0])
+        name = (record.source if record is not None else "") or "layers"
         path, _ = QFileDialog.getSaveFileName(
             self, "Export layers", str(target_path(name, kind)), file_filter(kind)
         )
@@ -282,6 +286,12 @@ class ExportWidget(LayersWidget):
 
         kind = self.format.currentText()
         target, options = target_path(path, kind), FORMATS[kind][1]
+        if target != Path(path) and target.exists():
+            self.say(
+                f"'{target.name}' is there already; type its whole name to replace it.",
+                "warning",
+            )
+            return
         rows = self.result.rows
         if self.only.isChecked() and not rows:
             self.say("Select the layers to export in the table.", "warning")
@@ -302,6 +312,26 @@ class ExportWidget(LayersWidget):
         """The export as a call for the console."""
         if not self.result.layers:
             return ""
-        names = [layer.name for layer in self.result.layers]
         rows = self.result.rows if self.only.isChecked() else None
-        return export_code(names, self.format.currentText(), rows)
+        return self._layers_code() + save_code(self.format.currentText(), rows)
+
+    def _layers_code(self) -> str:
+        """The layers from what they were made of, else from the viewer."""
+        try:
+            recipe = recipe_of(layers_from_napari(self.result.layers))
+        except (TypeError, ValueError):
+            recipe = None
+        if recipe is None or recipe.live:
+            return taken_code([layer.name for layer in self.result.layers])
+        name_of = namer(self.viewer)
+        inputs = recipe.inputs.values()
+        missing = [
+            given
+            for given in inputs
+            if given.value == "array"
+            or given.name is not None
+            and name_of(given) not in self.viewer.layers
+        ]
+        if missing:
+            return taken_code([layer.name for layer in self.result.layers])
+        return code_of(recipe, name_of)

@@ -19,13 +19,34 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+ENDINGS = (
+    *(".ora", ".psd", ".psb", ".xcf", ".kra", ".zip"),
+    *(
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".svg",
+        ".pdf",
+    ),
+)
+"""Endings of other kinds of files: typed for a name, they are replaced."""
+
+
 def target_path(path: str, kind: str) -> Path:
     """The path with the ending of a kind of file, unless it has it already."""
     suffix, _ = FORMATS[kind]
     target = Path(path)
-    if suffix and target.suffix.lower() not in (suffix, f"{suffix}f"):
-        target = target.with_name(target.name + suffix)
-    return target
+    ending = target.suffix.lower()
+    if suffix and ending in (suffix, f"{suffix}f"):
+        return target
+    if ending in ENDINGS:
+        return target.with_suffix(suffix)
+    return target.with_name(target.name + suffix)
 
 
 def file_filter(kind: str) -> str:
@@ -34,14 +55,18 @@ def file_filter(kind: str) -> str:
     return f"{kind.partition(' (')[0]} (*{suffix})"
 
 
-def export_code(names: list[str], kind: str, rows: list[int] | None) -> str:
+def taken_code(names: list[str]) -> str:
+    """Layers as they are in the viewer, as code for the console."""
+    return (
+        "import napari_softlayers as nsl\n\n"
+        f"names = {names!r}\n"
+        "layers = nsl.layers_from_napari([viewer.layers[n] for n in names])\n"
+    )
+
+
+def save_code(kind: str, rows: list[int] | None) -> str:
     """The export as a call for the console; ``rows`` None is the whole set."""
     suffix, options = FORMATS[kind]
     chosen = "" if rows is None else f".subset({rows})"
     extra = "".join(f", {key}={value!r}" for key, value in options.items())
-    return (
-        "import napari_softlayers as nsl\n\n"
-        f"names = {names!r}\n"
-        f"layers = nsl.layers_from_napari([viewer.layers[n] for n in names]){chosen}\n"
-        f"nsl.save_layers(layers, 'layers{suffix}'{extra})\n"
-    )
+    return f"nsl.save_layers(layers{chosen}, 'layers{suffix}'{extra})\n"

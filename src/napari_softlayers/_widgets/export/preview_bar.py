@@ -41,7 +41,7 @@ class PreviewBar(QWidget):
         self.color = QColor("#3a7d44")
         self.color_button = QPushButton("Colour …")
         self.color_button.clicked.connect(lambda *_: self.pick_color())
-        self.picture = LayerCombo(viewer, is_picture, None, self)
+        self.picture = LayerCombo(viewer, is_picture, parent=self)
         self.picture.setToolTip("Scaled to cover the layers")
         top = QHBoxLayout()
         top.addWidget(QLabel("Preview"))

@@ -9,7 +9,8 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_softlayers._bridge import record_of, result_sets
-from napari_softlayers._bridge.edits import adjustment_of, checks_of
+from napari_softlayers._bridge.edits import adjustment_of, checks_of, rename
+from napari_softlayers._bridge.results import plain_name
 
 from ..parts.layer_table import LayerTable
 
@@ -91,13 +92,13 @@ class ResultPicker(QWidget):
     def show_set(self) -> None:
         """Fill table and checks with the chosen set."""
         layers = self.layers
-        records = [record_of(layer) or {} for layer in layers]
+        records = [record for layer in layers if (record := record_of(layer))]
         rows = self.table.rows
         self.table.blockSignals(True)
         self.table.show_layers(
-            [_short_name(layer) for layer in layers],
-            [record.get("color", (0, 0, 0)) for record in records],
-            [record.get("coverage", 0) for record in records],
+            [plain_name(layer) for layer in layers],
+            [record.color for record in records],
+            [record.coverage for record in records],
         )
         if _identities([layers]) == _identities([self._shown]):
             self.select(rows)
@@ -156,9 +157,7 @@ class ResultPicker(QWidget):
 
     def _rename(self, line: int, name: str) -> None:
         if name and line < len(self.layers):
-            layer = self.layers[line]
-            prefix = _prefix(layer)
-            layer.name = prefix + name if layer.name.startswith(prefix) else name
+            rename(self.layers[line], name)
 
 
 def _identities(sets: list[list[Any]]) -> list[list[int]]:
@@ -166,14 +165,8 @@ def _identities(sets: list[list[Any]]) -> list[list[int]]:
 
 
 def _title(layers: list[Any]) -> str:
-    record = record_of(layers[0]) or {}
-    return f"{record.get('source') or 'file'} · {record.get('kind')} ({len(layers)})"
-
-
-def _prefix(layer: Any) -> str:
-    source = (record_of(layer) or {}).get("source")
-    return f"{source} · " if source else ""
-
-
-def _short_name(layer: Any) -> str:
-    return str(layer.name).removeprefix(_prefix(layer))
+    record = record_of(layers[0])
+    if record is None:
+        return f"layers ({len(layers)})"
+    where = f", {record.words}" if record.words else ""
+    return f"{record.source or 'file'} · {record.kind} ({len(layers)}){where}"

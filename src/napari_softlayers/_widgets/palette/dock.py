@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QSpinBox
 
-from napari_softlayers._bridge import show
+from napari_softlayers._bridge import (
+    Picture,
+    identity_of,
+    layers_from_napari,
+    record_of,
+    results_for,
+    show,
+)
+from napari_softlayers._bridge.pictures import picture_again
 from napari_softlayers._bridge.places import set_visible
-from napari_softlayers._bridge.results import results_for
-from napari_softlayers._bridge.stored import stored_layers
 from napari_softlayers._bridge.view_modes import remove_preview, show_preview
 from napari_softlayers._core.run import Run
+from napari_softlayers._recipes import Frame, Input, Recipe
+from napari_softlayers._recipes.options import Palette
 
 from ..parts.base import row
-from ..parts.options import Option, OptionsDrawer
+from ..parts.options import OptionsDrawer, add_option
 from ..parts.picture_dock import PictureWidget
-from ..parts.settings import preference, result_dtype
-from .model import MOST, Color, PaletteModel, PaletteRequest
+from ..parts.settings import result_dtype
+from .model import FEWEST, MOST, Color, PaletteModel, PaletteRequest
 from .panel import PalettePanel
 
-METHODS = ("mixture", "network")
-OPTIONS = (
-    Option(
-        "selection",
-        "Selection",
-        "kmeans",
-        "How colours are chosen: common ones, or the corners of the colour hull",
-        ("kmeans", "hull"),
-    ),
-    Option("seed", "Seed", 0, "The same seed gives the same palette", (), 0, 99999),
-)
 USUAL_COUNT = 6
 SAME = 0.5 / 255
 
@@ -51,7 +47,10 @@ class PaletteWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Extract", ("result", "original"))
         self._fill_form()
-        self.panel = PalettePanel(self)
+        self.panel = PalettePanel(self.desk)
+        self.panel.wanted.connect(self.decompose)
+        self.panel.changed.connect(self.show_changed)
+        self.panel.previewed.connect(self.show_quickly)
         self.split_button = self.button(
             "Split by segments",
             self.split,
@@ -73,24 +72,14 @@ class PaletteWidget(PictureWidget):
         self.count.setValue(USUAL_COUNT)
         self.count.setToolTip("Number of colours, 2 to 12; auto decides by the picture")
         self.form.addRow("Colours", self.count)
-        self.method = QComboBox()
-        self.method.addItems(METHODS)
-        self.method.setToolTip(
-            "mixture: up to three colours a pixel, exact; network: trained"
-        )
-        self.form.addRow("Method", self.method)
-        self.smoothing = QDoubleSpinBox()
-        self.smoothing.setRange(0, 10)
-        self.smoothing.setSingleStep(0.5)
-        self.smoothing.setValue(1.0)
-        self.smoothing.setToolTip("Of the alphas along the picture's edges; 0 is off")
-        self.form.addRow("Smoothing", self.smoothing)
+        self.method = add_option(self.form, Palette, "method")
+        self.smoothing = add_option(self.form, Palette, "smoothing")
         self.stack = QCheckBox("All frames")
         self.stack.setToolTip(
             "One palette for the whole stack, computed frame by frame"
         )
         self.form.addRow(self.stack)
-        self.options = OptionsDrawer(OPTIONS)
+        self.options = OptionsDrawer(Palette, leave_out=("method", "smoothing"))
         self.body.addWidget(self.options)
 
     # ---- computing ----------------------------------------------------------------------
@@ -100,21 +89,25 @@ class PaletteWidget(PictureWidget):
         """The layers shown last, with their colours."""
         return self.panel.model
 
+    @property
+    def all_frames(self) -> bool:
+        """Whether a whole stack is to be taken apart."""
+        return self.stack.isChecked() and not self.stack.isHidden()
+
     def primary(self) -> None:
         """Choose a palette, take the picture apart and show the layers."""
-        count = "auto" if self.count.value() < 2 else int(self.count.value())
-        locked = self._locked()
-        if isinstance(count, int) and len(locked) >= count:
+        count, locked = int(self.count.value()), self._locked()
+        if FEWEST <= count <= len(locked):
             self.say(
                 f"{len(locked)} colours are locked and {count} are asked for; ask for "
                 "more, or unlock some.",
                 "error",
             )
             return
-        request = self._request(count, locked)
+        request = self._request({})
         if request is None:
             return
-        if self.stack.isChecked() and not self.stack.isHidden():
+        if self.all_frames:
             self.compute(request.stack, self._show_stack, sources=(request.image,))
             return
         self.compute(request.solve, self._show_new, sources=(request.image,))
@@ -126,42 +119,55 @@ class PaletteWidget(PictureWidget):
         ----------
         palette : list of colours
         quick : bool
-            While a colour is dragged: by a lookup table.
+            While a colour is dragged: by a lookup table, and as the picture was read.
         """
-        request = self._request([list(color) for color in palette], [])
+        changes = {"method": "lookup"} if quick else {}
+        request = self._request({"palette": palette, "locked": None} | changes)
         if request is None:
             return
-        if quick:
-            request = replace(request, method="lookup")
         model = self.model
-        known = model is not None and model.picture.layer is request.image
-        picture = model.picture if model is not None and known else None
 
         def solve(run: Run, post: Callable[[Any], None]) -> PaletteModel:
-            return (
-                request.solve(run, post)
-                if picture is None
-                else request.model_of(picture, run)
-            )
+            if quick and model is not None and model.picture.layer is request.image:
+                return request.model_of(model.picture, run)
+            return request.solve(run, post)
 
         done = self._show_quick if quick else self._show_new
         self.compute(solve, done, sources=(request.image,))
 
-    def _request(self, palette: Any, locked: list[Color]) -> PaletteRequest | None:
+    def _request(self, changes: dict[str, Any]) -> PaletteRequest | None:
         try:
             settings = self.picture_settings()
         except ValueError as error:
             self.say(str(error), "error")
             return None
-        options = self.options.values()
-        return PaletteRequest(
-            **settings,
-            palette=palette,
-            locked=locked or None,
-            method=self.method.currentText(),
-            selection=str(options["selection"]),
-            smoothing=float(self.smoothing.value()),
-            seed=int(options["seed"]),
+        return PaletteRequest(**settings, options=self._options() | changes)
+
+    def _options(self) -> dict[str, Any]:
+        """The options of the recipe as they are set."""
+        count = int(self.count.value())
+        return {
+            "palette": "auto" if count < FEWEST else count,
+            "method": self.method.value,
+            "smoothing": self.smoothing.value,
+            "locked": self._locked() or None,
+        } | self.options.values()
+
+    def settings_recipe(self) -> Recipe | None:
+        """The recipe of the settings as they are now."""
+        try:
+            settings = self.picture_settings()
+            request = PaletteRequest(**settings, options=self._options())
+            frame = Frame(every=True) if self.all_frames else request.frame()
+        except ValueError:
+            return None
+        image = request.image
+        return Recipe(
+            kind=self.kind,
+            device=request.device,
+            options=Palette(**request.options).model_dump(),
+            inputs={"image": Input(name=image.name, id=identity_of(image))},
+            frame=frame,
         )
 
     def _locked(self) -> list[Color]:
@@ -178,7 +184,10 @@ class PaletteWidget(PictureWidget):
         """Cut the palette layers along the soft segments of the same image."""
         model = self.model
         if model is None:
-            self.say("There are no palette layers yet; press Extract first.", "error")
+            self.say(
+                "There are no palette layers of one picture yet; press Extract first.",
+                "error",
+            )
             return
         segments = results_for(self.viewer, model.picture.layer, "segments")
         if not segments:
@@ -188,8 +197,16 @@ class PaletteWidget(PictureWidget):
                 "error",
             )
             return
+        record, plane = record_of(segments[0]), model.picture.grid
+        if record is not None and plane is not None and record.plane != plane.step:
+            self.say(
+                f"The soft segments are of {record.words or 'another plane'}, the palette "
+                f"layers of {plane.words()}; make both of the same plane.",
+                "error",
+            )
+            return
         try:
-            found = stored_layers(segments)
+            found = layers_from_napari(segments)
         except (TypeError, ValueError) as error:
             self.say(str(error), "error")
             return
@@ -203,7 +220,7 @@ class PaletteWidget(PictureWidget):
 
     def _show_new(self, model: PaletteModel) -> None:
         kept = self._locked()
-        if "pairs" not in model.layers.extras:
+        if not model.is_split:
             model.locked = [
                 any(np.allclose(color, other, atol=SAME) for other in kept)
                 for color in model.palette
@@ -215,11 +232,29 @@ class PaletteWidget(PictureWidget):
         if self._show_layers(model):
             self.say(f"{len(model.layers)} colours.")
 
+    def show_changed(self, model: PaletteModel) -> None:
+        """Show a model whose colours or order were changed, if its picture is the same."""
+        image = model.picture.layer
+        if image in self.viewer.layers and not _is_same(model.picture):
+            self.panel.forget()
+            self.say(
+                f"'{image.name}' was changed after its colours had been taken; press "
+                "Extract again.",
+                "warning",
+            )
+            return
+        self.show_result(model)
+
     def show_result(self, model: PaletteModel) -> None:
         """Show layers in their present colours, and the swatches."""
         if self._show_layers(model):
             self.panel.show_model(model)
-            self.say(f"{len(model.layers)} layers. Double-click a colour to change it.")
+            grid = model.picture.grid
+            where = grid.words() if grid is not None else ""
+            self.say(
+                f"{len(model.layers)} layers{f' of {where}' if where else ''}. "
+                "Double-click a colour to change it."
+            )
 
     def _show_layers(self, model: PaletteModel) -> bool:
         image = model.picture.layer
@@ -249,10 +284,17 @@ class PaletteWidget(PictureWidget):
 
     def _show_stack(self, stack: Any) -> None:
         image = stack.source
-        if image in self.viewer.layers:
-            made = stack.to_napari(self.viewer)
-            self.panel.show_model(None)
-            self.say(f"{len(made)} layers; frames are computed when you look at them.")
+        if image not in self.viewer.layers:
+            self.say("The image was removed meanwhile; nothing was added.", "warning")
+            return
+        remove_preview(self.viewer, image)
+        made = stack.to_napari(self.viewer, dtype=result_dtype())
+        self.panel.forget()
+        self.view.after_show()
+        self.say(
+            f"{len(made)} layers of all {len(stack)} frames, with one palette; a frame is "
+            "computed when you look at it."
+        )
 
     def _step(self, by: int) -> None:
         """Keys J and K: the swatch before or after, and its layer."""
@@ -295,31 +337,11 @@ class PaletteWidget(PictureWidget):
             self._links.undo.append(self.panel.eyedropper.stop)
         super().attach()
 
-    def code(self) -> str:
-        """The present settings as a call for the console."""
-        image = self.image.layer
-        if image is None:
-            return ""
-        model = self.model
-        palette: Any = "auto" if self.count.value() < 2 else int(self.count.value())
-        if model is not None and "pairs" not in model.layers.extras:
-            palette = _rounded(model.palette)
-        settings = {
-            "method": self.method.currentText(),
-            "smoothing": float(self.smoothing.value()),
-            "device": str(preference("compute", "device")),
-        } | self.options.changed()
-        given = ", ".join(f"{key}={value!r}" for key, value in settings.items())
-        lines = [
-            "import napari_softlayers as nsl\n",
-            f"picture = viewer.layers[{image.name!r}]",
-            f"layers = nsl.palette_layers(picture, {palette!r}, {given})",
-        ]
-        if model is not None and model.recolored and "pairs" not in model.layers.extras:
-            lines.append(f"layers = layers.recolor({_rounded(model.colors)})")
-        lines.append("layers.to_napari(viewer, like=picture)")
-        return "\n".join(lines) + "\n"
 
-
-def _rounded(colors: list[Color]) -> list[list[float]]:
-    return [[round(value, 5) for value in color] for color in colors]
+def _is_same(picture: Picture) -> bool:
+    """Whether a picture's layer still holds it."""
+    try:
+        now = picture_again(picture.layer, picture.frame)
+    except (TypeError, ValueError):
+        return False
+    return now.input.digest == picture.input.digest

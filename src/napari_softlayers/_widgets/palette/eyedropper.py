@@ -52,14 +52,7 @@ class Eyedropper:
 
 def color_at(picture: Any, position: Any) -> Any:
     """Colour ``(3,)`` of a picture at a position in the world; None beside it."""
-    place = np.asarray(
-        picture.layer.world_to_data(tuple(position)[-picture.layer.ndim :])
-    )
-    full = picture.layer.data
-    shape = full[0].shape if picture.layer.multiscale else full.shape
-    height, width = shape[-3:-1] if picture.layer.rgb else shape[-2:]
-    row = int(np.floor((place[-2] + 0.5) * picture.shape[0] / height))
-    column = int(np.floor((place[-1] + 0.5) * picture.shape[1] / width))
+    row, column = np.floor(picture.grid.pixels_of([tuple(position)])[0] + 0.5)
     if not (0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]):
         return None
-    return picture.data[row, column]
+    return picture.data[int(row), int(column)]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._bridge import Picture
-from napari_softlayers._core.layers.edit import reordered
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.picture import to_dtype
 from napari_softlayers._core.run import Run
 
 from ..parts.picture_request import PictureRequest
@@ -22,14 +22,9 @@ FEWEST, MOST = 2, 12
 
 @dataclass(frozen=True)
 class PaletteRequest(PictureRequest):
-    """Settings of the dock at one moment; ``palette`` is a count, "auto" or colours."""
+    """Settings of the dock at one moment; ``options`` are those of the recipe."""
 
-    palette: Any
-    locked: list[Color] | None
-    method: str
-    selection: str
-    smoothing: float
-    seed: int
+    options: dict[str, Any]
 
     def solve(self, run: Run, _post: Callable[[Any], None]) -> PaletteModel:
         """Read the picture and take it apart."""
@@ -39,19 +34,9 @@ class PaletteRequest(PictureRequest):
 
     def model_of(self, picture: Picture, run: Run) -> PaletteModel:
         """Take a picture apart that has been read."""
-        from napari_softlayers._core.palette import palette_layers
+        from napari_softlayers._api import palette_layers
 
-        layers = palette_layers(
-            picture.data,
-            self.palette,
-            self.method,
-            selection=self.selection,
-            smoothing=self.smoothing,
-            locked=self.locked,
-            seed=self.seed,
-            device=self.device,
-            run=run,
-        )
+        layers = palette_layers(picture, device=self.device, run=run, **self.options)
         return PaletteModel(layers, picture)
 
     def stack(self, run: Run, _post: Callable[[Any], None]) -> Any:
@@ -59,16 +44,9 @@ class PaletteRequest(PictureRequest):
         from napari_softlayers._api import palette_stack
 
         run.step(0, "Choosing a palette for all frames")
-        return palette_stack(
-            self.image,
-            self.palette,
-            method=self.method,
-            selection=self.selection,
-            smoothing=self.smoothing,
-            locked=self.locked,
-            seed=self.seed,
-            device=self.device,
-        )
+        layers = palette_stack(self.image, device=self.device, **self.options)
+        layers.frame(self.step[0], run.part(0.5, 1))
+        return layers
 
 
 @dataclass
@@ -102,6 +80,11 @@ class PaletteModel:
         return [as_color(color) for color in self.layers.extras["palette"]]
 
     @property
+    def is_split(self) -> bool:
+        """Whether the layers were cut up by segments."""
+        return "pairs" in self.layers.extras
+
+    @property
     def recolored(self) -> bool:
         """Whether a layer has another colour than the palette's."""
         return not np.allclose(self.colors, self.palette, atol=1e-4)
@@ -111,31 +94,22 @@ class PaletteModel:
         return self.layers.recolor(self.colors) if self.recolored else self.layers
 
     def preview(self) -> NDArray[np.uint8]:
-        """The picture in the present colours, uint8 ``(H, W, 3)``, quickly."""
+        """The picture in the present colours, uint8 ``(H, W, 3 or 4)``, quickly."""
         if self._recolorer is None:
             from napari_softlayers._core.palette import Recolorer
 
             self._recolorer = Recolorer(self.layers)
-        return np.array(self._recolorer(self.colors))
+        colors = np.array(self._recolorer(self.colors))
+        alpha = self.layers.alpha
+        if alpha is None:
+            return colors
+        return np.dstack([colors, to_dtype(alpha, np.uint8)])
 
     def reordered(self, order: Sequence[int]) -> PaletteModel:
         """The same layers in another order, bottom first."""
         chosen = [int(index) for index in order]
-        layers = reordered(self.layers, chosen)
-        palette = self.layers.parameters.get("palette")
-        if isinstance(palette, list) and len(palette) == len(chosen):
-            layers.parameters = {
-                **self.layers.parameters,
-                "palette": [palette[index] for index in chosen],
-            }
-        elif "segments" in self.layers.parameters:
-            order = self.layers.parameters.get("order", range(len(chosen)))
-            layers.parameters = {
-                **self.layers.parameters,
-                "order": [order[index] for index in chosen],
-            }
         return PaletteModel(
-            layers,
+            self.layers.reordered(chosen),
             self.picture,
             [self.colors[index] for index in chosen],
             [self.locked[index] for index in chosen],
@@ -143,11 +117,8 @@ class PaletteModel:
 
     def split_by(self, segments: SoftLayers, run: Run) -> PaletteModel:
         """Cut the layers up along segments, so that each object has colours of its own."""
-        from napari_softlayers._core.palette import intersect
-
-        layers = intersect(segments, self.layers, run=run)
-        pairs = np.asarray(layers.extras["pairs"])
-        colors = [self.colors[int(color)] for _, color in pairs]
+        layers = segments.intersect(self.layers, run=run)
+        colors = [self.colors[int(color)] for _, color in layers.extras["pairs"]]
         return PaletteModel(layers, self.picture, colors)
 
 

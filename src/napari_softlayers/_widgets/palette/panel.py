@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QColorDialog,
@@ -16,24 +16,15 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_softlayers._core.harmonies import HARMONIES, harmony
+
 from ..parts.base import row
+from ..parts.desk import Desk
 from .eyedropper import Eyedropper
 from .model import FEWEST, MOST, Color, PaletteModel, as_color
 from .swatches import Swatches
 
-if TYPE_CHECKING:
-    from .dock import PaletteWidget
-
 RECOLOR, MOVE = "recolours the picture", "moves the palette"
-HARMONIES = (
-    "complementary",
-    "analogous",
-    "triad",
-    "warmer",
-    "cooler",
-    "muted",
-    "vivid",
-) + ("lighter", "darker")
 THROTTLE_MS = 10
 FILES = "GIMP palettes (*.gpl)"
 
@@ -41,17 +32,23 @@ FILES = "GIMP palettes (*.gpl)"
 class PalettePanel(QWidget):
     """Swatches of a `PaletteModel`: recolour, move, pick, lock, add, remove, reorder.
 
+    ``wanted`` asks to take the picture apart with a list of colours (quickly, while one
+    is dragged), ``changed`` to show a model, ``previewed`` to show it while it changes.
+
     Parameters
     ----------
-    dock : PaletteWidget
-        Computes, shows and says.
+    desk : Desk
     """
 
-    def __init__(self, dock: PaletteWidget) -> None:
+    wanted = Signal(list, bool)
+    changed = Signal(object)
+    previewed = Signal(object)
+
+    def __init__(self, desk: Desk) -> None:
         super().__init__()
-        self.dock = dock
+        self.desk = desk
         self.model: PaletteModel | None = None
-        self.eyedropper = Eyedropper(dock.viewer)
+        self.eyedropper = Eyedropper(desk.viewer)
         self._dialog: QColorDialog | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -73,7 +70,7 @@ class PalettePanel(QWidget):
             "Recolouring keeps the layers; moving the palette takes the picture apart anew"
         )
         column.addLayout(row(QLabel("A new colour"), self.effect))
-        make = self.dock.button
+        make = self.desk.button
         self.change_button = make("Change", self.edit, "Choose another colour")
         self.pick_button = make(
             "Pick", self.pick, "Then click in the picture: the swatch takes that colour"
@@ -109,7 +106,7 @@ class PalettePanel(QWidget):
         if model is None:
             self.swatches.show_colors([], [])
         else:
-            names = model.layers.names if "pairs" in model.layers.extras else ()
+            names = model.layers.names if model.is_split else ()
             self.swatches.show_colors(model.colors, model.locked, names)
         self.enable()
 
@@ -119,7 +116,7 @@ class PalettePanel(QWidget):
         some = model is not None and 0 <= chosen < len(model.colors)
         for button in (self.change_button, self.pick_button, self.lock_button):
             button.setEnabled(some)
-        plain = model is not None and "pairs" not in model.layers.extras
+        plain = model is not None and not model.is_split
         count = 0 if model is None else len(model.colors)
         self.add_button.setEnabled(plain and count < MOST)
         self.remove_button.setEnabled(some and plain and count > FEWEST)
@@ -154,10 +151,10 @@ class PalettePanel(QWidget):
             return
         wanted = as_color(color)
         self.swatches.paint(index, wanted, model.locked[index])
-        if self.effect.currentText() == MOVE and "pairs" not in model.layers.extras:
+        if self.effect.currentText() == MOVE and not model.is_split:
             palette = list(model.palette)
             palette[index] = wanted
-            self.dock.decompose(palette, quick=not final)
+            self.wanted.emit(palette, not final)
             return
         model.colors[index] = wanted
         self.recolor(final)
@@ -170,11 +167,11 @@ class PalettePanel(QWidget):
             return
         self._timer.stop()
         if self.model is not None:
-            self.dock.show_result(self.model)
+            self.changed.emit(self.model)
 
     def _preview(self) -> None:
         if self.model is not None:
-            self.dock.show_quickly(self.model)
+            self.previewed.emit(self.model)
 
     def edit(self, index: int | None = None) -> None:
         """Open a colour dialog for a swatch; the picture follows while it is used."""
@@ -211,7 +208,7 @@ class PalettePanel(QWidget):
         if model is not None:
             palette = list(model.palette)
             self._wait_for_click(
-                lambda color: self.dock.decompose([*palette, as_color(color)])
+                lambda color: self.wanted.emit([*palette, as_color(color)], False)
             )
 
     def _wait_for_click(self, use: Any) -> None:
@@ -221,11 +218,11 @@ class PalettePanel(QWidget):
 
         def picked(color: Any) -> None:
             if color is None:
-                self.dock.say("That was beside the picture; nothing was changed.")
+                self.desk.say("That was beside the picture; nothing was changed.")
             else:
                 use(color)
 
-        self.dock.say("Click on a colour in the picture.")
+        self.desk.say("Click on a colour in the picture.")
         self.eyedropper.start(model.picture, picked)
 
     def remove(self) -> None:
@@ -234,7 +231,7 @@ class PalettePanel(QWidget):
         if model is not None and len(model.colors) > FEWEST:
             palette = list(model.palette)
             del palette[chosen]
-            self.dock.decompose(palette)
+            self.wanted.emit(palette, False)
 
     def toggle_lock(self) -> None:
         """Lock the selected colour, or unlock it."""
@@ -249,7 +246,7 @@ class PalettePanel(QWidget):
         if self.model is not None and sorted(order) == list(
             range(len(self.model.colors))
         ):
-            self.dock.show_result(self.model.reordered(order))
+            self.changed.emit(self.model.reordered(order))
 
     def reset(self) -> None:
         """Back to the picture's own colours."""
@@ -267,8 +264,6 @@ class PalettePanel(QWidget):
     def harmonise(self, index: int) -> None:
         """Recolour with a related palette."""
         if self.model is not None and index > 0:
-            from napari_softlayers._core.palette.names import harmony
-
             self.set_colors(list(harmony(self.model.colors, HARMONIES[index - 1])))
         self.harmony.setCurrentIndex(0)
 
@@ -282,13 +277,13 @@ class PalettePanel(QWidget):
         try:
             colors, _ = read_gpl(chosen)
         except (OSError, ValueError) as error:
-            self.dock.say(str(error), "error")
+            self.desk.say(str(error), "error")
             return
         found = [as_color(color) for color in colors]
         if self.model is not None and self.effect.currentText() == RECOLOR:
             self.set_colors(found)
         else:
-            self.dock.decompose(found)
+            self.wanted.emit(found, False)
 
     def save(self, path: str | Path | None = None) -> None:
         """Write the colours as a GIMP palette; asks for the file when none is given."""
@@ -302,6 +297,6 @@ class PalettePanel(QWidget):
         try:
             write_gpl(Path(chosen).with_suffix(".gpl"), self.model.colors)
         except OSError as error:
-            self.dock.say(f"The palette could not be written: {error}", "error")
+            self.desk.say(f"The palette could not be written: {error}", "error")
             return
-        self.dock.say(f"Saved {Path(chosen).with_suffix('.gpl').name}.")
+        self.desk.say(f"Saved {Path(chosen).with_suffix('.gpl').name}.")

@@ -32,14 +32,7 @@ class OptionsForm(QWidget):
         self.controls: dict[str, bases.ValueWidget[Any]] = {}
         for name in model.shown():
             if name not in leave_out:
-                self._add(name)
-
-    def _add(self, name: str) -> None:
-        field = self.model.model_fields[name]
-        control = control_of(self.model, name)
-        control.native.setToolTip(field.description or "")
-        self.controls[name] = control
-        self.form.addRow(field.title or name, control.native)
+                self.controls[name] = add_option(self.form, model, name)
 
     def values(self) -> dict[str, Any]:
         """All options as they are set."""
@@ -70,6 +63,17 @@ class OptionsDrawer(QCollapsible):
         self.set = self.options.set
         self.addWidget(self.options)
         self.collapse(animate=False)
+
+
+def add_option(
+    form: QFormLayout, model: type[Options], name: str
+) -> bases.ValueWidget[Any]:
+    """Add a row with the control of one field to a form."""
+    field = model.model_fields[name]
+    control = control_of(model, name)
+    control.native.setToolTip(field.description or "")
+    form.addRow(field.title or name, control.native)
+    return control
 
 
 def control_of(model: type[Options], name: str) -> bases.ValueWidget[Any]:

@@ -8,7 +8,7 @@ from napari_softlayers._bridge import record_of, results_for, step_of
 from napari_softlayers._bridge.results import layer_with_id, recipe_as_shown
 from napari_softlayers._bridge.view_modes import VIEWS
 from napari_softlayers._recipes import Input, Recipe
-from napari_softlayers._recipes.code import code_of
+from napari_softlayers._recipes.code import Namer, code_of
 
 from .base import LayersWidget
 from .channels import ChannelsEdit
@@ -79,7 +79,7 @@ class PictureWidget(LayersWidget):
         recipe = self.present_recipe()
         if recipe is None:
             return ""
-        return code_of(recipe, self._name_of, result_dtype())
+        return code_of(recipe, namer(self.viewer), result_dtype())
 
     def present_recipe(self) -> Recipe | None:
         """That of the result on the screen, else one of the settings."""
@@ -92,6 +92,8 @@ class PictureWidget(LayersWidget):
             record = record_of(shown[0]) if shown else None
             if record is None or record.recipe is None or record.recipe.live:
                 continue
+            if record.recipe.frame.every:
+                return record.recipe
             try:
                 recipe = recipe_as_shown(shown)
             except (TypeError, ValueError):
@@ -100,7 +102,12 @@ class PictureWidget(LayersWidget):
                 return recipe
         return None
 
-    def _name_of(self, given: Input) -> str:
-        """The present name of an input's layer."""
-        layer = layer_with_id(self.viewer, given.id) if given.id else None
+
+def namer(viewer: Any) -> Namer:
+    """What gives the present names of inputs' layers."""
+
+    def name_of(given: Input) -> str:
+        layer = layer_with_id(viewer, given.id) if given.id else None
         return str(given.name if layer is None else layer.name)
+
+    return name_of

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_softlayers._bridge import Grid, Picture, grid_of, picture_of
+from napari_softlayers._recipes import Frame
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,16 @@ class PictureRequest:
             step=self.step,
             megapixels=self.megapixels,
         )[0]
+
+    def frame(self) -> Frame:
+        """Which picture of the image it is, as a recipe says it."""
+        grid, level = grid_of(
+            self.image,
+            channels=self.channels,
+            step=self.step,
+            megapixels=self.megapixels,
+        )
+        return Frame(step=grid.step or None, channels=self.channels, level=level)
 
     def picture(self) -> Picture:
         """Read the picture."""
