@@ -26,6 +26,7 @@ ROOMS = {
     "_training": {CORE},
 }
 BASICS = {
+    "harmonies",
     "arrays",
     "version",
     "label_images",
