@@ -110,7 +110,7 @@ def test_new_trimap_can_be_painted_and_keys_work(viewer, disc):
     assert trimap.selected_label == 2
     press(viewer, "U")
     assert trimap.selected_label == 0
-    assert dock.unknown_button.isChecked()
+    assert dock.tools.unknown_button.isChecked()
     press(viewer, "U")
     assert trimap.selected_label == 2
     press(viewer, "N")
@@ -223,8 +223,8 @@ def test_trimap_from_selection(dock, viewer, disc, kind):
         layer = viewer.add_image(rgba, rgb=True, scale=(0.5, 0.5))
     viewer.layers.selection.active = layer
     dock.image.layer = viewer.layers["photo"]
-    dock.band.setValue(3)
-    dock.trimap_from_selection()
+    dock.tools.band.setValue(3)
+    dock.tools.trimap_from_selection()
     made = dock.trimap.layer
     assert made.name == "photo · trimap", dock.status.text()
     assert made.data.shape == disc[1].shape
@@ -539,7 +539,7 @@ def test_rolled_axes_are_refused(viewer, disc, settle):
     dock = open_dock(viewer)
     viewer.dims.order = (1, 0, 2)
     assert "roll the axes back" in refused(dock, viewer, settle)
-    dock.trimap_from_selection()
+    dock.tools.trimap_from_selection()
     assert dock.status.property("level") == "error"
 
 
@@ -627,7 +627,7 @@ def test_no_layers_at_all(viewer, settle):
     assert "no image" in refused(dock, viewer, settle)
     dock.new_trimap()
     assert "Choose an image" in dock.status.text()
-    dock.trimap_from_selection()
+    dock.tools.trimap_from_selection()
     assert "Select a" in dock.status.text()
     dock.copy_code()
     assert "nothing to copy" in dock.status.text()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox
+from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import (
     Over,
-    Picture,
     grid_of,
     identity_of,
     over,
     record_of,
     show,
 )
-from napari_softlayers._bridge.places import levels_of
 from napari_softlayers._recipes import EditNote, Frame, Input, Recipe
 
 from ..parts.base import row
@@ -25,13 +23,8 @@ from ..parts.settings import preference, result_dtype
 from .jobs import LiveSolver, MatteRequest, Result
 from .label_table import LabelTable
 from .method_picker import MethodPicker
-from .trimap_layers import (
-    how_well,
-    may_serve,
-    new_trimap,
-    show_repaired_trimap,
-    trimap_from_layer,
-)
+from .trimap_layers import how_well, may_serve, show_repaired_trimap
+from .trimap_tools import TrimapTools, plane_of
 from .trimap_watch import TrimapWatch
 
 
@@ -48,12 +41,11 @@ class MatteWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Solve")
         self._live_solver = LiveSolver()
-        self._painted_label = 2
         self._watch = TrimapWatch(self, self._on_trimap_changed)
         self._fill_form()
         self.shortcuts |= {
             "n": self.new_or_next_label,
-            "u": self.toggle_unknown,
+            "u": self.tools.toggle_unknown,
             "q": self.live.toggle,
         }
         self.attach()
@@ -66,22 +58,13 @@ class MatteWidget(PictureWidget):
             "0 unknown, 1 background, 2 foreground, further labels further layers",
         )
         self.image.layer_changed.connect(self._on_image)
-        new = self.button(
-            "New trimap", self.new_trimap, "An empty trimap over the image (key: N)"
+        self.tools = TrimapTools(
+            self.desk,
+            self.image,
+            self.trimap,
+            lambda: PictureRequest(**self.picture_settings()).picture(),
         )
-        made = self.button(
-            "Trimap from selection",
-            self.trimap_from_selection,
-            "From the selected Labels, Shapes, mask or RGBA layer: a band along the "
-            "boundary stays unknown",
-        )
-        self.band = QSpinBox()
-        self.band.setRange(0, 500)
-        self.band.setSpecialValueText("adaptive")
-        self.band.setSuffix(" px")
-        self.band.setToolTip("Half width of the unknown band")
-        self.body.addLayout(row(new, made))
-        self.body.addLayout(row(QLabel("Unknown band"), self.band))
+        self.body.addWidget(self.tools)
         self.table = LabelTable()
         self.table.setToolTip("Labels of the trimap; names can be edited")
         self.body.addWidget(self.table)
@@ -90,13 +73,7 @@ class MatteWidget(PictureWidget):
         self.live.setToolTip("Solve after every stroke (key: Q)")
         self.live.setChecked(bool(preference("live", "enabled")))
         self.live.toggled.connect(self._on_live)
-        self.unknown_button = self.button(
-            "Paint unknown",
-            self.toggle_unknown,
-            "Paint label 0 (key: U)",
-            checkable=True,
-        )
-        self.body.addLayout(row(self.live, self.unknown_button))
+        self.body.addLayout(row(self.live, self.tools.unknown_button))
         self.show_trimap = QCheckBox("Show trimap")
         self.show_trimap.setChecked(True)
         self.show_trimap.toggled.connect(self._on_show_trimap)
@@ -112,57 +89,11 @@ class MatteWidget(PictureWidget):
 
     def new_trimap(self) -> None:
         """Add an empty trimap over the image and paint on it."""
-        image = self.image.layer
-        if image is None:
-            self.say(
-                "Choose an image first; then a trimap can be painted over it.", "error"
-            )
-            return
-        self.trimap.layer = new_trimap(self.viewer, image)
-        self.say("Paint 1 on the background and 2 on the object, then Solve.")
-
-    def trimap_from_selection(self) -> None:
-        """Make a trimap from the active layer."""
-        active, image = self.viewer.layers.selection.active, self.image.layer
-        if active is None or active is image and not _has_alpha(image):
-            self.say(
-                "Select a Labels, Shapes, mask or RGBA layer that marks the object first.",
-                "error",
-            )
-            return
-        try:
-            picture = PictureRequest(**self.picture_settings()).picture()
-            band = self.band.value() or None
-            made = trimap_from_layer(self.viewer, active, picture, band)
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
-            return
-        self.trimap.layer = made
-        plane = _plane(picture)
-        where = f" on {plane}" if plane else ""
-        self.say(f"Trimap made from '{active.name}'{where}.")
+        self.tools.new_trimap()
 
     def new_or_next_label(self) -> None:
         """Key N: the next label to paint with, or a new trimap where there is none."""
-        layer = self.trimap.layer
-        if layer is None or not hasattr(layer, "selected_label"):
-            self.new_trimap()
-            return
-        most = max(2, *self.table.labels) if self.table.labels else 2
-        layer.selected_label = layer.selected_label % (most + 1) + 1
-
-    def toggle_unknown(self) -> None:
-        """Key U: paint label 0, or the label before that again."""
-        layer = self.trimap.layer
-        if layer is None or not hasattr(layer, "selected_label"):
-            self.unknown_button.setChecked(False)
-            return
-        if layer.selected_label != 0:
-            self._painted_label = int(layer.selected_label)
-            layer.selected_label = 0
-        else:
-            layer.selected_label = self._painted_label
-        self.unknown_button.setChecked(layer.selected_label == 0)
+        self.tools.next_label(max([2, *self.table.labels]))
 
     # ---- solving ------------------------------------------------------------------------
 
@@ -255,7 +186,7 @@ class MatteWidget(PictureWidget):
             f"{name} {share:.0%}"
             for name, share in zip(layers.names, layers.coverage, strict=True)
         )
-        plane = _plane(picture)
+        plane = plane_of(picture)
         where = f", computed on {plane}" if plane else ""
         said = [f"Done: {shares}{where}."]
         changed = layers.extras.get("changed", 0.0)
@@ -354,12 +285,3 @@ class MatteWidget(PictureWidget):
         if not self._attached:
             self._links.undo.append(self._watch.release)
         super().attach()
-
-
-def _has_alpha(image: Any) -> bool:
-    return bool(image.rgb) and levels_of(image)[0].shape[-1] == 4
-
-
-def _plane(picture: Picture) -> str:
-    """The plane of a stack in words."""
-    return "" if picture.grid is None else picture.grid.words()
