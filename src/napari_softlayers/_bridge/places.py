@@ -6,6 +6,7 @@ brought onto it through the world; results are shown on the plane that it is.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ SPATIAL_KEYS = (
     "units",
     "axis_labels",
 )
+UNNAMED = re.compile(r"(axis )?-?\d+$")
+"""What napari calls an axis that nobody named."""
 ALIGNED = 1e-4
 """Grids that differ by less than this part of a pixel are the same."""
 
@@ -189,7 +192,7 @@ class Grid:
         """The plane, such as "z = 7"; empty where the picture has no others."""
         labels = tuple(self.layer.axis_labels)
         return ", ".join(
-            f"{label} = {value}" if not label.startswith("axis") else f"plane {value}"
+            f"plane {value}" if UNNAMED.match(label) else f"{label} = {value}"
             for label, value in zip(labels, self.step, strict=False)
         )
 
