@@ -528,6 +528,29 @@ def test_names_of_files(typed, kind, written):
     assert target_path(f"folder/{typed}", kind).name == written
 
 
+def test_checks_say_when_colours_were_changed(viewer, picture, qtbot):
+    source = viewer.add_image(picture, rgb=True, name="photo")
+    layers = nsl.palette_layers(source, 3)
+    dock = ExportWidget(viewer)
+    viewer.window.add_dock_widget(dock)
+    for edited, changed in (
+        (layers, False),
+        (layers.recolor([(1, 0, 0), (0, 1, 0), (0, 0, 1)]), True),
+        (layers.feather(0, 2).merge([[0, 1]]), False),
+        (layers.adjust(0, exposure=1), True),
+    ):
+        edited.to_napari(viewer)
+        dock.result.refresh()
+        dock.result.show_checks()
+        qtbot.waitUntil(
+            lambda wanted=changed: (
+                ("colours were changed" in dock.result.checks.text()) == wanted
+                and dock.result.checks.text() != ""
+            ),
+            timeout=5000,
+        )
+
+
 def test_another_dtype_gives_its_own_contrast_limits(viewer, picture, settle):
     source = viewer.add_image(picture, rgb=True, name="photo")
     for dtype, top in ((np.uint8, 255), (np.float32, 1), (np.uint16, 65535)):
