@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from palette_metrics import palette_metrics
@@ -208,3 +211,14 @@ def test_unknown_harmony():
 def test_hull_gives_as_many_colours_as_asked_for(astronaut, count):
     sample = astronaut.reshape(-1, 3) / 255
     assert len(simplified_hull(sample, count)) == count
+
+
+def test_harmonies_and_the_dock_load_no_torch():
+    """The dock lists them when it opens: that must not take seconds."""
+    code = (
+        "import sys\n"
+        "from napari_softlayers._widgets.palette import PaletteWidget\n"
+        "from napari_softlayers._widgets.export import ExportWidget\n"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

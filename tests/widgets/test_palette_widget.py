@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import dask.array as da
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 import napari_softlayers as nsl
 from napari_softlayers._bridge import show
 from napari_softlayers._bridge.results import results_for
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._recipes.options import Palette
 
 from .conftest import light
 
@@ -200,22 +202,224 @@ def test_split_by_segments_recolours_one_object(dock, viewer, poster, settle):
 
 def test_a_stack_is_decomposed_lazily_with_one_palette(viewer, poster, settle):
     frames = np.stack([poster, np.roll(poster, 5, axis=1)])
-    viewer.add_image(
-        da.from_array(frames, chunks=(1, 60, 80, 3)), rgb=True, name="film"
-    )
+    film = da.from_array(frames, chunks=(1, 60, 80, 3))
+    viewer.add_image(film, rgb=True, name="film")
     dock = open_dock(viewer)
     assert not dock.stack.isHidden()
     dock.stack.setChecked(True)
+    assert "nsl.palette_stack(picture, 3)" in dock.code()
     dock.primary()
     settle(dock)
     made = [layer for layer in viewer.layers if layer.name.startswith("film · #")]
     assert len(made) == 3, dock.status.text()
+    assert "3 layers of all 2 frames" in dock.status.text()
     assert made[0].data.shape == (2, 60, 80, 4)
     total = sum(
         np.asarray(layer.data[1])[..., 3:] / 255 * np.asarray(layer.data[1])[..., :3]
         for layer in made
     )
     np.testing.assert_allclose(total, frames[1], atol=3)
+    fresh = ViewerModel()
+    fresh.add_image(film, rgb=True, name="film")
+    exec(dock.code(), {"viewer": fresh})
+    for one, other in zip(made, fresh.layers[1:], strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+    dock.split()
+    assert "of one picture" in dock.status.text()
+    dock.stack.setChecked(False)
+    extract(dock, settle)
+    shown = results_for(viewer, viewer.layers["film"], "palette")
+    assert [layer.data.shape for layer in shown] == [(1, 60, 80, 4)] * 3
+    assert "3 layers of plane 0." in dock.status.text()
+    dock.stack.setChecked(True)
+    dock.primary()
+    settle(dock)
+    assert len(results_for(viewer, viewer.layers["film"], "palette")) == 3
+    assert len(viewer.layers) == 4
+
+
+def test_choices_and_ranges_come_from_the_recipe(dock):
+    assert list(dock.method.choices) == ["mixture", "network"]
+    assert (dock.smoothing.min, dock.smoothing.max) == (0, 10)
+    assert set(dock.options.values()) == {"selection", "seed"}
+    recipe = dock.settings_recipe()
+    assert recipe.options == Palette(palette=3).model_dump()
+    dock.count.setValue(1)
+    dock.method.value = "network"
+    dock.smoothing.value = 2.5
+    dock.options.set("seed", 7)
+    changed = dock.settings_recipe().model_options().changed()
+    assert changed == {
+        "palette": "auto",
+        "method": "network",
+        "smoothing": 2.5,
+        "seed": 7,
+    }
+
+
+# ---- the code and the record give what is seen -------------------------------------------
+
+
+def kinds(poster):
+    """Layers of several kinds that a palette is taken from, and the dock's channels."""
+    holes = np.dstack([poster, np.full(poster.shape[:2], 255, np.uint8)])
+    holes[:, :20] = (255, 0, 255, 0)
+    holes[50:, :, 3] = 90
+    planes = np.moveaxis(np.concatenate([poster[..., ::-1], poster], -1), -1, 0)
+    frames = np.stack([poster[::-1], poster, poster[:, ::-1]])
+    place = {"scale": (2, 3), "translate": (5, -7), "rotate": 20}
+    return {
+        "rgb": (poster, {"rgb": True, **place}, ""),
+        "holes": (holes, {"rgb": True}, ""),
+        "16 bit": (
+            poster.astype(np.uint16) * 257,
+            {"rgb": True, "contrast_limits": (9000, 50000), "gamma": 0.7},
+            "",
+        ),
+        "float": (poster / 255, {"rgb": True}, ""),
+        "float, holes": (holes / np.float32(255), {"rgb": True}, ""),
+        "channels": (planes, {}, "3, 0"),
+        "frame": (frames, {"rgb": True}, ""),
+        "grey": (poster[..., 0], {"colormap": "viridis"}, ""),
+    }
+
+
+KINDS = list(kinds(np.zeros((60, 80, 3), np.uint8)))
+
+
+def as_in(viewer, source, options):
+    """A fresh viewer with a copy of a layer."""
+    fresh = ViewerModel()
+    fresh.add_image(source.data, name=source.name, **options)
+    fresh.dims.current_step = viewer.dims.current_step
+    return fresh
+
+
+def check_code_and_rerun(dock, viewer, source, options):
+    """Copied code in a fresh viewer and `rerun` give the layers on the screen."""
+    shown = results_for(viewer, source, "palette")
+    fresh = as_in(viewer, source, options)
+    exec(dock.code(), {"viewer": fresh})
+    made = results_for(fresh, fresh.layers[source.name], "palette")
+    assert [layer.name for layer in made] == [layer.name for layer in shown]
+    again = nsl.rerun(shown[-1], viewer)
+    pixels = again.rgba(shown[0].data.dtype)
+    for one, other, third in zip(shown, made, pixels, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+        np.testing.assert_array_equal(one.data.reshape(third.shape), third)
+        for key in ("scale", "translate", "rotate"):
+            np.testing.assert_allclose(getattr(one, key), getattr(other, key))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_code_and_rerun_after_every_edit(viewer, poster, settle, kind):
+    data, options, channels = kinds(poster)[kind]
+    source = viewer.add_image(data, name="poster", **options)
+    if kind == "frame":
+        viewer.dims.set_current_step(0, 1)
+    dock = open_dock(viewer)
+    dock.channels.setText(channels)
+    model = extract(dock, settle)
+    if kind.endswith("holes"):
+        gaps = np.abs(np.array(model.palette) - (1, 0, 1)).max(axis=1)
+        assert gaps.min() > 0.2
+    check_code_and_rerun(dock, viewer, source, options)
+    dock.panel.set_color(0, (0.2, 0.9, 0.3))
+    check_code_and_rerun(dock, viewer, source, options)
+    dock.panel.reorder([2, 0, 1])
+    check_code_and_rerun(dock, viewer, source, options)
+    dock.panel.reorder([1, 0, 2])
+    dock.panel.set_color(1, (0.5, 0.1, 0.9))
+    check_code_and_rerun(dock, viewer, source, options)
+    results_for(viewer, source, "palette")[1].name = "poster · mine"
+    check_code_and_rerun(dock, viewer, source, options)
+    source.contrast_limits = [value * 0.9 for value in source.contrast_limits]
+    source.gamma = 1.2
+    last = results_for(viewer, source, "palette")[0]
+    np.testing.assert_array_equal(
+        nsl.rerun(last, viewer).rgba(last.data.dtype)[0],
+        last.data.reshape(last.data.shape[-3:]),
+    )
+
+
+@pytest.mark.parametrize("kind", ["rgb", "holes", "frame", "float, holes"])
+def test_split_layers_remember_their_segments(viewer, poster, settle, kind):
+    data, options, _ = kinds(poster)[kind]
+    source = viewer.add_image(data, name="poster", **options)
+    if kind == "frame":
+        viewer.dims.set_current_step(0, 1)
+    dock = open_dock(viewer)
+    segments = nsl.soft_segments(source, 3, None, n_eigenvectors=20, n_clusters=8)
+    segments.merge([[0, 1]]).renamed(["floor", "thing"]).to_napari(viewer)
+    extract(dock, settle)
+    dock.split()
+    settle(dock)
+    assert dock.model.is_split, dock.status.text()
+    check_code_and_rerun(dock, viewer, source, options)
+    dock.panel.set_color(0, (0.1, 0.7, 0.1))
+    check_code_and_rerun(dock, viewer, source, options)
+    dock.panel.reorder([1, 0, *range(2, len(dock.model.colors))])
+    check_code_and_rerun(dock, viewer, source, options)
+
+
+def test_segments_that_were_painted_give_layers_without_a_recipe(
+    dock, viewer, poster, settle
+):
+    source = viewer.layers["poster"]
+    segments = nsl.soft_segments(source, 2, None, n_eigenvectors=20, n_clusters=8)
+    painted = segments.to_napari(viewer)
+    extract(dock, settle)
+    for layer, share in zip(painted, (0, 255), strict=True):
+        data = layer.data.copy()
+        data[:8, :8, 3] = share
+        layer.data = data
+    dock.split()
+    settle(dock)
+    assert dock.model.is_split
+    with pytest.raises(ValueError, match="does not say how it was made"):
+        nsl.rerun(results_for(viewer, source, "palette")[0], viewer)
+    assert "nsl.palette_layers(picture, 3)" in dock.code()
+
+
+def test_segments_of_another_plane_are_refused(viewer, poster, settle):
+    source = viewer.add_image(np.stack([poster, poster[::-1]]), rgb=True, name="film")
+    viewer.dims.set_current_step(0, 0)
+    dock = open_dock(viewer)
+    nsl.soft_segments(source, 2, None, n_eigenvectors=20, n_clusters=8).to_napari(
+        viewer
+    )
+    viewer.dims.set_current_step(0, 1)
+    extract(dock, settle)
+    dock.split()
+    assert "make both of the same plane" in dock.status.text()
+    assert not dock.model.is_split
+
+
+@pytest.mark.parametrize("edit", ["colour", "order", "harmony", "reset"])
+def test_a_picture_that_was_changed_is_taken_anew(dock, viewer, poster, settle, edit):
+    extract(dock, settle)
+    dock.panel.set_color(0, (0.3, 0.3, 0.9))
+    before = light(viewer)
+    viewer.layers["poster"].data = 255 - poster
+    change = {
+        "colour": lambda: dock.panel.set_color(0, (1, 0, 0)),
+        "order": lambda: dock.panel.reorder([1, 0, 2]),
+        "harmony": lambda: dock.panel.harmonise(1),
+        "reset": dock.panel.reset,
+    }
+    change[edit]()
+    assert "press Extract again" in dock.status.text()
+    assert dock.model is None
+    np.testing.assert_array_equal(light(viewer), before)
+    extract(dock, settle)
+    np.testing.assert_allclose(light(viewer), 1 - poster / 255, atol=2 / 255)
+
+
+def test_rerun_names_the_picture_that_was_changed(dock, viewer, poster, settle):
+    extract(dock, settle)
+    viewer.layers["poster"].data = 255 - poster
+    with pytest.raises(ValueError, match="image 'poster' was changed"):
+        nsl.rerun(results_for(viewer, viewer.layers["poster"], "palette")[0], viewer)
 
 
 def test_bad_settings_and_closing(dock, viewer, settle, qtbot):

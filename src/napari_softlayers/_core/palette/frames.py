@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -52,21 +54,29 @@ class Frames:
 
     def read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
         """One frame's colours ``(H, W, 3)`` and alpha ``(H, W)`` or None."""
-        try:
+        with named(frame):
             return read_picture(self.array[frame], nan=self.nan, white=self.white)
-        except ValueError as error:
-            raise ValueError(f"Frame {frame}: {error}") from error
 
     def _common_white(self) -> int | None:
         """What means 1 in all frames; None where the dtype says it."""
         dtype = np.dtype(self.array.dtype)
         if dtype.kind not in "uif" or dtype.kind != "f" and dtype.itemsize == 1:
             return None
-        seen = [
-            seen_values(self.array[t], nan=self.nan)[0][..., :3]
-            for t in self.looked_at()
-        ]
-        top = max(float(frame.max()) for frame in seen)
+        top = max(self._top(frame) for frame in self.looked_at())
         white = white_of(top, dtype)
         say_white(white, top, dtype)
         return white
+
+    def _top(self, frame: int) -> float:
+        """Largest value of the colours that are seen."""
+        with named(frame):
+            return float(seen_values(self.array[frame], nan=self.nan)[0][..., :3].max())
+
+
+@contextmanager
+def named(frame: int) -> Iterator[None]:
+    """Say which frame a bad value is in."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"Frame {frame}: {error}") from error

@@ -142,8 +142,8 @@ class ResultPicker(QWidget):
         if np.isfinite(found.mean_error):
             mean, largest = 255 * found.mean_error, 255 * found.max_error
             text = f"error {mean:.2f} (at most {largest:.1f}) of 255; {text}"
-        if any(not adjustment_of(layer).is_neutral for layer in self.layers):
-            text += "; adjusted"
+        if _colors_changed(self.layers):
+            text += "; colours were changed"
         return text
 
     def forget(self) -> None:
@@ -170,3 +170,12 @@ def _title(layers: list[Any]) -> str:
         return f"layers ({len(layers)})"
     where = f", {record.words}" if record.words else ""
     return f"{record.source or 'file'} · {record.kind} ({len(layers)}){where}"
+
+
+def _colors_changed(layers: list[Any]) -> bool:
+    """Whether the layers no longer mean to add up to the picture."""
+    if any(not adjustment_of(layer).is_neutral for layer in layers):
+        return True
+    record = record_of(layers[0])
+    edits = record.recipe.edits if record is not None and record.recipe else ()
+    return any(edit.name in ("adjust", "recolor") for edit in edits)
