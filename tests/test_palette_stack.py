@@ -209,3 +209,17 @@ def test_what_is_no_stack_of_colours_is_refused(shape):
     layer = ViewerModel().add_image(np.zeros(shape, np.uint8), rgb=shape[-1] == 3)
     with pytest.raises(TypeError, match="use palette_layers"):
         nsl.palette_stack(layer)
+
+
+@pytest.mark.parametrize("kind", ["array", "layer"])
+def test_a_frame_in_which_nothing_is_seen(film, kind):
+    opaque = np.full((*film.shape[:3], 1), 255, np.uint8)
+    rgba = np.concatenate([film, opaque], axis=-1)
+    rgba[1] = 0
+    source = rgba if kind == "array" else Image(rgba, rgb=True, gamma=1.5)
+    stack = nsl.palette_stack(source, 3)
+    assert stack.frame(1).alphas.max() == 0
+    assert stack.frame(2).alpha is None
+    rgba[:] = 0
+    with pytest.raises(ValueError, match="Every pixel of the stack is transparent"):
+        nsl.palette_stack(source, 3)

@@ -1,7 +1,11 @@
 """The cache by content."""
 
-import numpy as np
+import warnings
 
+import numpy as np
+import pytest
+
+import napari_softlayers as nsl
 from napari_softlayers._core.cache import ContentCache, content_key
 
 
@@ -58,3 +62,42 @@ def test_computed_once():
     cache.clear()
     cache.get_or_compute("k", compute, len)
     assert len(calls) == 2
+
+
+def test_what_a_cache_holds_cannot_be_written(astronaut):
+    layers = nsl.soft_segments(astronaut, 3, None)
+    before = layers.alphas.copy()
+    for array in (layers.alphas, layers.colors, layers.image):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 0
+    layers.names[0], layers.parameters["seed"] = "mine", 77
+    layers.extras.clear()
+    again = nsl.soft_segments(astronaut, 3, None)
+    np.testing.assert_array_equal(again.alphas, before)
+    assert again.names[0] == "segment 1"
+    assert again.parameters["seed"] == 0
+    assert again.extras["tree"] is not None
+
+
+def test_frames_of_a_stack_are_kept_from_harm(astronaut):
+    stack = nsl.palette_stack(np.stack([astronaut, astronaut[::-1]]), 3)
+    frame = stack.frame(1)
+    with pytest.raises(ValueError, match="read-only"):
+        frame.alphas[0] = 1
+    frame.names[0] = "mine"
+    assert "mine" not in stack.names
+    assert stack.frame(0).names == stack.names
+
+
+def test_edits_of_what_cannot_be_written(astronaut):
+    layers = nsl.soft_segments(astronaut, 3, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for edited in (
+            layers.merge([[0, 1]]),
+            layers.feather(0, 2),
+            layers.recolor(np.eye(3)),
+            layers.adjust(1, exposure=1),
+            layers.duplicate(2),
+        ):
+            assert edited.recomposition_error < 1e-5

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.cache import content_key
-from napari_softlayers._core.palette.frames import Frames, named
+from napari_softlayers._core.palette.frames import Frames
 from napari_softlayers._recipes import Frame, Input
 from napari_softlayers._recipes.record import ResultRecord
 
@@ -75,13 +75,11 @@ class ShownFrames(Frames):
             digest=content_key(*seen),
         )
 
-    def read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
-        """One frame's colours and alpha; see `Frames`."""
+    def _read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
         look = self.frame.look
         if look is None:
-            return super().read(frame)
-        with named(frame):
-            return looked(np.asarray(self.array[frame]), look, nan=self.nan)
+            return super()._read(frame)
+        return looked(np.asarray(self.array[frame]), look, nan=self.nan)
 
     def _common_white(self) -> int | None:
         limited = self.frame.look is not None and self.frame.look.limits is not None

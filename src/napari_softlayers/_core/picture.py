@@ -23,6 +23,10 @@ MOST_CHANNELS_FIRST = 16
 NAN_RULES = ("refuse", "fill")
 
 
+class NothingSeen(ValueError):
+    """A picture of which every pixel is transparent."""
+
+
 def read_picture(
     source: Any,
     channels: tuple[int, ...] | None = None,
@@ -75,7 +79,7 @@ def read_picture(
     if alpha is None or bool((alpha >= 1).all()):
         return rgb, None
     if not alpha.any():
-        raise ValueError(
+        raise NothingSeen(
             "Every pixel of the picture is transparent (or masked, or NaN); there is "
             "nothing to take apart. Make it opaque first, for example with "
             "image[..., :3]."

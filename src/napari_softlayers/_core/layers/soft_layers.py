@@ -206,6 +206,12 @@ class SoftLayers:
             return self
         return replace(self, alphas=self.alphas * alpha, alpha=alpha)
 
+    def locked(self) -> SoftLayers:
+        """These layers, with arrays that cannot be written: for caches."""
+        for array in (self.alphas, self.colors, self.image):
+            array.setflags(write=False)
+        return self
+
     def whole(self) -> FloatArray:
         """Alphas ``(K, H, W)`` that sum to one, whatever the picture's own alpha.
 

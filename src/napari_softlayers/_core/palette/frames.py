@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..arrays import FloatArray
-from ..picture import read_picture, say_white, seen_values, white_of
+from ..picture import NothingSeen, read_picture, say_white, seen_values, white_of
 
 LOOKED_AT = 8
 """So many frames tell the palette, and what white is in a stack of wide integers."""
@@ -53,9 +51,21 @@ class Frames:
         return sorted({int(t) for t in picked})
 
     def read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
-        """One frame's colours ``(H, W, 3)`` and alpha ``(H, W)`` or None."""
-        with named(frame):
-            return read_picture(self.array[frame], nan=self.nan, white=self.white)
+        """One frame's colours ``(H, W, 3)`` and alpha ``(H, W)`` or None.
+
+        A frame in which nothing is seen is black and transparent: the others count.
+        """
+        try:
+            return self._read(frame)
+        except NothingSeen:
+            return np.zeros((*self.shape[1:], 3), np.float32), np.zeros(
+                self.shape[1:], np.float32
+            )
+        except ValueError as error:
+            raise ValueError(f"Frame {frame}: {error}") from error
+
+    def _read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
+        return read_picture(self.array[frame], nan=self.nan, white=self.white)
 
     def _common_white(self) -> int | None:
         """What means 1 in all frames; None where the dtype says it."""
@@ -69,14 +79,7 @@ class Frames:
 
     def _top(self, frame: int) -> float:
         """Largest value of the colours that are seen."""
-        with named(frame):
+        try:
             return float(seen_values(self.array[frame], nan=self.nan)[0][..., :3].max())
-
-
-@contextmanager
-def named(frame: int) -> Iterator[None]:
-    """Say which frame a bad value is in."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"Frame {frame}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"Frame {frame}: {error}") from error

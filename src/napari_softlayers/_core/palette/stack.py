@@ -75,8 +75,14 @@ class PaletteStack:
         for t in self.frames.looked_at():
             rgb, alpha = self.frames.read(t)
             seen.append(rgb.reshape(-1, 3) if alpha is None else rgb[alpha > 0])
+        pixels = np.concatenate(seen)
+        if not len(pixels):
+            raise ValueError(
+                "Every pixel of the stack is transparent; there is nothing to take "
+                "apart. Make it opaque first, for example with stack[..., :3]."
+            )
         self.palette = select_palette(
-            np.concatenate(seen)[None],
+            pixels[None],
             palette,
             selection=selection,
             locked=locked,
@@ -120,9 +126,9 @@ class PaletteStack:
             parameters = {**self.parameters, "frame": frame}
             extras = {"palette": self.palette}
             layers = SoftLayers(
-                alphas, colors, self.names, "palette", parameters, extras, picture
+                alphas, colors, list(self.names), "palette", parameters, extras, picture
             )
-            layers = layers.covered(alpha)
+            layers = layers.covered(alpha).locked()
             self._frames[frame] = layers
             while len(self._frames) > KEPT_FRAMES:
                 self._frames.popitem(last=False)

@@ -79,7 +79,7 @@ def cut(
         )
         while len(state.results) >= KEPT_RESULTS:
             state.results.pop(next(iter(state.results)))
-        state.results[key] = (layers, order)
+        state.results[key] = (layers.locked(), order)
     layers, order = state.results[key]
     extras = {
         "tree": state.tree,
