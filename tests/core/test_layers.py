@@ -288,3 +288,17 @@ def test_what_a_viewer_stores_can_be_edited_to_the_bit(pierced, dtype):
 
 def _recipe():
     return Recipe(kind="palette", inputs={"image": Input(value="array")})
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("count", [2, 5, 12])
+def test_rounded_layers_add_up_to_a_step(rng, dtype, count):
+    alphas = rng.dirichlet(np.full(count, 0.4), (70, 50)).astype(np.float32)
+    colors = rng.random((count, 70, 50, 3)).astype(np.float32)
+    layers = SoftLayers(np.moveaxis(alphas, -1, 0), colors)
+    rounded = layers.rgba(dtype).astype(np.float64) / np.iinfo(dtype).max
+    total = (rounded[..., 3:] * rounded[..., :3]).sum(axis=0)
+    error = np.abs(total - layers.image).max(axis=-1) * np.iinfo(dtype).max
+    clear = alphas.max(axis=-1) > 0.5  # else the colours may reach their ends
+    assert error[clear].max() < 1.01
+    assert np.percentile(error, 99) < 1.01

@@ -53,9 +53,14 @@ def test_layers_come_back_rounded_to_their_bits(tmp_path, layers, name, options)
     assert np.array_equal(np.rint(back.alphas * top), stored[..., 3])
     assert np.array_equal(np.rint(back.colors * top), stored[..., :3])
     assert np.abs(back.alphas - layers.alphas).max() < 1 / top
-    assert np.abs(back.colors - layers.colors).max() < 0.51 / top
+    moved = np.abs(
+        back.colors - layers.colors
+    )  # the strongest layer makes up for the sum
+    strongest = np.arange(len(layers))[:, None, None] == stored[..., 3].argmax(axis=0)
+    assert moved[~strongest].max() < 0.51 / top
+    assert moved[strongest].max() < 4 / top
     assert np.abs(back.alphas.sum(axis=0) - 1).max() < 1e-6
-    assert np.abs(back.composite() - layers.image).mean() < 1.5 / top
+    assert np.abs(back.composite() - layers.image).max() < 1.01 / top
     assert back.recomposition_error < 1e-6
     assert back.names == layers.names
     assert back.kind == "segments"

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 
+ROWS = 64
+"""So many rows at once stay in the processor's cache."""
 OPAQUE = 1e-4
 """A sum this near to one is one."""
 
@@ -58,3 +60,33 @@ def round_jointly(alphas: FloatArray, dtype: np.dtype[Any]) -> NDArray[Any]:
     running = np.rint(np.cumsum(alphas, axis=0, dtype=np.float64) * top)
     running = np.minimum(running, top)
     return np.diff(running, axis=0, prepend=0).astype(dtype)
+
+
+def settle_rounding(rgba: NDArray[Any], alphas: FloatArray, colors: FloatArray) -> None:
+    """Let the strongest layer of each pixel make up for what rounding took, in place.
+
+    Integer alphas and colours alone add up to the exact sum to about two steps; then to
+    one.
+
+    Parameters
+    ----------
+    rgba : ndarray of uint8 or uint16, ``(K, H, W, 4)``
+        Rounded alphas and colours.
+    alphas : ndarray, ``(K, H, W)``
+    colors : ndarray, ``(K, H, W, 3)``
+        The exact ones.
+    """
+    top = np.float32(np.iinfo(rgba.dtype).max)
+    strongest = rgba[..., 3].argmax(axis=0)[None, ..., None]
+    for start in range(0, rgba.shape[1], ROWS):
+        rows = np.s_[:, start : start + ROWS]
+        band = rgba[rows]
+        lost = np.zeros((*band.shape[1:3], 3), np.float32)
+        for layer, alpha, color in zip(band, alphas[rows], colors[rows], strict=True):
+            share = layer[..., 3:].astype(np.float32)
+            lost += alpha[..., None] * top * color - share * layer[..., :3] / top
+        pixel = np.take_along_axis(band, strongest[rows], axis=0)
+        share = np.maximum(pixel[..., 3:], 1) / top
+        moved = np.clip(np.rint(pixel[..., :3] + lost / share), 0, top)
+        pixel[..., :3] = moved.astype(rgba.dtype)
+        np.put_along_axis(band, strongest[rows], pixel, axis=0)

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 from ..arrays import FloatArray
 from ..picture import fill_hidden, from_dtype, read_picture, to_dtype
 from ..run import Run
-from .alphas import check_alphas, coverage_of, round_jointly, simplex
+from .alphas import check_alphas, coverage_of, round_jointly, settle_rounding, simplex
 
 if TYPE_CHECKING:
     import torch
@@ -241,13 +241,16 @@ class SoftLayers:
         """Straight RGBA layers for additive blending, ``(K, H, W, 4)``.
 
         Integer alphas are rounded jointly: at every pixel they sum to the dtype's largest
-        value (255 for uint8) when the alphas sum to one.
+        value (255 for uint8) when the alphas sum to one. Colours are rounded so that
+        the rounded layers add up to the picture to a step.
         """
         target = np.dtype(dtype)
         result = np.empty((*self.alphas.shape, 4), target)
         result[..., 3] = round_jointly(self.alphas, target)
         for layer, color in zip(result, self.colors, strict=True):
             layer[..., :3] = to_dtype(color, target)
+        if target.kind != "f":
+            settle_rounding(result, self.alphas, self.colors)
         return result
 
     def normal_stack(self) -> FloatArray:
