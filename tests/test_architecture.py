@@ -45,8 +45,6 @@ CORE_ROOMS = {
     "harmonies": FIELDS | {"palette"},  # names for docks, which must not load torch
 }
 
-# Imports that break a rule today, and why they are still there. Mend one, strike it out.
-KNOWN: dict[tuple[str, str], str] = {}
 
 Edge = tuple[str, str]
 
@@ -132,18 +130,11 @@ def edges() -> set[Edge]:
 
 
 def test_rooms_import_only_what_is_below_them(edges):
-    assert sorted(filter(breaks_a_room, edges - set(KNOWN))) == []
+    assert sorted(filter(breaks_a_room, edges)) == []
 
 
 def test_no_circles(edges):
-    assert circle(edges - set(KNOWN)) == []
-
-
-@pytest.mark.parametrize("known", KNOWN, ids=" -> ".join)
-def test_known_exceptions_are_still_needed(edges, known):
-    assert known in edges, "mended: strike it out of KNOWN"
-    clean = edges - set(KNOWN)
-    assert breaks_a_room(known) or circle(clean | {known}), "no longer against a rule"
+    assert circle(edges) == []
 
 
 @pytest.mark.parametrize(

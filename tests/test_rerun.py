@@ -148,7 +148,8 @@ def test_edits_are_made_again(viewer, edit, dtype):
 
 def adjusted_in_place(viewer, shown):
     adjustment = Adjustment(exposure=0.7, saturation=-0.5)
-    show_adjusted(shown[1], adjustment, adjusted_colors(shown[1], adjustment))
+    colors = adjusted_colors(shown, shown[1], adjustment)
+    show_adjusted(shown[1], adjustment, colors)
     return shown
 
 
