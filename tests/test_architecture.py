@@ -26,6 +26,7 @@ ROOMS = {
     "_training": {CORE},
 }
 BASICS = {
+    "checks",
     "arrays",
     "version",
     "label_images",

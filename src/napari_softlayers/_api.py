@@ -20,8 +20,10 @@ from ._bridge import (
     picture_of,
     trimap_of,
 )
+from ._core.checks import wholes
 from ._core.layers.soft_layers import Edit, SoftLayers
-from ._recipes import Input, Recipe
+from ._core.run import as_run
+from ._recipes import MATTES, Input, Preparation, Recipe, checked, options_of
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from ._core.arrays import FloatArray
     from ._core.run import Run
     from ._stack_api import PaletteStack
+
+BY_USER = ("mask", "processing")
+"""Options of palettes that are arrays and functions: no recipe holds them."""
 
 
 def matte(
@@ -93,6 +98,11 @@ def matte(
     """
     from ._core.matting import matte as core_matte
 
+    if isinstance(method, str) and method in MATTES:
+        what = f"method={method!r}"
+        options = checked(MATTES[method], options, what, ("initial",))
+    if labels not in (None, True, False):
+        raise TypeError(f"labels={labels!r} came; use True, False or None.")
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
     marks = trimap_of(trimap, picture, labels)
     layers = core_matte(
@@ -100,7 +110,7 @@ def matte(
         marks.values,
         method,
         device=str(device),
-        run=run,
+        run=as_run(run),
         labels=True,
         **options,
     )
@@ -151,6 +161,7 @@ def soft_segments(
     """
     from ._core.segments import soft_segments as core_soft_segments
 
+    options = checked(options_of("segments"), options, "soft_segments")
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
     inputs = _segment_inputs(features, superpixels, picture)
     layers = core_soft_segments(
@@ -159,7 +170,7 @@ def soft_segments(
         inputs["features"].values,
         superpixels=inputs["superpixels"].values if "superpixels" in inputs else None,
         device=device,
-        run=run,
+        run=as_run(run),
         **options,
     )
     return from_picture(layers, picture, inputs, str(device))
@@ -186,15 +197,26 @@ def cut(
     """
     from ._core.segments import cut as core_cut
 
+    unknown = set(options) - {"nodes", "grouping", "device", "run"}
+    if unknown:
+        raise TypeError(
+            f"cut has no parameter {', '.join(sorted(unknown))}; it has nodes, grouping, "
+            "device, run."
+        )
+    if not isinstance(layers, SoftLayers):
+        raise TypeError(
+            f"A {type(layers).__name__} came; SoftLayers from soft_segments are needed."
+        )
     if layers.recipe is not None:
         options.setdefault("device", layers.recipe.device)
-    other = core_cut(layers, n_segments, **options)
-    nodes = options.get("nodes")
+    options["run"] = as_run(options.get("run"))
     noted: dict[str, Any] = {"n_segments": n_segments}
-    if nodes is not None:
-        noted = {"nodes": [int(node) for node in nodes]}
+    if options.get("nodes") is not None:
+        options["nodes"] = wholes(options["nodes"], "nodes")
+        noted = {"nodes": options["nodes"]}
     if "grouping" in options:
         noted["grouping"] = options["grouping"]
+    other = core_cut(layers, n_segments, **options)
     return replace(
         other.covered(layers.alpha),
         source=layers.source,
@@ -246,6 +268,7 @@ class Segmenter:
     ) -> None:
         from ._core.segments.segmenter import Segmenter as CoreSegmenter
 
+        options = checked(Preparation, options, "Segmenter")
         self.picture = picture_of(
             image, channels=channels, step=step, level=level, nan=nan
         )
@@ -257,7 +280,7 @@ class Segmenter:
             self._inputs["features"].values,
             superpixels=None if regions is None else regions.values,
             device=device,
-            run=run,
+            run=as_run(run),
             **options,
         )
         self.recipe = Recipe(
@@ -317,7 +340,7 @@ class Segmenter:
         RuntimeError
             Before the first click.
         """
-        layers = self.core.refine(run)
+        layers = self.core.refine(as_run(run))
         return from_picture(layers, self.picture, self._inputs, self._device)
 
     def levels_at(self, point: Any) -> tuple[int, int]:
@@ -370,6 +393,9 @@ def palette_layers(
     """
     from ._core.palette import palette_layers as core_palette_layers
 
+    options = checked(
+        options_of("palette"), options, "palette_layers", ("locked", *BY_USER)
+    )
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
     visible = None if picture.alpha is None else picture.alpha > 0
     layers = core_palette_layers(
@@ -378,7 +404,7 @@ def palette_layers(
         method,
         visible=visible,
         device=device,
-        run=run,
+        run=as_run(run),
         **options,
     )
     return from_picture(layers, picture, {}, str(device))
@@ -414,6 +440,9 @@ def palette_stack(
     from ._bridge.palette_stacks import ShownFrames, frames_of
     from ._stack_api import PaletteStack
 
+    options = checked(
+        options_of("palette"), options, "palette_stack", ("locked", "processing")
+    )
     frames = frames_of(stack, nan)
     layers = PaletteStack(frames, palette, device=device, **options)
     if isinstance(frames, ShownFrames):

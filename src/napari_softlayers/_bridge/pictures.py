@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.arrays import FloatArray
+from napari_softlayers._core.arrays import FloatArray, to_numpy
 from napari_softlayers._core.cache import content_key
+from napari_softlayers._core.checks import whole, wholes
 from napari_softlayers._core.picture import (
     check_channels,
     fill_hidden,
@@ -189,7 +190,8 @@ def identity_of(layer: Any) -> str:
 
 def result_dtype_of(array: Any) -> np.dtype[Any]:
     """Choose uint8, uint16 or float32 for results of a picture of some dtype."""
-    dtype = np.dtype(getattr(array, "dtype", None) or np.asarray(array).dtype)
+    own = getattr(array, "dtype", None)
+    dtype = own if isinstance(own, np.dtype) else to_numpy(array, "picture").dtype
     if dtype.kind == "f":
         return np.dtype(np.float32)
     return np.dtype(np.uint8 if dtype.itemsize == 1 else np.uint16)
@@ -213,9 +215,11 @@ def grid_of(
     levels = levels_of(layer)
     if level is None:
         level = _nearest_level(layer, megapixels)
+    level = whole(level, "level")
     if not 0 <= level < len(levels):
         raise ValueError(
-            f"'{layer.name}' has {len(levels)} levels and level={level} was asked for."
+            f"'{layer.name}' has {len(levels)} levels and level={level} was asked for; "
+            "they are numbered from 0, the full one."
         )
     axis = channels is not None and not layer.rgb
     if axis and layer.ndim < 3:
@@ -249,12 +253,12 @@ def _frame_index(
         return ()
     if step is None:
         step = step_of(viewer_of(layer), layer)
-    index = tuple(int(i) for i in tuple(step)[: len(leading)])
+    index = tuple(wholes(step, "step"))[: len(leading)]
     inside = all(-n <= i < n for i, n in zip(index, leading, strict=False))
     if len(index) < len(leading) or not inside:
         raise ValueError(
             f"'{layer.name}' is a stack of shape {tuple(leading)} and frame "
-            f"{tuple(step)} was asked for; give one index inside the shape for each of "
+            f"{index} was asked for; give one index inside the shape for each of "
             "these axes."
         )
     return tuple(i % n for i, n in zip(index, leading, strict=True))

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .arrays import to_numpy
+
 TrimapArray = NDArray[np.int32]
 
 
@@ -124,22 +126,7 @@ def _first_odd(values: NDArray[Any]) -> float:
 
 def _numbers(array: Any, what: str) -> NDArray[Any]:
     """Convert to an array of real numbers."""
-    try:
-        if hasattr(array, "detach"):
-            array = array.detach().cpu()
-            if str(array.dtype) == "torch.bfloat16":  # NumPy has none
-                array = array.float()
-            array = array.numpy()
-        values = np.asarray(array)
-    except (TypeError, ValueError, RuntimeError, AttributeError) as error:
-        raise TypeError(
-            f"The {what} is a {type(array).__name__} that is no array of numbers, or "
-            "its rows differ in length; (H, W) numbers are needed."
-        ) from error
-    if values.dtype.kind not in "biuf":
-        raise TypeError(
-            f"The {what} has dtype {values.dtype}; integers, floats or bool are needed."
-        )
+    values = to_numpy(array, what)
     return values.astype(np.float32) if values.dtype == np.float16 else values
 
 

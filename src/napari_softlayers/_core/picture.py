@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .arrays import FloatArray
+from .arrays import FloatArray, to_numpy
 
 SCALES = (255, 1023, 4095, 16383, 65535)
 """Largest values of 8, 10, 12, 14 and 16 bits."""
@@ -65,13 +65,11 @@ def read_picture(
         When the shape does not fit or the values make no picture.
     """
     array, hole = seen_values(source, channels, nan)
-    if array.shape[-1] == 3:
-        rgb, alpha = to_unit(array, white), None
-    elif array.dtype.kind == "f":  # colours to 255 often come with an alpha to 1
-        rgb, alpha = to_unit(array[..., :3], white), to_unit(array[..., 3])
-    else:
-        unit = to_unit(array, white)
-        rgb, alpha = np.ascontiguousarray(unit[..., :3]), unit[..., 3].copy()
+    rgb, alpha = (
+        _with_alpha(array, white)
+        if array.shape[-1] == 4
+        else (to_unit(array, white), None)
+    )
     if hole is not None:
         alpha = (
             (~hole).astype(np.float32) if alpha is None else np.where(hole, 0, alpha)
@@ -85,6 +83,39 @@ def read_picture(
             "image[..., :3]."
         )
     return fill_hidden(rgb, alpha > 0), alpha.astype(np.float32)
+
+
+def _with_alpha(
+    array: NDArray[Any], white: int | None
+) -> tuple[FloatArray, FloatArray]:
+    """Colours and alpha of ``(H, W, 4)``; the alpha may have a scale of its own.
+
+    Floats to 255 often come with an alpha to 1. Of integers, an alpha of 65535 says that
+    white is 65535, also for dark colours; one that ends at 1, 255, ... is opaque there.
+    """
+    colors, alpha = array[..., :3], array[..., 3]
+    if array.dtype.kind in "fb" or array.dtype.itemsize == 1 and alpha.max() != 1:
+        return to_unit(colors, white), to_unit(alpha)
+    top, dtype = float(alpha.max()), array.dtype
+    if white is None:
+        own = white_of(float(colors.max()), dtype)
+        white = white_of(max(float(array.max()), own), dtype)
+        if own != white and colors.any():
+            _say(
+                f"The picture has dtype {dtype} and colours up to {colors.max():g} below "
+                f"an alpha up to {top:g}; {white} was taken as white of both. Of colours "
+                f"with fewer bits, divide by {own} first."
+            )
+        else:
+            say_white(white, float(array.max()), dtype)
+    opaque = white
+    if top < white and top in (1, *SCALES):
+        opaque = int(top)
+        _say(
+            f"The picture's alpha has dtype {dtype} and values up to {top:g}, its colours "
+            f"have {white} as white; {top:g} was taken as opaque."
+        )
+    return to_unit(colors, white), to_unit(alpha.astype(np.int64), opaque)
 
 
 def seen_values(
@@ -154,24 +185,23 @@ def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], NDArray[np.bool_] 
         mask = np.ma.getmaskarray(source)
         source = source.filled(0) if mask.any() else source.data
         mask = mask if mask.any() else None
-    try:
-        torch_tensor = hasattr(source, "detach")
-        array = np.asarray(source.detach().cpu() if torch_tensor else source)
-    except (ValueError, TypeError) as error:
-        raise TypeError(
-            f"The {what} is a {type(source).__name__} that is no array ({error}); an "
-            "array of numbers is needed."
-        ) from error
-    if array.dtype.kind not in "uifb":
-        raise TypeError(
-            f"The {what} has dtype {array.dtype}; integers, floats or bool are needed."
-        )
+    array = to_numpy(_in_rgb(source), what)
     if array.size == 0:
         raise ValueError(
             f"The {what} has shape {array.shape}: there is nothing in it; at least one "
             "pixel is needed."
         )
     return array, mask
+
+
+def _in_rgb(source: Any) -> Any:
+    """A PIL image of palette indices or other colours as RGB; all else as it came."""
+    mode = getattr(source, "mode", None)
+    if not isinstance(mode, str) or not hasattr(source, "getbands"):
+        return source
+    if mode == "1" or mode[0] in "LIF" and len(source.getbands()) == 1:
+        return source
+    return source.convert("RGBA" if source.has_transparency_data else "RGB")
 
 
 def _check_shape(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> None:
@@ -350,12 +380,14 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
 def say_white(white: int, top: float, dtype: np.dtype[Any]) -> None:
     """Warn of what was taken as white, unless the dtype says it or all is black."""
     if top > 0 and white != largest(dtype):
-        warnings.warn(
+        _say(
             f"The picture has dtype {dtype} and values up to {top:g}; {white} was taken "
-            f"as white ({white.bit_length()} bits a channel).",
-            UserWarning,
-            stacklevel=4,
+            f"as white ({white.bit_length()} bits a channel)."
         )
+
+
+def _say(words: str) -> None:
+    warnings.warn(words, UserWarning, stacklevel=5)
 
 
 def largest(dtype: DTypeLike) -> float:
@@ -366,17 +398,36 @@ def largest(dtype: DTypeLike) -> float:
 
 def to_dtype(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     """Convert values in [0, 1] to uint8, uint16 or a float dtype, with rounding."""
-    target = np.dtype(dtype)
+    target = layer_dtype(dtype)
     if target.kind == "f":
         return values.astype(target)
-    if target not in (np.uint8, np.uint16):
-        raise ValueError(
-            f"dtype {target} is not supported for layers; use uint8, uint16 or float32."
-        )
     top = largest(target)
     kind = np.float32 if target.itemsize == 1 else np.float64
     scaled = np.clip(values, 0, 1).astype(kind) * kind(top) + kind(0.5)
     return scaled.astype(target)
+
+
+def layer_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """A dtype that layers can have: uint8, uint16 or floats.
+
+    Raises
+    ------
+    ValueError
+    """
+    try:
+        target = np.dtype(dtype)
+    except TypeError:
+        target = None
+    if (
+        dtype is None
+        or target is None
+        or not (target.kind == "f" or target in (np.uint8, np.uint16))
+    ):
+        name = repr(dtype) if target is None or dtype is None else str(target)
+        raise ValueError(
+            f"dtype {name} is not supported for layers; use uint8, uint16 or float32."
+        )
+    return target
 
 
 def from_dtype(values: NDArray[Any]) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 class Cancelled(Exception):
@@ -50,3 +51,20 @@ class Run:
             self.start + start * span,
             self.start + stop * span,
         )
+
+
+def as_run(run: Any) -> Run:
+    """The run that a user gave, or one that reports to nobody.
+
+    Raises
+    ------
+    TypeError
+        When it is no `Run`.
+    """
+    if run is None:
+        return Run()
+    if not isinstance(run, Run):
+        raise TypeError(
+            f"run={run!r} came; a Run is needed, such as nsl.Run(progress=print)."
+        )
+    return run

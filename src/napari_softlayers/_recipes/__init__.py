@@ -3,7 +3,7 @@
 Options, the docks' drawers, the command line, code, records and rerun come from here.
 """
 
-from .options import MATTES, Options, options_of
+from .options import MATTES, Options, Preparation, checked, options_of
 from .recipe import (
     EditNote,
     Frame,
@@ -22,7 +22,9 @@ __all__ = [
     "Input",
     "Look",
     "Options",
+    "Preparation",
     "Recipe",
+    "checked",
     "options_of",
     "read_recipe",
     "recipe_of",

@@ -7,9 +7,18 @@ parameter of the method's function.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import os
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic.fields import FieldInfo
 
 Color = tuple[float, float, float]
 
@@ -21,7 +30,22 @@ class Hidden:
 class Options(BaseModel):
     """What a method can be told; every field is a keyword of its function."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        """NumPy's values as Python's; no text, and no bool, is a number."""
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        value = value.tolist() if hasattr(value, "tolist") else value
+        kind = cls.model_fields[str(info.field_name)].annotation
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if kind in (int, float) and not number or kind is str and value is None:
+            raise ValueError("another type")
+        if kind is bool and not isinstance(value, bool):
+            raise ValueError("another type")
+        return value
 
     def changed(self) -> dict[str, Any]:
         """Those that differ from their defaults."""
@@ -44,7 +68,7 @@ Seed = Annotated[
     int,
     Field(
         ge=0,
-        le=99999,
+        le=2**31 - 1,
         title="Seed",
         description="The same seed gives the same result",
     ),
@@ -65,8 +89,11 @@ class ClosedForm(Options):
 class Knn(Options):
     """Also gathers colours from far away"""
 
-    neighbours: Annotated[tuple[int, ...], Hidden()] = (20, 10)
-    position_weights: Annotated[tuple[float, ...], Hidden()] = (2.0, 0.1)
+    neighbours: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Hidden()] = (20, 10)
+    position_weights: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Hidden()] = (
+        2.0,
+        0.1,
+    )
     solver_tolerance: Tolerance = 1e-5
     max_iterations: Iterations = 2000
 
@@ -274,3 +301,64 @@ def options_of(kind: str, method: str = "") -> type[Options]:
             f"There is no recipe for '{kind} {method}'; known are {known}."
         )
     return models[kind]
+
+
+def checked(
+    model: type[Options],
+    options: dict[str, Any],
+    what: str,
+    besides: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Options that a user gave, as plain values in their ranges.
+
+    Parameters
+    ----------
+    model : type of Options
+    options : dict
+    what : str
+        What has the options, for messages.
+    besides : tuple of str
+        Names of options that are passed on as they are.
+
+    Raises
+    ------
+    TypeError
+        When there is no such option.
+    ValueError
+        When a value does not fit; the message says what would.
+    """
+    own = {name: value for name, value in options.items() if name not in besides}
+    unknown = [name for name in own if name not in model.model_fields]
+    if unknown:
+        raise TypeError(
+            f"{what} has no parameter {', '.join(unknown)}; it has "
+            f"{', '.join([*model.model_fields, *besides])}."
+        )
+    try:
+        values = model(**own)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        raise ValueError(
+            f"{name}={options[name]!r} came; {_needed(model.model_fields[name])}."
+        ) from error
+    return options | {name: getattr(values, name) for name in own}
+
+
+def _needed(field: FieldInfo) -> str:
+    """What an option takes, in words."""
+    kinds = {int: "a whole number", float: "a number", bool: "True or False"}
+    if get_origin(field.annotation) is Literal:
+        return f"use one of {', '.join(map(str, get_args(field.annotation)))}"
+    choices = (field.json_schema_extra or {}) if field.json_schema_extra else {}
+    if isinstance(choices, dict) and "choices" in choices:
+        return f"use one of {choices['choices']}"
+    if field.annotation == str | None or field.annotation is str:
+        return "a name or the path of a file is needed"
+    if field.annotation not in kinds:
+        return f"something such as {field.default!r} is needed"
+    words = kinds[field.annotation]
+    for sign, name in (("above", "gt"), ("from", "ge"), ("to", "le")):
+        for mark in field.metadata:
+            if getattr(mark, name, None) is not None:
+                words += f" {sign} {getattr(mark, name)}"
+    return f"{words} is needed"

@@ -13,6 +13,8 @@ ROWS = 64
 """So many rows at once stay in the processor's cache."""
 OPAQUE = 1e-4
 """A sum this near to one is one."""
+ROUNDING = 2e-3
+"""So far may stored values lie beside [0, 1]."""
 
 
 def simplex(alphas: FloatArray) -> FloatArray:
@@ -26,6 +28,11 @@ def simplex(alphas: FloatArray) -> FloatArray:
     check_alphas(alphas)
     if not np.isfinite(alphas).all():
         raise ValueError("Alphas hold NaN or infinite values; finite ones are needed.")
+    if alphas.max() > 2:
+        raise ValueError(
+            f"Alphas have values up to {alphas.max():g}; values in [0, 1] are needed. "
+            "Divide 8-bit values by 255."
+        )
     alphas = np.clip(alphas, 0, 1)
     total = alphas.sum(axis=0)
     alphas[0][total <= 0] = 1
@@ -45,6 +52,23 @@ def check_alphas(alphas: NDArray[Any]) -> None:
         raise ValueError(
             f"Alphas have shape {alphas.shape}; (K, H, W) with at least one layer and "
             "one pixel is needed."
+        )
+
+
+def check_ranges(alphas: FloatArray, colors: FloatArray) -> None:
+    """Raise ValueError unless alphas and colours are those of soft layers."""
+    for what, values in (("Alphas", alphas), ("Colours", colors)):
+        low, high = float(values.min()), float(values.max())
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            raise ValueError(
+                f"{what} have values from {low:g} to {high:g}; values in [0, 1] are "
+                "needed. Divide 8-bit values by 255."
+            )
+    total = float(alphas.sum(axis=0).max())
+    if total > 1 + ROUNDING:
+        raise ValueError(
+            f"The alphas sum to {total:g} at some pixel; 1 at most is needed. "
+            "SoftLayers.from_alphas divides them by their sum."
         )
 
 

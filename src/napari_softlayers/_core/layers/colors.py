@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from ..arrays import FloatArray
 from ..devices import choose_device
-from ..run import Run
+from ..run import Run, as_run
 from ..threads import for_bands
 
 REGULARIZATION = 1e-5
@@ -63,7 +63,7 @@ def estimate_colors(
     .. [1] Germer, Uelwer, Conrad, Harmeling: Fast Multi-Level Foreground Estimation,
        ICPR 2020.
     """
-    run = run or Run()
+    run = as_run(run)
     target = choose_device(device)
     picture = as_tensor(image.transpose(2, 0, 1)).to(target)
     alpha = as_tensor(alphas).to(target)

@@ -11,13 +11,23 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ..arrays import FloatArray
-from ..run import Run
+from ..checks import number, wholes
+from ..run import Run, as_run
 from .soft_layers import Edit, SoftLayers
 
 LUMA = np.array([0.299, 0.587, 0.114])
 CHROMA = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 TRUNCATE = 3.0
 NEIGHBOUR_SHARE = 1e-3
+MOST_PIXELS = 10_000.0
+"""Of a radius; more has no effect and takes memory."""
+RANGES = {
+    "exposure": (-100.0, 100.0),
+    "saturation": (-1.0, 1e6),
+    "hue": (-np.inf, np.inf),
+    "blur": (0.0, MOST_PIXELS),
+}
+"""What adjustments may be; -1 is grey."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +54,7 @@ class Adjustment:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not np.isfinite(value):
-                raise ValueError(f"{name}={value} came; a finite number is needed.")
-        if self.blur < 0:
-            raise ValueError(f"blur={self.blur} came; 0 or more pixels are needed.")
-        if self.saturation < -1:
-            raise ValueError(
-                f"saturation={self.saturation} came; -1 (grey) or more is needed."
-            )
+            object.__setattr__(self, name, number(value, name, *RANGES[name]))
 
     @property
     def is_neutral(self) -> bool:
@@ -85,11 +88,11 @@ def adjust(
     SoftLayers
         Its picture is the new sum of the layers.
     """
-    number = layers.index(index)
+    place = layers.index(index)
     change = Adjustment(exposure, saturation, hue, blur)
     colors = layers.colors.copy()
-    colors[number] = change.apply(colors[number], layers.alphas[number])
-    edit = Edit("adjust", {"index": number} | asdict(change))
+    colors[place] = change.apply(colors[place], layers.alphas[place])
+    edit = Edit("adjust", {"index": place} | asdict(change))
     return layers.edited(edit, colors=colors, image=None)
 
 
@@ -119,15 +122,15 @@ def feather(
     """
     from .colors import exact_colors
 
-    number = layers.index(index)
-    if not 0 <= radius < np.inf:
-        raise ValueError(f"radius={radius} came; 0 or more pixels are needed.")
+    place = layers.index(index)
+    radius = number(radius, "radius", 0, MOST_PIXELS)
+    run = as_run(run)
     if len(layers) < 2:
         raise ValueError("One layer has no edge to feather; two or more are needed.")
     if radius == 0:
         return replace(layers)
-    edit = Edit("feather", {"index": number, "radius": float(radius)})
-    alphas = _feathered(layers.whole(), number, radius)
+    edit = Edit("feather", {"index": place, "radius": radius})
+    alphas = _feathered(layers.whole(), place, radius)
     colors = exact_colors(layers.image, alphas, layers.colors, run)
     cover = 1 if layers.alpha is None else layers.alpha
     return layers.edited(edit, alphas=alphas * cover, colors=colors, extras={})
@@ -232,7 +235,7 @@ def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
     ValueError
         When a layer is missing or named twice.
     """
-    chosen = [int(index) for index in order]
+    chosen = wholes(order, "order")
     if sorted(chosen) != list(range(len(layers))):
         raise ValueError(
             f"The order {chosen} does not name each of the {len(layers)} layers once."

@@ -10,10 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..arrays import FloatArray
-from ..picture import fill_hidden, from_dtype, read_picture, to_dtype
+from ..arrays import FloatArray, to_numpy
+from ..checks import row
+from ..picture import (
+    as_image,
+    fill_hidden,
+    from_dtype,
+    layer_dtype,
+    read_picture,
+    to_dtype,
+)
 from ..run import Run
-from .alphas import check_alphas, coverage_of, round_jointly, settle_rounding, simplex
+from .alphas import (
+    check_alphas,
+    check_ranges,
+    coverage_of,
+    round_jointly,
+    settle_rounding,
+    simplex,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -83,17 +98,21 @@ class SoftLayers:
     edits: tuple[Edit, ...] = ()
 
     def __post_init__(self) -> None:
-        self.alphas = np.ascontiguousarray(self.alphas, dtype=np.float32)
-        self.colors = np.ascontiguousarray(self.colors, dtype=np.float32)
+        alphas, colors = (
+            to_numpy(self.alphas, "alphas"),
+            to_numpy(self.colors, "colors"),
+        )
+        self.alphas = np.ascontiguousarray(alphas, dtype=np.float32)
+        self.colors = np.ascontiguousarray(colors, dtype=np.float32)
         check_alphas(self.alphas)
         if self.colors.shape != (*self.alphas.shape, 3):
             raise ValueError(
                 f"Colours have shape {self.colors.shape}; with alphas of shape "
                 f"{self.alphas.shape}, {(*self.alphas.shape, 3)} is needed."
             )
+        self.names = [str(name) for name in row(self.names, "names", "texts")]
         if not self.names:
             self.names = [f"layer {i + 1}" for i in range(len(self.alphas))]
-        self.names = [str(name) for name in self.names]
         if len(self.names) != len(self.alphas):
             raise ValueError(
                 f"{len(self.names)} names came for {len(self.alphas)} layers; give one "
@@ -101,6 +120,7 @@ class SoftLayers:
             )
         if not (np.isfinite(self.alphas).all() and np.isfinite(self.colors).all()):
             raise ValueError("Alphas or colours hold NaN or infinite values.")
+        check_ranges(self.alphas, self.colors)
         if self.image is None:
             self.image = _straight(self.composite(), self.alpha)
 
@@ -124,7 +144,7 @@ class SoftLayers:
         image : array_like, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
         alphas : ndarray, ``(K, H, W)``
             Clipped to [0, 1] and divided by their sum; a pixel without any alpha goes to
-            the bottom layer.
+            the bottom layer. Values above 2 are refused: they were meant otherwise.
         names, kind, parameters, extras
             See `SoftLayers`.
         device : str or torch.device
@@ -138,7 +158,7 @@ class SoftLayers:
         from .colors import estimate_colors
 
         picture, alpha = read_picture(image)
-        alphas = simplex(np.array(alphas, dtype=np.float32))
+        alphas = simplex(np.array(to_numpy(alphas, "alphas"), dtype=np.float32))
         if alphas.shape[1:] != picture.shape[:2]:
             raise ValueError(
                 f"Alphas have shape {alphas.shape}, the picture is "
@@ -149,7 +169,7 @@ class SoftLayers:
         opaque = cls(
             alphas,
             colors,
-            list(names or []),
+            [] if names is None else list(row(names, "names", "texts")),
             kind,
             dict(parameters or {}),
             dict(extras or {}),
@@ -175,8 +195,9 @@ class SoftLayers:
 
         Parameters
         ----------
-        background : colour ``(3,)`` or picture ``(H, W, 3)`` in [0, 1], optional
-            What is seen where the alphas do not sum to one (after `subset`).
+        background : grey or colour ``(3,)`` in [0, 1], or picture, optional
+            What is seen where the alphas do not sum to one (after `subset`). A picture
+            ``(H, W, 3)`` of any dtype, of the layers' size.
 
         Returns
         -------
@@ -186,7 +207,7 @@ class SoftLayers:
         for alpha, color in zip(self.alphas, self.colors, strict=True):
             total += alpha[..., None] * color
         if background is not None:
-            behind = np.asarray(background, np.float32)
+            behind = _behind(background, self.shape)
             total += (1 - self.alphas.sum(axis=0))[..., None] * behind
         return total
 
@@ -244,7 +265,7 @@ class SoftLayers:
         value (255 for uint8) when the alphas sum to one. Colours are rounded so that
         the rounded layers add up to the picture to a step.
         """
-        target = np.dtype(dtype)
+        target = layer_dtype(dtype)
         result = np.empty((*self.alphas.shape, 4), target)
         result[..., 3] = round_jointly(self.alphas, target)
         for layer, color in zip(result, self.colors, strict=True):
@@ -279,7 +300,11 @@ class SoftLayers:
         SoftLayers
             In the order of each group's lowest layer. The sum is unchanged.
         """
-        wanted = [sorted({self.index(item) for item in group}) for group in groups]
+        needed = "lists of layers, such as [[0, 1], [2, 3]],"
+        wanted = [
+            sorted({self.index(item) for item in row(group, "groups", needed)})
+            for group in row(groups, "groups", needed)
+        ]
         taken = [i for group in wanted for i in group]
         if len(taken) != len(set(taken)):
             raise ValueError(f"A layer is named in two groups: {groups}; name it once.")
@@ -300,7 +325,11 @@ class SoftLayers:
 
     def renamed(self, names: Sequence[str]) -> SoftLayers:
         """The same layers with other names, one a layer."""
-        changed = [str(name) for name in names]
+        changed = [str(name) for name in row(names, "names", "texts, one a layer,")]
+        if len(changed) != len(self):
+            raise ValueError(
+                f"{len(changed)} names came for {len(self)} layers; give one name a layer."
+            )
         return self.edited(Edit("renamed", {"names": changed}), names=changed)
 
     def subset(self, layers: Sequence[int | str]) -> SoftLayers:
@@ -308,11 +337,12 @@ class SoftLayers:
 
         Of a true subset the rest is transparent: ``alpha`` is what the alphas sum to.
         """
-        if len(layers) == 0:
+        named = row(layers, "layers", "numbers or names of layers in a row")
+        if not named:
             raise ValueError("No layers were named; name at least one.")
-        chosen = [self.index(item) for item in layers]
+        chosen = [self.index(item) for item in named]
         if len(chosen) != len(set(chosen)):
-            raise ValueError(f"A layer is named twice in {list(layers)}.")
+            raise ValueError(f"A layer is named twice in {named}; name it once.")
         alphas = self.alphas[chosen]
         return self.edited(
             Edit("subset", {"layers": chosen}),
@@ -379,6 +409,31 @@ class SoftLayers:
             f"recomposition error {self.recomposition_error:.1e}: "
             f"{', '.join(self.names)})"
         )
+
+
+def _behind(background: Any, shape: tuple[int, int]) -> FloatArray:
+    """A colour ``(3,)`` or a picture ``(H, W, 3)`` in [0, 1] behind layers."""
+    if isinstance(background, str):
+        raise TypeError(
+            f"background={background!r} came; a colour such as (1, 1, 1), which is "
+            "white, or a picture is needed."
+        )
+    values = to_numpy(background, "background")
+    if values.ndim > 1:
+        picture = as_image(background)
+        if picture.shape[:2] == shape:
+            return picture
+    elif values.shape in ((), (3,)):
+        if np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1:
+            return np.asarray(values, np.float32)
+        raise ValueError(
+            f"background={background!r} came; a colour has values in [0, 1]. Divide 8-bit "
+            "colours by 255."
+        )
+    raise ValueError(
+        f"The background has shape {values.shape}; a colour (3,) or a picture of the "
+        f"layers' size, {(*shape, 3)}, is needed."
+    )
 
 
 def _straight(light: FloatArray, alpha: FloatArray | None) -> FloatArray:

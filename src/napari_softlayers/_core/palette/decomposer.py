@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..arrays import FloatArray
+from ..checks import number
 from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
 from ..numerics.mixture import LookupTable, Mixture
@@ -53,13 +54,13 @@ class Decomposer:
             raise ValueError(
                 f"method={method!r} is not known; use one of {', '.join(METHODS)}."
             )
-        if not 0 <= smoothing < np.inf:
-            raise ValueError(
-                f"smoothing={smoothing} came; a number from 0 up is needed."
+        if processing is not None and not callable(processing):
+            raise TypeError(
+                f"processing={processing!r} came; a function of the alphas is needed."
             )
         self.method = method
         self.device = device
-        self.smoothing = float(smoothing)
+        self.smoothing = number(smoothing, "smoothing", 0)
         self.processing = processing
         self.weights = weights
         self.order = np.lexsort(palette.T[::-1])

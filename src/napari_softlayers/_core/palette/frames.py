@@ -6,8 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray
-from ..picture import NothingSeen, read_picture, say_white, seen_values, white_of
+from ..arrays import FloatArray, to_numpy
+from ..picture import (
+    NAN_RULES,
+    NothingSeen,
+    read_picture,
+    say_white,
+    seen_values,
+    white_of,
+)
 
 LOOKED_AT = 8
 """So many frames tell the palette, and what white is in a stack of wide integers."""
@@ -31,7 +38,10 @@ class Frames:
     """
 
     def __init__(self, array: Any, nan: str = "refuse") -> None:
-        self.array = array if hasattr(array, "shape") else np.asarray(array)
+        lazy = isinstance(getattr(array, "dtype", None), np.dtype)
+        self.array = array if lazy else to_numpy(array, "stack")
+        if nan not in NAN_RULES:
+            raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
         self.nan = nan
         shape = tuple(int(n) for n in self.array.shape)
         if len(shape) != 4 or shape[3] not in (3, 4) or 0 in shape:

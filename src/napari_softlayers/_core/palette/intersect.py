@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..layers.colors import exact_colors
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import Run, as_run
 from .recolor import layer_palette
 
 EMPTY = 1e-3  # share of the picture below which a pair is dropped
@@ -45,7 +45,11 @@ def intersect(
     ValueError
         When the two are of different size or of different pictures.
     """
-    run = run or Run()
+    run = as_run(run)
+    if not isinstance(palette, SoftLayers):
+        raise TypeError(
+            f"A {type(palette).__name__} came; SoftLayers from palette_layers are needed."
+        )
     _check_same_picture(segments, palette)
     if not 0 <= empty < 1:
         raise ValueError(f"empty={empty} came; a share in [0, 1) is needed.")

@@ -14,6 +14,7 @@ from ..run import Run
 from ..threads import for_bands
 
 EDGE = 0.05  # variance of the guide below which smoothing = 1 averages (He et al.: eps)
+LEAST_EPS = 1e-6  # below, float32 covariances of flat parts have no inverse
 DRIFT = 0.2  # how far a layer's colour may lie from its palette colour
 TRACE = 0.01  # alphas below are dropped
 DAMPING = 0.02  # rho of the step back to the picture's colours
@@ -53,7 +54,8 @@ def smooth(
     if strength == 0:
         return alphas
     part = run.part(0, 0.2)
-    follow = GuidedFilter(picture, 1, EDGE * strength, step=2, repeat=True, run=part)
+    eps = max(EDGE * strength, LEAST_EPS)
+    follow = GuidedFilter(picture, 1, eps, step=2, repeat=True, run=part)
     return follow(alphas, run.part(0.2, 1))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import DoubleArray, FloatArray
+from ..arrays import DoubleArray, FloatArray, to_numpy
 from ..numerics.kmeans import kmeans, nearest
 from .hull import simplified_hull
 
@@ -94,7 +94,7 @@ def check_colors(
     colors: ArrayLike, name: str = "palette", most: int | None = MOST
 ) -> DoubleArray:
     """Give colours as float64 ``(K, 3)``, K from 1 to ``most``, or say what is wrong."""
-    array: NDArray[Any] = np.asarray(colors)
+    array = to_numpy(colors, name)
     if (
         array.ndim != 2
         or array.shape[1] != 3
@@ -105,8 +105,6 @@ def check_colors(
             f"{name} has shape {array.shape}; (K, 3) with {number} colours (red, green, "
             "blue) is needed."
         )
-    if array.dtype.kind not in "uif":
-        raise ValueError(f"{name} has dtype {array.dtype}; numbers are needed.")
     array = array.astype(np.float64)
     if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
         raise ValueError(

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..arrays import FloatArray
+from ..checks import whole
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
@@ -115,7 +116,7 @@ class PaletteStack:
 
     def frame(self, frame: int, run: Run | None = None) -> SoftLayers:
         """Decompose one frame; the last four are remembered."""
-        if not 0 <= frame < len(self):
+        if not 0 <= whole(frame, "frame") < len(self):
             raise ValueError(f"Frame {frame} was asked for; there are {len(self)}.")
         with self._lock:
             if frame in self._frames:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
-from .cutting import GROUPINGS, check_count, cut
+from .cutting import check_count, cut
 from .merge_tree import MergeTree
 from .preparation import CACHE, prepare_segments
 from .state import SegmentOptions, SegmentsState
@@ -108,8 +108,6 @@ def soft_segments(
     >>> more = cut(layers, 8)  # the slow steps are not repeated
     """
     check_count(n_segments)
-    if grouping not in GROUPINGS:
-        raise ValueError(f"grouping={grouping!r} is not known; use one of {GROUPINGS}.")
     options = SegmentOptions(
         quality=quality,
         seed=seed,

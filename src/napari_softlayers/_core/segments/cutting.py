@@ -61,6 +61,10 @@ def cut(
     ValueError
         When the number or the nodes do not fit.
     """
+    if grouping not in GROUPINGS:
+        raise ValueError(
+            f"grouping={grouping!r} is not known; use one of {', '.join(GROUPINGS)}."
+        )
     state = _state_of(source)
     target = sparse_device(device)
     groups, kept = _groups(state, n_segments, nodes, grouping)
@@ -103,7 +107,8 @@ def check_count(n_segments: Any) -> None:
     whole = isinstance(n_segments, (int, np.integer)) and not isinstance(
         n_segments, bool
     )
-    if n_segments == "auto" or (whole and FEWEST <= n_segments <= MOST):
+    auto = isinstance(n_segments, str) and n_segments == "auto"
+    if auto or (whole and FEWEST <= n_segments <= MOST):
         return
     raise ValueError(
         f"n_segments={n_segments!r}; 'auto' or a whole number from {FEWEST} to {MOST} "

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, to_numpy
+from ..checks import whole, wholes
 from ..layers.soft_layers import SoftLayers
 from ..run import Run
 from ..threads import one_thread
@@ -171,7 +172,8 @@ class Segmenter:
         level : int
             Steps along the merge tree, larger above 0 and smaller below.
         """
-        return self.state.tree.alphas(self._model.node_at(self._pixel(point), level))
+        steps = whole(level, "level")
+        return self.state.tree.alphas(self._model.node_at(self._pixel(point), steps))
 
     def levels_at(self, point: ArrayLike) -> tuple[int, int]:
         """Give how many steps the segment at a point shrinks (<= 0) and grows."""
@@ -215,7 +217,10 @@ class Segmenter:
 
     def _pixel(self, point: ArrayLike) -> int:
         """Give the flat index at the working size of a point of the picture."""
-        places, _ = self._checked(np.reshape(np.asarray(point, float), (-1, 2)), [1])
+        values = to_numpy(point, "point")
+        if values.size != 2:
+            raise ValueError(f"point={point!r} came; a row and a column are needed.")
+        places, _ = self._checked(values.reshape(1, 2), [1])
         row, column = np.floor((places[0] + 0.5) / self.state.scale).astype(int)
         height, width = self._model.shape
         return int(min(row, height - 1) * width + min(column, width - 1))
@@ -224,7 +229,8 @@ class Segmenter:
         self, points: ArrayLike, labels: ArrayLike
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Check clicks and round them to pixels ``(n, 2)``."""
-        places, numbers = np.asarray(points, dtype=float), np.asarray(labels)
+        places = to_numpy(points, "points").astype(float)
+        numbers = to_numpy(labels, "labels")
         if places.ndim != 2 or places.shape[1] != 2 or len(places) == 0:
             raise ValueError(
                 f"points has shape {places.shape}; (n, 2) with rows and columns of at "
@@ -263,7 +269,8 @@ class Segmenter:
     def _checked_levels(
         self, levels: Sequence[int] | None, count: int
     ) -> tuple[int, ...]:
-        steps = tuple(int(step) for step in levels) if levels else (0,) * count
+        given = [] if levels is None else wholes(levels, "levels")
+        steps = tuple(given) or (0,) * count
         if len(steps) != count:
             raise ValueError(
                 f"levels has {len(steps)} numbers for {count} objects; one each is needed."
