@@ -16,15 +16,8 @@ if TYPE_CHECKING:
 def demo(output: Path) -> list[SoftLayers]:
     """Take a sample picture apart, print a table, write sheets, open the viewer.
 
-    Parameters
-    ----------
-    output : Path
-        Gets one folder of PNGs a method and ``<method>.png``, the layers side by side.
-
-    Returns
-    -------
-    list of SoftLayers
-        One a method.
+    ``output``: gets one folder of PNGs a method and ``<method>.png``, the layers side
+    by side. Returns list of SoftLayers: one a method.
     """
     from ._sheet import layers_sheet
 

@@ -104,10 +104,8 @@ def _run_of(layer: Any) -> str | None:
 def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
     """Compute what a recipe says from the layers of a viewer.
 
-    Raises
-    ------
-    ValueError
-        When an input is gone or was changed, or the recipe cannot be followed.
+    Raises ValueError when an input is gone or was changed, or the recipe cannot be
+    followed.
     """
     if recipe.live:
         raise ValueError(

@@ -89,12 +89,8 @@ def _band_trimap(
 def poster_layers() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The poster's true layers.
 
-    Returns
-    -------
-    alphas : ndarray of float32, ``(5, 360, 480)``
-        Summing to one.
-    palette : ndarray of float32, ``(5, 3)``
-        One colour a layer.
+    Returns ``alphas`` float32 ``(5, 360, 480)``: summing to one. ``palette`` float32
+    ``(5, 3)``: one colour a layer.
     """
     height, width = POSTER_SIZE
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)

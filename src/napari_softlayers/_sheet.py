@@ -28,14 +28,8 @@ def on_checkerboard(
 def sheet(panels: Sequence[tuple[str, NDArray[Any]]], columns: int = 4) -> Any:
     """Lay captioned pictures of one size out in a grid.
 
-    Parameters
-    ----------
-    panels : sequence of (caption, picture ``(H, W, 3)`` in [0, 1])
-    columns : int
-
-    Returns
-    -------
-    PIL.Image.Image
+    ``panels`` sequence of (caption, picture ``(H, W, 3)`` in [0, 1]). Returns
+    PIL.Image.Image.
     """
     from PIL import Image, ImageDraw, ImageFont
 

@@ -32,17 +32,9 @@ def set_view(
 ) -> None:
     """Show a result set in one of the `VIEWS`.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    source : napari Image layer
-        The image that the results came from.
-    kind : str
-        Kind of the results.
-    view : str
-        One of `VIEWS`.
-    subject : list of int, optional
-        Indices of the layers that are the object; all but the bottom one by default.
+    ``source``: the image that the results came from. ``kind``: kind of the results.
+    ``view``: one of `VIEWS`. ``subject``: indices of the layers that are the object;
+    all but the bottom one by default.
     """
     if view not in VIEWS:
         raise ValueError(f"view={view!r} is not known; use one of {', '.join(VIEWS)}.")
@@ -99,13 +91,8 @@ def show_preview(
 ) -> None:
     """Add the temporary layer below the results, or update it.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    source : napari Image layer
-    results : list of napari layers
-        The result set that it belongs to, the bottom one first.
-    data : ndarray of uint8, ``(H, W, 3)`` or ``(H, W, 4)``
+    ``results`` list of napari layers: the result set that it belongs to, the bottom one
+    first. ``data`` uint8 ``(H, W, 3)`` or ``(H, W, 4)``.
     """
     old = _previews(viewer, source)
     if old and old[0].data.shape[-3:] == data.shape:

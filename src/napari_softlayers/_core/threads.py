@@ -52,17 +52,10 @@ def for_bands(
 ) -> None:
     """Call ``work`` for slices of rows that cover ``height``, in parallel.
 
-    Parameters
-    ----------
-    work : callable
-        Gets a slice of rows; slices start at even rows and do not overlap.
-    height : int
-    values_per_row : int
-        Values that the work touches in each row.
-    device : torch.device
-        On a GPU all rows are one band.
-    run, message
-        Reported after each band; no further band starts once cancelled.
+    ``work``: gets a slice of rows; slices start at even rows and do not overlap.
+    ``values_per_row``: values that the work touches in each row. ``device``: on a GPU
+    all rows are one band. ``run``, ``message``: reported after each band; no further
+    band starts once cancelled.
     """
     torch = import_torch()
     run.check()

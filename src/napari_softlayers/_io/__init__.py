@@ -166,12 +166,8 @@ def write_document(document: Document, path: Path, form: str = "masks") -> None:
 def read_document(path: Path) -> Document:
     """Read a layered file or folder; what was written for linear light is turned back.
 
-    Raises
-    ------
-    ValueError
-        When it is of another kind, damaged, hostile or too large.
-    OSError
-        When it cannot be read.
+    Raises ValueError when it is of another kind, damaged, hostile or too large; OSError
+    when it cannot be read.
     """
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder '{path}'.")

@@ -25,19 +25,11 @@ UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 class Layer:
     """One picture of a stack.
 
-    Parameters
-    ----------
-    name : str
-        Characters that files cannot hold (controls, parts of undecodable file names) are
-        taken out of it, and spaces at its ends.
-    pixels : ndarray of uint8 or uint16, ``(h, w, 4)``
-        Straight RGBA.
-    x, y : int
-        Place of its left upper corner on the canvas; may lie outside.
-    opacity : float
-    visible : bool
-    mode : str
-        "normal", "plus", or the name of another blend mode.
+    ``name``: characters that files cannot hold (controls, parts of undecodable file
+    names) are taken out of it, and spaces at its ends. ``pixels`` ndarray of uint8 or
+    uint16, ``(h, w, 4)``: straight RGBA. ``x``, ``y``: place of its left upper corner
+    on the canvas; may lie outside. ``mode``: "normal", "plus", or the name of another
+    blend mode.
     """
 
     name: str
@@ -157,10 +149,7 @@ def entry_of(layer: Layer) -> dict[str, Any]:
 def layer_from_entry(entry: dict[str, Any], pixels: NDArray[Any], what: str) -> Layer:
     """A layer from its pixels and what `entry_of` noted.
 
-    Raises
-    ------
-    ValueError
-        When the notes make no sense.
+    Raises ValueError when the notes make no sense.
     """
     x, y = entry.get("x", 0), entry.get("y", 0)
     opacity, mode = entry.get("opacity", 1.0), entry.get("mode", "normal")

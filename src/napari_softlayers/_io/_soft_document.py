@@ -69,10 +69,7 @@ def noted_recipe(info: dict[str, Any]) -> Recipe | None:
 def to_soft_layers(document: Document, what: str) -> SoftLayers:
     """What the visible layers of a document contribute to its picture.
 
-    Raises
-    ------
-    ValueError
-        When nothing is visible.
+    Raises ValueError when nothing is visible.
     """
     check_canvas(document.width, document.height, len(document.layers()), what)
     parts = contributions(document)

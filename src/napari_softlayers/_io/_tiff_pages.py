@@ -30,14 +30,7 @@ COMPRESSIONS = {
 def check_page(page: Any, what: str) -> int:
     """Refuse a page that cannot be what it says, or is packed in an unknown way.
 
-    Returns
-    -------
-    int
-        The bytes that it has when it is decoded.
-
-    Raises
-    ------
-    ValueError
+    Returns int: the bytes that it has when it is decoded. Raises ValueError.
     """
     page = page.aspage()
     if page.dtype is None or min(page.imagelength, page.imagewidth) < 1:

@@ -38,10 +38,8 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
     ``labels`` gives the indices of a palette instead of their colours. What was guessed
     is added to ``notes``.
 
-    Raises
-    ------
-    ValueError
-        When it holds several pictures, channels without colours, or is damaged.
+    Raises ValueError when it holds several pictures, channels without colours, or is
+    damaged.
     """
     what = f"'{path.name}'"
     with parsing(what), tifffile.TiffFile(path, _multifile=False) as file:

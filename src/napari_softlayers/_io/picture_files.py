@@ -80,10 +80,6 @@ def read_picture_file(
     stored_pixels : bool
         Leave the picture as it is stored, whatever its EXIF data say.
 
-    Returns
-    -------
-    PictureFile
-
     Raises
     ------
     FileNotFoundError

@@ -33,12 +33,7 @@ PAGE_NAME = 285
 
 
 def write_tiff(document: Document, path: Path) -> None:
-    """Write a document, the bottom layer first.
-
-    Raises
-    ------
-    OSError
-    """
+    """Write a document, the bottom layer first. Raises OSError."""
     layers = document.layers()
     entries = [entry_of(layer) for layer in layers]
     size = {"width": document.width, "height": document.height}
@@ -48,12 +43,7 @@ def write_tiff(document: Document, path: Path) -> None:
 
 
 def write_float_tiff(layers: SoftLayers, path: Path) -> None:
-    """Write alphas and colours as 32-bit floats, without any loss.
-
-    Raises
-    ------
-    OSError
-    """
+    """Write alphas and colours as 32-bit floats, without any loss. Raises OSError."""
     pages = list(layers.rgba(np.float32))
     soft = described(layers)
     names = [printable(name) for name in layers.names]
@@ -90,10 +80,7 @@ def read_tiff(path: Path) -> Document:
 
     Pages of other programs are taken as an ordinary stack.
 
-    Raises
-    ------
-    ValueError
-        When it is damaged, too large, or its pages are no RGB pictures.
+    Raises ValueError when it is damaged, too large, or its pages are no RGB pictures.
     """
     pages, names, notes, profile = _read_pages(path)
     pages = [

@@ -256,10 +256,7 @@ class Palette(Options):
 def options_of(kind: str, method: str = "") -> type[Options]:
     """The model of a kind of result ("matte" has one a method).
 
-    Raises
-    ------
-    ValueError
-        When there is none.
+    Raises ValueError when there is none.
     """
     if kind == "matte" and method in MATTES:
         return MATTES[method]

@@ -16,10 +16,7 @@ OPAQUE = 1e-4
 def simplex(alphas: FloatArray) -> FloatArray:
     """Clip alphas ``(K, H, W)`` to [0, 1] and divide them by their sum.
 
-    Raises
-    ------
-    ValueError
-        When the shape is not ``(K, H, W)`` or a value is NaN or infinite.
+    Raises ValueError when the shape is not ``(K, H, W)`` or a value is NaN or infinite.
     """
     check_alphas(alphas)
     if not np.isfinite(alphas).all():

@@ -46,17 +46,9 @@ def estimate_colors(
     solution is closed (Sherman-Morrison). Ten sweeps a level and a gradient weight of 0.1
     converge further than the paper's two sweeps. `project_exact` ends it.
 
-    Parameters
-    ----------
-    image : ndarray, ``(H, W, 3)``
-    alphas : ndarray, ``(K, H, W)``, summing to one
-    device : str or torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W, 3)``, in [0, 1]
-        ``sum_k alphas[k] * colors[k] == image`` to float32 rounding.
+    ``image`` ``(H, W, 3)``. ``alphas`` ``(K, H, W)``, summing to one. Returns float32
+    ``(K, H, W, 3)``, in [0, 1]: ``sum_k alphas[k] * colors[k] == image`` to float32
+    rounding.
 
     References
     ----------
@@ -189,16 +181,9 @@ def project_exact(
     pixel and channel; ``g(t) = sum_k alpha_k clip(c_k + t)`` grows from 0 to 1 and is
     piecewise linear, so a solution always exists. Layers with alpha 0 keep their colour.
 
-    Parameters
-    ----------
-    picture : tensor, ``(3, H, W)``
-    alphas : tensor, ``(K, H, W)``, summing to one
-    colors : tensor, ``(K, 3, H, W)`` or ``(K, 3, 1, 1)`` (a palette), in [0, 1]
-    run : Run, optional
-
-    Returns
-    -------
-    tensor, ``(K, 3, H, W)``, in [0, 1]
+    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``, summing to one. ``colors``
+    ``(K, 3, H, W)`` or ``(K, 3, 1, 1)`` ``(a palette)``, in [0, 1]. Returns
+    ``(K, 3, H, W)``, in [0, 1].
     """
     run = run or Run()
     count, height, width = alphas.shape
@@ -216,16 +201,8 @@ def exact_colors(
 ) -> FloatArray:
     """`project_exact` for arrays.
 
-    Parameters
-    ----------
-    image : ndarray, ``(H, W, 3)``
-    alphas : ndarray, ``(K, H, W)``, summing to one
-    colors : ndarray, ``(K, H, W, 3)``
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W, 3)``
+    ``image`` ``(H, W, 3)``. ``alphas`` ``(K, H, W)``, summing to one. ``colors``
+    ``(K, H, W, 3)``. Returns float32 ``(K, H, W, 3)``.
     """
     exact = project_exact(
         as_tensor(image.transpose(2, 0, 1)),

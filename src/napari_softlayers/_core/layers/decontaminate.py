@@ -25,20 +25,9 @@ def decontaminate(rgba: NDArray[Any], run: Run | None = None) -> NDArray[Any]:
     colours of the opaque part go on into the edge instead. The alpha is not changed;
     colours are set everywhere, also where it is zero.
 
-    Parameters
-    ----------
-    rgba : ndarray, ``(H, W, 4)``
-        uint8, uint16, or float in [0, 1]; straight alpha.
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray, ``(H, W, 4)``, same dtype
-
-    Raises
-    ------
-    ValueError
-        When the shape does not fit, or there is nothing to take colours from.
+    ``rgba`` ``(H, W, 4)``: uint8, uint16, or float in [0, 1]; straight alpha. Returns
+    ``(H, W, 4)``, same dtype. Raises ValueError when the shape does not fit, or there
+    is nothing to take colours from.
     """
     from .colors import estimate_colors
 

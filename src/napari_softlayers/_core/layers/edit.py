@@ -24,17 +24,10 @@ NEIGHBOUR_SHARE = 1e-3
 class Adjustment:
     """Changes of a layer's colours; its alpha stays.
 
-    Parameters
-    ----------
-    exposure : float
-        In stops: 1 doubles the light, -1 halves it.
-    saturation : float
-        -1 is grey, 0 unchanged, 1 twice as colourful.
-    hue : float
-        Turn of all hues in degrees; brightness stays.
-    blur : float
-        Standard deviation in pixels. Colours are averaged with the layer's alpha as
-        weight, so that nothing of its neighbours comes in.
+    ``exposure``: in stops: 1 doubles the light, -1 halves it. ``saturation``: -1 is
+    grey, 0 unchanged, 1 twice as colourful. ``hue``: turn of all hues in degrees;
+    brightness stays. ``blur``: standard deviation in pixels. Colours are averaged with
+    the layer's alpha as weight, so that nothing of its neighbours comes in.
     """
 
     exposure: float = 0.0
@@ -80,10 +73,7 @@ def adjust(
 ) -> SoftLayers:
     """Change one layer's colours; see `Adjustment` for what the numbers mean.
 
-    Returns
-    -------
-    SoftLayers
-        Its picture is the new sum of the layers.
+    Returns SoftLayers: its picture is the new sum of the layers.
     """
     number = layers.index(index)
     change = Adjustment(exposure, saturation, hue, blur)
@@ -103,19 +93,9 @@ def feather(
     in those of the neighbourhood). Colours then move by as little as possible so that
     the sum is the picture again.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-        Two or more, with alphas that sum to one.
-    index : int or str
-    radius : float
-        Standard deviation in pixels.
-    run : Run, optional
-
-    Raises
-    ------
-    ValueError
-        When the radius is negative or there is only one layer.
+    ``layers``: two or more, with alphas that sum to one. ``index`` int or str.
+    ``radius``: standard deviation in pixels. Raises ValueError when the radius is
+    negative or there is only one layer.
     """
     from .colors import exact_colors
 
@@ -221,16 +201,8 @@ def from_linear(light: FloatArray) -> FloatArray:
 def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
     """Give the same layers in another order, the bottom one first.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-    order : sequence of int
-        Each layer's index once.
-
-    Raises
-    ------
-    ValueError
-        When a layer is missing or named twice.
+    ``order`` sequence of int: each layer's index once. Raises ValueError when a layer
+    is missing or named twice.
     """
     chosen = [int(index) for index in order]
     if sorted(chosen) != list(range(len(layers))):

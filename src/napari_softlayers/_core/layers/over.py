@@ -25,15 +25,9 @@ def over_from_additive(alphas: UnsignedArray) -> UnsignedArray:
     rest is met to half a step, and `additive_from_over` and `snap` give back exactly
     ``alphas``. The bottom layer is opaque wherever the alphas sum to one.
 
-    Parameters
-    ----------
-    alphas : ndarray of uint8 or uint16, ``(K, H, W)``
-        Summing to at most the dtype's largest value (where less, the picture stays
-        transparent).
-
-    Returns
-    -------
-    ndarray of the same dtype, ``(K, H, W)``
+    ``alphas`` ndarray of uint8 or uint16, ``(K, H, W)``: summing to at most the dtype's
+    largest value (where less, the picture stays transparent). Returns ndarray of the
+    same dtype, ``(K, H, W)``.
     """
     top = float(np.iinfo(alphas.dtype).max)
     stack = np.empty_like(alphas)
@@ -53,14 +47,8 @@ def over_from_additive(alphas: UnsignedArray) -> UnsignedArray:
 def additive_from_over(stack: Sequence[NDArray[np.floating]]) -> FloatArray:
     """Additive alphas of an "over" stack: ``alpha_k = b_k prod_{j > k} (1 - b_j)``.
 
-    Parameters
-    ----------
-    stack : sequence of K float ndarrays, ``(H, W)``, in [0, 1]
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        Summing to one wherever the bottom layer is opaque.
+    ``stack`` sequence of K float ndarrays, ``(H, W)``, in [0, 1]. Returns float32
+    ``(K, H, W)``: summing to one wherever the bottom layer is opaque.
     """
     alphas = np.empty((len(stack), *stack[0].shape), np.float32)
     rest = np.ones(stack[0].shape)

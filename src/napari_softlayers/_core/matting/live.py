@@ -31,15 +31,9 @@ class LiveMatte:
     pixel; from then on only what a stroke has changed is computed again. Safe to be
     called from several threads; calls wait for each other.
 
-    Parameters
-    ----------
-    image : array_like (H, W, 3)
-        The picture; see `as_image`.
-    eps : float
-        Regularisation of the window covariances.
-    solver_tolerance : float
-        Relative residual of `solve`; see `closed_form`.
-    run : Run, optional
+    ``image`` ``(H, W, 3)``: the picture; see `as_image`. ``eps``: regularisation of the
+    window covariances. ``solver_tolerance``: relative residual of `solve`; see
+    `closed_form`.
 
     Examples
     --------
@@ -91,24 +85,10 @@ class LiveMatte:
     ) -> Floats:
         """Give a matte at once: the last one with a coarse correction.
 
-        Parameters
-        ----------
-        trimap : array_like (H, W)
-            Labels, or a grey picture; see `read_trimap`.
-        run : Run, optional
-            Cancel.
-        labels : bool, optional
-            What the trimap is; see `read_trimap`.
-
-        Returns
-        -------
-        float32 array (K, H, W)
-            In [0, 1], summing to 1, and right where the trimap is known.
-
-        Raises
-        ------
-        ValueError
-            When the trimap does not fit or has fewer than two labels.
+        ``trimap`` ``(H, W)``: Labels, or a grey picture; see `read_trimap`. ``run``:
+        cancel. ``labels``: what the trimap is; see `read_trimap`. Returns float32
+        ``(K, H, W)``: in [0, 1], summing to 1, and right where the trimap is known.
+        Raises ValueError when the trimap does not fit or has fewer than two labels.
         """
         with self._lock:
             numbered = self._checked(trimap, labels)

@@ -84,18 +84,8 @@ def import_checkpoints(
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """Read a PyTorch checkpoint of tensors alone, without running what it may hold.
 
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    dict of str to Tensor, on the CPU
-
-    Raises
-    ------
-    ValueError
-        When the file is no checkpoint, is truncated, or holds anything but tensors.
+    ``path`` path-like. Returns dict of str to Tensor, on the CPU. Raises ValueError
+    when the file is no checkpoint, is truncated, or holds anything but tensors.
     """
     source = Path(path)
     if not source.is_file():

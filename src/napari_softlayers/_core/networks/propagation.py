@@ -40,18 +40,11 @@ _DIRECT = 60_000
 class PropagationSystem:
     """The matrix ``A = L + C`` of one picture, ready to be solved.
 
-    Parameters
-    ----------
-    across : array (H, W - 1)
-        Affinities of pixels side by side, positive.
-    down : array (H - 1, W)
-        Affinities of pixels one above the other, positive.
-    known : bool array (H, W)
-        At least one pixel of it must be True.
-    weight : float
-        The value c of known pixels.
-    tolerance : float
-        Relative residual of iterative solutions (large pictures only).
+    ``across`` ``(H, W - 1)``: affinities of pixels side by side, positive. ``down``
+    ``(H - 1, W)``: affinities of pixels one above the other, positive. ``known`` bool
+    ``(H, W)``: at least one pixel of it must be True. ``weight``: the value c of known
+    pixels. ``tolerance``: relative residual of iterative solutions (large pictures
+    only).
     """
 
     def __init__(

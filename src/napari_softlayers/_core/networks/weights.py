@@ -44,16 +44,9 @@ def shipped_weights() -> dict[str, Path]:
 def find_weights(name: str | Path) -> Path:
     """The file that a name or a path means.
 
-    Parameters
-    ----------
-    name : str or Path
-        A kind (``"features"``, which is ``"features-compact"``), the name of a shipped
-        file, or the path of a safetensors file.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, or it is not a safetensors file.
+    ``name``: a kind (``"features"``, which is ``"features-compact"``), the name of a
+    shipped file, or the path of a safetensors file. Raises ValueError if there is no
+    such file, or it is not a safetensors file.
     """
     shipped = shipped_weights()
     for key in (str(name), f"{name}-compact"):
@@ -77,15 +70,9 @@ def find_weights(name: str | Path) -> Path:
 def describe_weights(name: str | Path) -> dict[str, Any]:
     """What a weights file says of itself.
 
-    Returns
-    -------
-    dict
-        ``network`` (the kind), ``config`` and ``about`` (data, steps, figures).
-
-    Raises
-    ------
-    ValueError
-        If the file is missing, broken, or was not written by :func:`save_network`.
+    Returns dict: ``network`` (the kind), ``config`` and ``about`` (data, steps,
+    figures). Raises ValueError if the file is missing, broken, or was not written by
+    :func:`save_network`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -116,22 +103,11 @@ def save_network(
 ) -> Path:
     """Write a network as one safetensors file.
 
-    Parameters
-    ----------
-    path : path-like
-    kind : str
-        A key of :data:`NETWORKS`.
-    network : torch.nn.Module
-        Kernels are stored as float16, vectors (biases, batch statistics) as float32.
-    config : dataclass, optional
-        What the network was built with; ``network.config`` if not given.
-    about : mapping, optional
-        Anything that JSON can hold: data, steps, figures.
-
-    Returns
-    -------
-    Path
-        The file.
+    ``path`` path-like. ``kind``: a key of :data:`NETWORKS`. ``network``
+    torch.nn.Module: kernels are stored as float16, vectors (biases, batch statistics)
+    as float32. ``config`` dataclass: what the network was built with;
+    ``network.config`` if not given. ``about`` mapping: anything that JSON can hold:
+    data, steps, figures. Returns Path: the file.
     """
     from safetensors.torch import save_file
 
@@ -165,7 +141,6 @@ def load_network(
     ----------
     name : str or Path
         See :func:`find_weights`.
-    device : torch.device or str
     kind : str, optional
         The kind that is needed; another one in the file is an error.
 
@@ -215,19 +190,10 @@ def _fused(network: nn.Module) -> nn.Module:
 def put_weights(network: nn.Module, name: str | Path, kind: str) -> None:
     """Put the weights of a file into a network of the same sizes.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-    name : str or Path
-        See :func:`find_weights`.
-    kind : str
-        The kind that is needed; another one in the file is an error.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is not one of this project's, holds another kind of
-        network, or its tensors do not fit.
+    ``network`` torch.nn.Module. ``name``: see :func:`find_weights`. ``kind``: the kind
+    that is needed; another one in the file is an error. Raises ValueError if there is
+    no such file, it is not one of this project's, holds another kind of network, or its
+    tensors do not fit.
     """
     from safetensors.torch import load_file
 

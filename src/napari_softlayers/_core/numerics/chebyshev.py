@@ -82,8 +82,6 @@ def filtered_eigenpairs(
         Chooses the random start.
     device : torch.device or str
         Where the blocks live; on the CPU, SciPy multiplies by the sparse matrix.
-    options : FilterOptions, optional
-    run : Run, optional
 
     Returns
     -------
@@ -91,10 +89,8 @@ def filtered_eigenpairs(
         Of the finest matrix. Slightly above the exact ones; the subspace they span is
         what the tolerance of `FilterOptions` is chosen for.
 
-    References
-    ----------
-    Zhou et al., Self-consistent-field calculations using Chebyshev-filtered subspace
-    iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
+    See Zhou et al., Self-consistent-field calculations using Chebyshev-filtered
+    subspace iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
     """
     run = run or Run()
     options = options or FilterOptions()

@@ -24,29 +24,15 @@ def color_affinity(
 ) -> sparse.csr_array:
     r"""Join superpixels of nearly the same colour that are not far apart.
 
-    Parameters
-    ----------
-    picture : ndarray, ``(H, W, 3)``
-        Values in [0, 1].
-    superpixels : Superpixels
-        Regions of the picture, ``n`` of them.
-    steepness, threshold : float
-        The paper's :math:`a_c` and :math:`b_c`.
-    radius : float
-        Largest distance of two centroids, as a fraction of height and width.
+    ``picture`` ``(H, W, 3)``: values in [0, 1]. ``superpixels``: regions of the
+    picture, ``n`` of them. ``steepness``, ``threshold``: the paper's :math:`a_c` and
+    :math:`b_c`. ``radius``: largest distance of two centroids, as a fraction of height
+    and width. Returns csr_array, ``(n, n)``: symmetric, values in [0, 1], empty
+    diagonal.
 
-    Returns
-    -------
-    csr_array, ``(n, n)``
-        Symmetric, values in [0, 1], empty diagonal.
-
-    Notes
-    -----
     .. math:: w^C_{s,t} = (\operatorname{erf}(a_c (b_c - |c_s - c_t|)) + 1) / 2
 
-    References
-    ----------
-    Aksoy et al., Semantic soft segmentation, ACM TOG 37(4), 2018, Eq. 4.
+    See Aksoy et al., Semantic soft segmentation, ACM TOG 37(4), 2018, Eq. 4.
     """
     colors = superpixels.means(picture)
     nearest = np.floor(superpixels.centroids + 0.5)

@@ -35,19 +35,9 @@ def exact_eigenpairs(
 ) -> Eigenpairs:
     """Compute the ``count`` smallest eigenpairs by factorising the matrix.
 
-    Parameters
-    ----------
-    matrix : csr_array, ``(N, N)``
-        Symmetric; a few slightly negative eigenvalues are allowed.
-    count : int
-        Number of eigenpairs, at most ``N``.
-    seed : int
-        Chooses the start vector.
-    run : Run, optional
-
-    Returns
-    -------
-    Eigenpairs
+    ``matrix`` csr_array, ``(N, N)``: symmetric; a few slightly negative eigenvalues are
+    allowed. ``count``: number of eigenpairs, at most ``N``. ``seed``: chooses the start
+    vector.
     """
     run = run or Run()
     size = matrix.shape[0]
@@ -86,10 +76,8 @@ def exact_eigenpairs(
 def spectrum_ends(matrix: Any, steps: int) -> tuple[float, float, float]:
     """Estimate the lowest and highest eigenvalue by a short Lanczos run.
 
-    Returns
-    -------
-    low, high, residual : float
-        The highest eigenvalue is at most about ``high + residual``.
+    Returns ``low``, ``high``, ``residual``: the highest eigenvalue is at most about
+    ``high + residual``.
     """
     size = matrix.shape[0]
     vector = np.random.default_rng(0).standard_normal(size).astype(matrix.dtype)

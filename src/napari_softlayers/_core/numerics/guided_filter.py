@@ -45,7 +45,6 @@ class GuidedFilter:
     repeat : bool
         What windows see beyond the border: the outermost pixels again, or (False)
         nothing, so that they are smaller there.
-    run : Run, optional
 
     Raises
     ------
@@ -102,17 +101,8 @@ class GuidedFilter:
     ) -> Tensor:
         """Filter values ``(K, h, w)`` of the guide's size up to that of a picture.
 
-        Parameters
-        ----------
-        values : Tensor, ``(K, h, w)``
-        picture : Tensor, ``(C, H, W)``
-            What the guide was made from, up to ``step`` times as large.
-        step : int
-        run : Run, optional
-
-        Returns
-        -------
-        Tensor, ``(K, H, W)``
+        ``values`` ``(K, h, w)``. ``picture`` ``(C, H, W)``: what the guide was made
+        from, up to ``step`` times as large. Returns ``(K, H, W)``.
         """
         run = run or Run()
         fits = self._fits(values, run.part(0, 0.5))

@@ -23,20 +23,11 @@ _ROWS_PER_SLICE = 65536
 class LiveTwoLevel:
     """Coarse correction and Jacobi for the rows of a matrix that are free.
 
-    Parameters
-    ----------
-    matrix : scipy.sparse.csr_matrix (n, n)
-        Symmetric, positive semi-definite; couples unknowns of neighbouring blocks at
-        most.
-    rank : int array (n,)
-        Number of the block of every unknown, blocks counted in raster order.
-    grid : (int, int)
-        Rows and columns of the grid of blocks.
-    candidates : array (n, m)
-        Vectors that the matrix nearly annihilates.
-    damping : float
-        Weight of the Jacobi part.
-    run : Run, optional
+    ``matrix`` scipy.sparse.csr_matrix ``(n, n)``: symmetric, positive semi-definite;
+    couples unknowns of neighbouring blocks at most. ``rank`` int ``(n,)``: number of
+    the block of every unknown, blocks counted in raster order. ``grid`` ``(int, int)``:
+    rows and columns of the grid of blocks. ``candidates`` ``(n, m)``: vectors that the
+    matrix nearly annihilates. ``damping``: weight of the Jacobi part.
     """
 
     def __init__(

@@ -45,21 +45,11 @@ def matting_laplacian(
 ) -> sparse.csr_matrix:
     """Matting Laplacian of a whole picture.
 
-    Parameters
-    ----------
-    picture : array (H, W, 3)
-        Colours in [0, 1].
-    eps : float
-        Regularisation of the window covariances (divided by the nine pixels).
-    dtype : numpy dtype
-        Of the matrix; the products are accumulated in it.
-    run : Run, optional
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix (H * W, H * W)
-        Symmetric, positive semi-definite, rows add up to zero, sorted indices. Not
-        normalised. A picture with a side under three pixels has no window: all zero.
+    ``picture`` ``(H, W, 3)``: colours in [0, 1]. ``eps``: regularisation of the window
+    covariances (divided by the nine pixels). ``dtype``: of the matrix; the products are
+    accumulated in it. Returns scipy.sparse.csr_matrix ``(H * W, H * W)``: symmetric,
+    positive semi-definite, rows add up to zero, sorted indices. Not normalised. A
+    picture with a side under three pixels has no window: all zero.
     """
     height, width = picture.shape[:2]
     everywhere = np.ones((height, width), bool)
@@ -99,7 +89,6 @@ def laplacian_stencil(
     dtype : numpy dtype
         Of the values. In float32, mattes of large, smooth pictures are off by some per
         cent: their slowest modes cost less than its rounding.
-    run : Run, optional
 
     Returns
     -------
@@ -143,17 +132,10 @@ def stencil_strips(
 def whitened_colors(colors: DoubleArray, eps: float) -> DoubleArray:
     """Whiten the colours of windows, so that affinities become inner products.
 
-    Parameters
-    ----------
-    colors : float64 array (9, 3, n)
-        Colours of the nine pixels of n windows; overwritten.
-    eps : float
-        Regularisation of the covariance (divided by nine).
-
-    Returns
-    -------
-    float64 array (9, 3, n)
-        ``y`` with ``y_i . y_j = (I_i - mu)^T (C + eps / 9)^-1 (I_j - mu)``.
+    ``colors`` float64 ``(9, 3, n)``: colours of the nine pixels of n windows;
+    overwritten. ``eps``: regularisation of the covariance (divided by nine). Returns
+    float64 ``(9, 3, n)``: ``y`` with
+    ``y_i . y_j = (I_i - mu)^T (C + eps / 9)^-1 (I_j - mu)``.
     """
     y = colors
     y -= y.sum(axis=0) / 9

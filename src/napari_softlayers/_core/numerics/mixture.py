@@ -63,14 +63,8 @@ def palette_supports(
 ) -> Supports:
     """Set up the supports of a palette.
 
-    Parameters
-    ----------
-    palette : ndarray, ``(K, 3)``
-        Distinct colours in [0, 1].
-    device : torch.device, optional
-        Where the pixels will be.
-    largest : {1, 2, 3}
-        Largest number of colours mixed at a pixel.
+    ``palette`` ``(K, 3)``: distinct colours in [0, 1]. ``device``: where the pixels
+    will be. ``largest`` {1, 2, 3}: largest number of colours mixed at a pixel.
     """
     colors = np.asarray(palette, dtype=np.float64)
     members, forms, errors = [], [], []
@@ -122,17 +116,8 @@ def best_supports(
 ) -> torch.Tensor:
     """Find the support with the smallest energy for each colour.
 
-    Parameters
-    ----------
-    colors : Tensor of float32, ``(N, 3)``
-    supports : Supports
-    sigma : float
-        Weight of the sparsity term.
-
-    Returns
-    -------
-    Tensor of int64, ``(N,)``
-        Rows of `supports`.
+    ``colors`` float32 ``(N, 3)``. ``sigma``: weight of the sparsity term. Returns int64
+    ``(N,)``: rows of `supports`.
     """
     bias = torch.cat([supports.forms, supports.errors], 1).permute(1, 2, 0)
     weight, offset = bias[:, :3].contiguous(), bias[:, 3:].contiguous()
@@ -149,16 +134,8 @@ def mix(
 ) -> torch.Tensor:
     """Alphas of colours on their supports.
 
-    Parameters
-    ----------
-    picture : Tensor of float32, ``(3, N)``
-    chosen : Tensor of int, ``(N,)``
-        Rows of `supports`.
-
-    Returns
-    -------
-    Tensor of float32, ``(K, N)``
-        Non-negative, summing to 1.
+    ``picture`` float32 ``(3, N)``. ``chosen`` int ``(N,)``: rows of `supports`. Returns
+    float32 ``(K, N)``: non-negative, summing to 1.
     """
     values = picture.new_empty(3, picture.shape[1])
     for member, forms in enumerate(supports.forms[:, :2].permute(1, 2, 0)):
@@ -178,13 +155,8 @@ class Mixture:
     Remembers the support of each colour that it has met on its grid, so that frames of a
     stack and repeated calls pay only for the pixels.
 
-    Parameters
-    ----------
-    palette : ndarray, ``(K, 3)``
-        Distinct colours in [0, 1].
-    device : torch.device, optional
-    sigma : float
-        Weight of the sparsity term: larger is closer to a hard segmentation.
+    ``palette`` ``(K, 3)``: distinct colours in [0, 1]. ``sigma``: weight of the
+    sparsity term: larger is closer to a hard segmentation.
     """
 
     def __init__(
@@ -245,12 +217,7 @@ class LookupTable:
     milliseconds whatever the size of the picture. The interpolation makes the alphas
     continuous in the colour, and a little less sparse than `Mixture`.
 
-    Parameters
-    ----------
-    palette : ndarray, ``(K, 3)``
-        Distinct colours in [0, 1].
-    size : int
-        Grid points a channel.
+    ``palette`` ``(K, 3)``: distinct colours in [0, 1]. ``size``: grid points a channel.
     """
 
     def __init__(

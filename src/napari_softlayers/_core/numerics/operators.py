@@ -31,12 +31,8 @@ Vectors = Any
 class SparseOperator:
     """A sparse matrix that multiplies blocks of vectors where they live.
 
-    Parameters
-    ----------
-    matrix : scipy.sparse matrix (n, m)
-        In float32 or float64.
-    device : torch.device, optional
-        None for SciPy and NumPy arrays; a device for torch tensors on it.
+    ``matrix`` scipy.sparse matrix ``(n, m)``: in float32 or float64. ``device``: None
+    for SciPy and NumPy arrays; a device for torch tensors on it.
     """
 
     def __init__(
@@ -66,11 +62,7 @@ class BlockProduct:
     pieces of rows are shared out among threads, and their results are small enough for
     memory that was just freed to be used again.
 
-    Parameters
-    ----------
-    matrix : csr_matrix, ``(n, m)``
-        In float32.
-    device : torch.device
+    ``matrix`` csr_matrix, ``(n, m)``: in float32.
     """
 
     def __init__(self, matrix: sparse.csr_matrix, device: torch.device) -> None:

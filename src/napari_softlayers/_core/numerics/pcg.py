@@ -18,17 +18,11 @@ from .operators import Throttle, Vectors
 class Solution:
     """What an iterative solver found.
 
-    Attributes
-    ----------
-    solution : array or tensor (n, k)
-        The last iterate. It is the best one: conjugate gradients lower the error's
-        energy ``e . A e`` in every iteration, though not the residual.
-    iterations : int
-        Iterations done.
-    residual : float
-        Largest relative residual ``|b - A x| / |b|`` of the k systems.
-    converged : bool
-        Whether the residual is below the tolerance that was asked for.
+    ``solution`` array or tensor ``(n, k)``: the last iterate. It is the best one:
+    conjugate gradients lower the error's energy ``e . A e`` in every iteration, though
+    not the residual. ``iterations``: iterations done. ``residual``: largest relative
+    residual ``|b - A x| / |b|`` of the k systems. ``converged``: whether the residual
+    is below the tolerance that was asked for.
     """
 
     solution: Vectors

@@ -19,28 +19,15 @@ def semantic_affinity(
 ) -> sparse.csr_array:
     r"""Join neighbours of like features and push neighbours of unlike ones apart.
 
-    Parameters
-    ----------
-    features : ndarray, ``(H, W, D)``
-        Semantic features, each channel in [0, 1].
-    superpixels : Superpixels
-        Regions of the picture, ``n`` of them.
-    steepness, threshold : float
-        The paper's :math:`a_s` and :math:`b_s`; the paper names 0.2 for the latter,
-        the published results were made with 0.15.
+    ``features`` ``(H, W, D)``: semantic features, each channel in [0, 1].
+    ``superpixels``: regions of the picture, ``n`` of them. ``steepness``,
+    ``threshold``: the paper's :math:`a_s` and :math:`b_s`; the paper names 0.2 for the
+    latter, the published results were made with 0.15. Returns csr_array, ``(n, n)``:
+    symmetric, values in [-1, 1], non-zero only between regions that touch.
 
-    Returns
-    -------
-    csr_array, ``(n, n)``
-        Symmetric, values in [-1, 1], non-zero only between regions that touch.
-
-    Notes
-    -----
     .. math:: w^S_{s,t} = \operatorname{erf}(a_s (b_s - |f_s - f_t|))
 
-    References
-    ----------
-    Aksoy et al., Semantic soft segmentation, ACM TOG 37(4), 2018, Eq. 5.
+    See Aksoy et al., Semantic soft segmentation, ACM TOG 37(4), 2018, Eq. 5.
     """
     means = superpixels.means(features)
     pairs = superpixels.neighbours()

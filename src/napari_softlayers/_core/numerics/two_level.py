@@ -116,20 +116,10 @@ def block_basis(
 ) -> DoubleArray:
     """Orthonormalise candidates block by block (modified Gram-Schmidt).
 
-    Parameters
-    ----------
-    rank : int array (n,)
-        Block of every unknown, from 0 to n_blocks - 1.
-    n_blocks : int
-        Number of blocks.
-    candidates : array (n, m)
-        The vectors.
-
-    Returns
-    -------
-    float64 array (n, m)
-        Values of the basis vectors. Where a candidate is a combination of earlier
-        ones in a block (a flat block), its values there are zero.
+    ``rank`` int ``(n,)``: block of every unknown, from 0 to n_blocks - 1. ``n_blocks``:
+    number of blocks. ``candidates`` ``(n, m)``: the vectors. Returns float64
+    ``(n, m)``: values of the basis vectors. Where a candidate is a combination of
+    earlier ones in a block (a flat block), its values there are zero.
     """
     values = np.array(candidates.T, np.float64)
     sizes = np.bincount(rank, minlength=n_blocks)

@@ -83,11 +83,8 @@ def palette_layers(
     weights : str or Path, optional
         Weights for "network": a safetensors file, for example an imported checkpoint.
         The ones that come with the package by default.
-    seed : int
     visible : array_like of bool, ``(H, W)``, optional
         Pixels that the colours are chosen from; all by default.
-    device : str or torch.device
-    run : Run, optional
 
     Returns
     -------
@@ -99,9 +96,7 @@ def palette_layers(
     ValueError
         When the palette, the masks or the result of `processing` do not fit.
 
-    References
-    ----------
-    Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
+    See Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
     """
     run = run or Run()
     picture = as_image(image)

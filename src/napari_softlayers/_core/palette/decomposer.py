@@ -27,16 +27,8 @@ class Decomposer:
     Computes with the colours in an order of its own, so that the order of the palette
     changes nothing but the order of the layers.
 
-    Parameters
-    ----------
-    palette : ndarray of float32, ``(K, 3)``
-        Distinct colours in [0, 1].
-    method : {"mixture", "lookup", "network"}
-    smoothing : float
-    processing : callable, optional
-    weights : str or Path, optional
-    device : torch.device
-        See `palette_layers` for all of them.
+    ``palette`` float32 ``(K, 3)``: distinct colours in [0, 1]. ``method`` {"mixture",
+    "lookup", "network"}. ``device``: see `palette_layers` for all of them.
     """
 
     def __init__(

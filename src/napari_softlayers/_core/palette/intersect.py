@@ -31,7 +31,6 @@ def intersect(
     empty : float
         Pairs that cover a smaller share of the picture are dropped and their light goes
         to the segment's largest pair, so that nothing crosses a segment's edge.
-    run : Run, optional
 
     Returns
     -------

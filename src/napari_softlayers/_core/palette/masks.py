@@ -19,22 +19,10 @@ def as_masks(
 ) -> FloatArray | None:
     """Check the user's masks and bring them to one form.
 
-    Parameters
-    ----------
-    mask : array_like ``(K, H, W)``, dict of int to ``(H, W)``, or None
-    colors : ndarray, ``(K, 3)``
-        The palette that the masks were made for; masks of equal colours unite.
-    picture : ndarray, ``(H, W, 3)``
-
-    Returns
-    -------
-    ndarray of float32, ``(K', H, W)``, or None
-        In [0, 1], one mask a distinct colour.
-
-    Raises
-    ------
-    ValueError
-        When sizes, numbers or values do not fit.
+    ``mask`` ``(K, H, W)``, dict of int to ``(H, W)``, or None. ``colors`` ``(K, 3)``:
+    the palette that the masks were made for; masks of equal colours unite. ``picture``
+    ``(H, W, 3)``. Returns float32 ``(K', H, W)``, or None: in [0, 1], one mask a
+    distinct colour. Raises ValueError when sizes, numbers or values do not fit.
     """
     if mask is None:
         return None

@@ -31,18 +31,9 @@ def smooth(
     picture's colours, ``a = w . c + b`` with ``w = (Cov(c) + eps I)^-1 Cov(c, a)`` [1]_;
     the fits are computed at half size and interpolated ("fast guided filter" [2]_).
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    alphas : Tensor, ``(K, H, W)``
-    strength : float
-        0 changes nothing; ``eps = 0.05 strength``.
-    run : Run, optional
-
-    Returns
-    -------
-    Tensor, ``(K, H, W)``
-        Sums to 1 where the alphas do; values may lie slightly outside [0, 1].
+    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``. ``strength``: 0 changes
+    nothing; ``eps = 0.05 strength``. Returns ``(K, H, W)``: sums to 1 where the alphas
+    do; values may lie slightly outside [0, 1].
 
     References
     ----------
@@ -79,18 +70,8 @@ def refine(
 
     which keeps zeros and the sum.
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    alphas : Tensor, ``(K, H, W)``
-        May lie outside [0, 1].
-    palette : Tensor, ``(K, 3)``
-    run : Run, optional
-
-    Returns
-    -------
-    Tensor, ``(K, H, W)``
-        In [0, 1], summing to 1.
+    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``: may lie outside [0, 1].
+    ``palette`` ``(K, 3)``. Returns ``(K, H, W)``: in [0, 1], summing to 1.
     """
     run = run or Run()
     result = torch.empty_like(alphas)
@@ -163,11 +144,8 @@ def apply_masks(
     Where nothing is left, the allowed layer with the nearest palette colour takes the
     pixel; where every layer is forbidden, the masks are ignored.
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    alphas, masks : Tensor, ``(K, H, W)``
-    palette : Tensor, ``(K, 3)``
+    ``picture`` ``(3, H, W)``. ``alphas``, ``masks`` ``(K, H, W)``. ``palette``
+    ``(K, 3)``.
     """
     masked = alphas * masks
     total = masked.sum(0)

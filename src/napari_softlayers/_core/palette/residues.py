@@ -27,20 +27,11 @@ def exact_residues(
 ) -> FloatArray:
     """Colours of palette layers with an exact sum.
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``, in [0, 1]
-    alphas : Tensor, ``(K, H, W)``, summing to 1
-    palette : Tensor, ``(K, 3)``, in [0, 1]
-    run : Run, optional
-    places : sequence of int, optional
-        Where each layer goes in the result.
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W, 3)``, in [0, 1]
-        ``sum_k alphas[k] * colors[k] == picture``; a layer without alpha has its palette
-        colour.
+    ``picture`` ``(3, H, W)``, in [0, 1]. ``alphas`` ``(K, H, W)``, summing to 1.
+    ``palette`` ``(K, 3)``, in [0, 1]. ``places`` sequence of int: where each layer goes
+    in the result. Returns float32 ``(K, H, W, 3)``, in [0, 1]:
+    ``sum_k alphas[k] * colors[k] == picture``; a layer without alpha has its palette
+    colour.
     """
     count, height, width = alphas.shape
     result = torch.empty(count, height, width, 3)

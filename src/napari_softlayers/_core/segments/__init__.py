@@ -77,7 +77,6 @@ def soft_segments(
         Use the normalised Laplacian of Eq. 3 instead of the plain one.
     n_eigenvectors, n_clusters : int
         Eigenvectors, and layers that the sparsification starts from.
-    run : Run, optional
 
     Returns
     -------
@@ -92,8 +91,6 @@ def soft_segments(
     ValueError
         When a parameter is out of range or the picture or the features do not fit.
 
-    Notes
-    -----
     Every step of [1]_ is a function of its own; see `compute_state` for the steps up to
     the merge tree and `final_alphas` for those after it.
 

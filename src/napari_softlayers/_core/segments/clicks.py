@@ -36,14 +36,10 @@ KEPT_COLUMNS = 64
 class Prompts:
     """Clicks of the user, at the working size.
 
-    Parameters
-    ----------
-    pixels : ndarray of int, ``(n,)``
-        Flat index of each click's pixel, the first click first.
-    labels : ndarray of int, ``(n,)``
-        Position of the object of each click in ``objects``, from 1; 0 removes.
-    steps : tuple of int
-        Steps along the tree by which each object was grown (or shrunk).
+    ``pixels`` int ``(n,)``: flat index of each click's pixel, the first click first.
+    ``labels`` int ``(n,)``: position of the object of each click in ``objects``, from
+    1; 0 removes. ``steps``: steps along the tree by which each object was grown (or
+    shrunk).
     """
 
     pixels: NDArray[np.int64]
@@ -58,12 +54,6 @@ class Prompts:
 class ClickModel:
     """Answers clicks on the working grid of a state.
 
-    Parameters
-    ----------
-    state : SegmentsState
-
-    Notes
-    -----
     A single click answers with the node of the automatic cut. More clicks
     weigh all nodes on the way from the first click's leaf to the root: by how many levels
     they are away from that one, and by the clicks on their wrong side. A click that is

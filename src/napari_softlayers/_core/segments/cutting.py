@@ -46,8 +46,6 @@ def cut(
         Nodes of the merge tree that become layers, instead of a number: none may lie
         below another. Where they leave a part out, the rest is the bottom layer.
     grouping : {"tree", "kmeans"}
-    device : str or torch.device
-    run : Run, optional
 
     Returns
     -------
@@ -95,10 +93,7 @@ def cut(
 def check_count(n_segments: Any) -> None:
     """Refuse a number of layers that cannot be.
 
-    Raises
-    ------
-    ValueError
-        When it is neither "auto" nor a whole number from 2 to 15.
+    Raises ValueError when it is neither "auto" nor a whole number from 2 to 15.
     """
     whole = isinstance(n_segments, (int, np.integer)) and not isinstance(
         n_segments, bool

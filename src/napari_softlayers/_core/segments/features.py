@@ -30,16 +30,11 @@ _CLIP = 10.0
 class SemanticFeatures:
     """Features of every pixel, in the two forms that the method needs.
 
-    Parameters
-    ----------
-    affinity : (H, W, 3) float32
-        First three principal components, each scaled to [0, 1]: for the semantic
-        affinity (Eq. 5).
-    grouping : (H, W, D) float32, D <= 10
-        More components on one common scale, the range of the first: for the k-means
-        that starts the sparsification and for comparing layers with each other.
-    source : str
-        What the features were asked from.
+    ``affinity`` ``(H, W, 3)``: first three principal components, each scaled to [0, 1]:
+    for the semantic affinity (Eq. 5). ``grouping`` ``(H, W, D)`` float32, D <= 10: more
+    components on one common scale, the range of the first: for the k-means that starts
+    the sparsification and for comparing layers with each other. ``source``: what the
+    features were asked from.
     """
 
     affinity: FloatArray
@@ -149,19 +144,10 @@ def feature_map(
 ) -> FloatArray:
     """A network's features of a picture, as they leave the network.
 
-    Parameters
-    ----------
-    picture : (H, W, 3) float32
-    source : str or Path
-        ``"bundled"``, the path of a ``.safetensors`` file or ``"hub:<name or folder>"``.
-    device : {"auto", "cpu", "cuda", ...}
-    run : Run, optional
-
-    Returns
-    -------
-    (h, w, D) float32
-        At the network's own resolution. The bundled network: the long side is 160, and
-        vectors are means of vectors of length 1.
+    ``picture`` ``(H, W, 3)``. ``source``: ``"bundled"``, the path of a ``.safetensors``
+    file or ``"hub:<name or folder>"``. ``device`` {"auto", "cpu", "cuda", ...}. Returns
+    ``(h, w, D)`` float32: at the network's own resolution. The bundled network: the
+    long side is 160, and vectors are means of vectors of length 1.
     """
     run = run or Run()
     chosen = choose_device(device)

@@ -27,18 +27,8 @@ def final_alphas(
 ) -> FloatArray:
     """Sum initial layers to groups, enlarge them and sparsify each pixel (Eq. 7-17).
 
-    Parameters
-    ----------
-    state : SegmentsState
-    groups : sequence of sequences of int
-        Initial layers of each final layer.
-    device : torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        In [0, 1], summing to 1.
+    ``groups`` sequence of sequences of int: initial layers of each final layer. Returns
+    float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
     run = run or Run()
     grouped = np.stack([state.layers[list(group)].sum(axis=0) for group in groups])

@@ -13,14 +13,8 @@ from ..numerics.superpixels import Superpixels
 class Geodesics:
     """Shortest paths between superpixels, as long as what they cross differs.
 
-    Parameters
-    ----------
-    superpixels : Superpixels
-    appearance : ndarray, ``(H, W, D)``
-        Of each pixel, each component over its width.
+    ``appearance`` ``(H, W, D)``: of each pixel, each component over its width.
 
-    Notes
-    -----
     Regions that touch are as far from each other as their mean appearances, and a path
     is as long as its steps together. Unlike the difference of two appearances, this tells
     apart two things of one kind with something else between them.

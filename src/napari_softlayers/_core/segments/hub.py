@@ -37,26 +37,11 @@ def hub_features(
     query shows anything. Two things of one kind have two queries, so these features
     tell them apart, which class features do not.
 
-    Parameters
-    ----------
-    picture : (H, W, 3) float32
-    name : str
-        Name on the hub, downloaded on first use (with progress on the console), or a
-        folder with ``config.json``, which is used without network.
-    device : torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    (h, w, D) float32
-
-    Raises
-    ------
-    RuntimeError
-        If transformers is not installed.
-    ValueError
-        If the model cannot be loaded (no such model, no network), or it is of a kind
-        that gives no map of features.
+    ``picture`` ``(H, W, 3)``. ``name``: name on the hub, downloaded on first use (with
+    progress on the console), or a folder with ``config.json``, which is used without
+    network. Returns ``(h, w, D)`` float32. Raises RuntimeError if transformers is not
+    installed; ValueError if the model cannot be loaded (no such model, no network), or
+    it is of a kind that gives no map of features.
     """
     run = run or Run()
     run.step(0.0, f"Loading {name}")

@@ -50,20 +50,9 @@ def compute_state(
 ) -> SegmentsState:
     """Run the slow steps of the method.
 
-    Parameters
-    ----------
-    picture : ndarray, ``(H, W, 3)``
-    features : str, ndarray or None
-        What `semantic_features` takes.
-    superpixels : ndarray of int, ``(H, W)``, or None
-        Regions of the user's own.
-    options : SegmentOptions
-    device : torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    SegmentsState
+    ``picture`` ``(H, W, 3)``. ``features`` str, ndarray or None: what
+    `semantic_features` takes. ``superpixels`` int ``(H, W)``, or None: regions of the
+    user's own.
     """
     run = run or Run()
     exact = options.quality == "exact"

@@ -33,17 +33,8 @@ def prepare_segments(
 ) -> SegmentsState:
     """Run the slow steps up to the merge tree, or find them in the cache.
 
-    Parameters
-    ----------
-    image, features, superpixels, device
-        See `soft_segments`.
-    options : SegmentOptions, optional
-    run : Run, optional
-
-    Returns
-    -------
-    SegmentsState
-        For `cut`, and for looking at the steps.
+    ``image``, ``features``, ``superpixels``, ``device``: see `soft_segments`. Returns
+    SegmentsState: for `cut`, and for looking at the steps.
     """
     picture = as_image(image)
     options = options or SegmentOptions()

@@ -67,25 +67,12 @@ def relaxed_sparsification(
 ) -> FloatArray:
     r"""Refine layers at the pixel level, sparse where the picture is flat.
 
-    Parameters
-    ----------
-    alphas : ndarray, ``(K, H, W)``
-        Layers of the constrained sparsification, about summing to 1.
-    laplacian : csr_array, ``(H * W, H * W)``
-        Laplacian of the graph.
-    exponents : ndarray, ``(H, W)``
-        :math:`\gamma_p` of Eq. 10b, in [0.9, 1].
-    options : RelaxedOptions, optional
-    device : torch.device or str
-    run : Run, optional
+    ``alphas`` ``(K, H, W)``: layers of the constrained sparsification, about summing to
+    1. ``laplacian`` csr_array, ``(H * W, H * W)``: Laplacian of the graph.
+    ``exponents`` ``(H, W)``: :math:`\gamma_p` of Eq. 10b, in [0.9, 1]. Returns float32
+    ``(K, H, W)``: not clamped: values a little outside [0, 1] are usual, the sum is
+    about 1.
 
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        Not clamped: values a little outside [0, 1] are usual, the sum is about 1.
-
-    Notes
-    -----
     Minimises the sum of the fidelity (Eq. 7), sum-to-one (Eq. 8), Laplacian (Eq. 9) and
     sparsity (Eq. 15) energies by iteratively reweighted least squares; each system
     (Eq. 17) is

@@ -31,17 +31,10 @@ KEPT_STEPS = 200
 class Segmenter:
     """Cut objects out of a picture by clicks.
 
-    Parameters
-    ----------
-    image : array_like
-        ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``.
-    features, superpixels, device
-        See `soft_segments`.
-    run : Run, optional
-        Progress and cancelling of the slow steps; those of a picture seen before come
-        from the cache.
-    **options
-        Fields of `SegmentOptions`, such as ``seed``.
+    ``image`` array_like: ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``. ``features``,
+    ``superpixels``, ``device``: see `soft_segments`. ``run``: progress and cancelling
+    of the slow steps; those of a picture seen before come from the cache.
+    ``**options``: fields of `SegmentOptions`, such as ``seed``.
 
     Examples
     --------
@@ -131,10 +124,7 @@ class Segmenter:
     def refine(self, run: Run | None = None) -> SoftLayers:
         """Give the last answer at the picture's size, sparsified there and coloured.
 
-        Raises
-        ------
-        RuntimeError
-            Before the first click.
+        Raises RuntimeError: before the first click.
         """
         if self._alphas is None:
             raise RuntimeError("There is nothing to refine yet; call click() first.")
@@ -164,12 +154,8 @@ class Segmenter:
     def segment_at(self, point: ArrayLike, level: int = 0) -> FloatArray:
         """Give the alphas of the segment at a point, at the working size ``(h, w)``.
 
-        Parameters
-        ----------
-        point : array_like, ``(2,)``
-            Row and column.
-        level : int
-            Steps along the merge tree, larger above 0 and smaller below.
+        ``point`` ``(2,)``: row and column. ``level``: steps along the merge tree,
+        larger above 0 and smaller below.
         """
         return self.state.tree.alphas(self._model.node_at(self._pixel(point), level))
 

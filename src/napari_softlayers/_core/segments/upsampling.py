@@ -32,25 +32,11 @@ def guided_upsampling(
 ) -> FloatArray:
     """Enlarge layers so that their edges follow those of the picture.
 
-    Parameters
-    ----------
-    layers : ndarray, ``(K, h, w)``
-    guide : ndarray, ``(h, w, 3)``
-        The picture at the size of the layers.
-    picture : ndarray, ``(H, W, 3)``
-        The picture, ``step`` times as large.
-    step : int
-        Pixels of the picture along one pixel of the guide.
-    eps : float
-        Regularisation of the colour covariances.
-    run : Run, optional
+    ``layers`` ``(K, h, w)``. ``guide`` ``(h, w, 3)``: the picture at the size of the
+    layers. ``picture`` ``(H, W, 3)``: the picture, ``step`` times as large. ``step``:
+    pixels of the picture along one pixel of the guide. ``eps``: regularisation of the
+    colour covariances. Returns float32 ``(K, H, W)``.
 
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-
-    Notes
-    -----
     The colour guided filter with 3x3 windows, whose linear coefficients are found at the
     small size and interpolated.
     """

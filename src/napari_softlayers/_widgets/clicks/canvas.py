@@ -19,15 +19,9 @@ class ClickCanvas(QObject):
 
     While a layer's own tool is in use (painting, adding points), clicks are left to it.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    clicked : callable
-        ``clicked(position, remove)`` with the place in the world.
-    moved : callable
-        ``moved(position)``, at most once in `HOVER_MS`.
-    turned : callable
-        ``turned(steps)`` when the wheel turns with Shift held.
+    ``clicked``: ``clicked(position, remove)`` with the place in the world. ``moved``:
+    ``moved(position)``, at most once in `HOVER_MS`. ``turned``: ``turned(steps)`` when
+    the wheel turns with Shift held.
     """
 
     def __init__(

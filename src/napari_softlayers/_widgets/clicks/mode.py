@@ -40,11 +40,7 @@ PAUSE_MS = 400
 class ClickMode(QObject):
     """Follows the clicks on one picture, from `start` to `stop`.
 
-    Parameters
-    ----------
-    desk : Desk
-        Has the viewer and the status line.
-    parent : QObject
+    ``desk``: has the viewer and the status line.
     """
 
     changed = Signal()

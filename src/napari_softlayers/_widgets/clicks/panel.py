@@ -33,13 +33,8 @@ class Request(Protocol):
 class ClickPanel(QWidget):
     """Turns the click mode on and off, and has a button for each of its keys.
 
-    Parameters
-    ----------
-    desk : Desk
-    request : callable
-        Gives a `Request`, or None when the settings do not fit.
-    to_matte : callable
-        ``to_matte(picture, alpha)`` hands an object over to the matte dock.
+    ``request``: gives a `Request`, or None when the settings do not fit. ``to_matte``:
+    ``to_matte(picture, alpha)`` hands an object over to the matte dock.
     """
 
     def __init__(

@@ -42,12 +42,7 @@ MODES = ("additive", "normal")
 
 
 class ExportWidget(LayersWidget):
-    """Look at a result, change its layers, and save them for other programs.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """Look at a result, change its layers, and save them for other programs."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Export …")

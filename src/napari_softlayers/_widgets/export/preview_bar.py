@@ -63,10 +63,7 @@ class PreviewBar(QWidget):
     def background(self) -> Any:
         """What `composite_over` takes as background.
 
-        Raises
-        ------
-        ValueError, TypeError
-            When no picture is chosen, or it cannot be read.
+        Raises ValueError, TypeError when no picture is chosen, or it cannot be read.
         """
         choice = self.choice.currentText()
         if choice == COLOR:

@@ -36,12 +36,7 @@ from .trimap_watch import TrimapWatch
 
 
 class MatteWidget(PictureWidget):
-    """Alpha and clean colours of an object from a painted trimap.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """Alpha and clean colours of an object from a painted trimap."""
 
     kind = "matte"
 
@@ -189,10 +184,8 @@ class MatteWidget(PictureWidget):
     def _over(self) -> Over:
         """A copy of what lies of the trimap over the picture.
 
-        Raises
-        ------
-        TypeError, ValueError
-            When the picture cannot be taken, or the trimap is turned out of its plane.
+        Raises TypeError, ValueError when the picture cannot be taken, or the trimap is
+        turned out of its plane.
         """
         grid = PictureRequest(**self.picture_settings()).grid()
         return over(self.trimap.layer, grid)

@@ -35,12 +35,7 @@ SAME = 0.5 / 255
 
 
 class PaletteWidget(PictureWidget):
-    """One soft layer a colour, and recolouring that follows the mouse.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """One soft layer a colour, and recolouring that follows the mouse."""
 
     kind = "palette"
 
@@ -115,11 +110,8 @@ class PaletteWidget(PictureWidget):
     def decompose(self, palette: list[Color], quick: bool = False) -> None:
         """Take the picture apart with given colours.
 
-        Parameters
-        ----------
-        palette : list of colours
-        quick : bool
-            While a colour is dragged: by a lookup table, and as the picture was read.
+        ``quick``: while a colour is dragged: by a lookup table, and as the picture was
+        read.
         """
         changes = {"method": "lookup"} if quick else {}
         request = self._request({"palette": palette, "locked": None} | changes)

@@ -9,12 +9,7 @@ import numpy as np
 
 
 class Eyedropper:
-    """Waits for one click in the canvas.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
+    """Waits for one click in the canvas."""
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
@@ -28,11 +23,7 @@ class Eyedropper:
     def start(self, picture: Any, done: Callable[[Any], None]) -> None:
         """Call ``done`` with the colour ``(3,)`` under the next click.
 
-        Parameters
-        ----------
-        picture : Picture
-            Whose colours are picked; a click beside it gives None.
-        done : callable
+        ``picture``: whose colours are picked; a click beside it gives None.
         """
         self.stop()
 

@@ -34,10 +34,6 @@ class PalettePanel(QWidget):
 
     ``wanted`` asks to take the picture apart with a list of colours (quickly, while one
     is dragged), ``changed`` to show a model, ``previewed`` to show it while it changes.
-
-    Parameters
-    ----------
-    desk : Desk
     """
 
     wanted = Signal(list, bool)
@@ -139,12 +135,8 @@ class PalettePanel(QWidget):
     def set_color(self, index: int, color: Any, final: bool = True) -> None:
         """Give a swatch another colour.
 
-        Parameters
-        ----------
-        index : int
-        color : sequence of three numbers in [0, 1]
-        final : bool
-            False while a colour is being dragged: a quick preview only.
+        ``color`` sequence of three numbers in [0, 1]. ``final``: False while a colour
+        is being dragged: a quick preview only.
         """
         model = self.model
         if model is None or not 0 <= index < len(model.colors):

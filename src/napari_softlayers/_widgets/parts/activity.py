@@ -22,12 +22,7 @@ class Activity:
     never runs inside another method, and looks afterwards whether a new bar is still
     wanted. Closing handles no events and is done at once.
 
-    Parameters
-    ----------
-    parent : QObject
-        Owns the timer.
-    cancel : callable
-        What the bar's Cancel button does.
+    ``parent``: owns the timer. ``cancel``: what the bar's Cancel button does.
     """
 
     def __init__(self, parent: QObject, cancel: Callable[[], None]) -> None:

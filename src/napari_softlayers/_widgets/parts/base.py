@@ -45,11 +45,7 @@ class LayersWidget(QWidget):
     button, and defines `primary` (what the button does), `code` (the same as text for
     the console) and, where it likes, `refresh_state`.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    primary : str
-        Text of the main button; its key is G.
+    ``primary``: text of the main button; its key is G.
     """
 
     def __init__(self, viewer: Any, primary: str) -> None:

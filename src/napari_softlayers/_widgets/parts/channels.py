@@ -35,10 +35,7 @@ class ChannelsEdit(QLineEdit):
     def value(self) -> tuple[int, ...] | None:
         """The chosen channels, or None.
 
-        Raises
-        ------
-        ValueError
-            When the text is not a list of numbers.
+        Raises ValueError when the text is not a list of numbers.
         """
         text = self.text().strip()
         if self._layer is None or not text:

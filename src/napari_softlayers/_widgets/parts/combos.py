@@ -14,16 +14,10 @@ from napari_softlayers._bridge import is_own
 class LayerCombo(QComboBox):
     """Lists the layers that a test accepts; remembers the chosen one, not its name.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    accepts : callable
-        Tells whether a layer may be chosen.
-    prefers : callable, optional
-        How well an accepted layer would do, for the choice when the user has not made
-        one; 0 is never taken. By default all do alike.
-    optional : str
-        Text of a first entry that stands for no layer; without it there is none.
+    ``accepts``: tells whether a layer may be chosen. ``prefers``: how well an accepted
+    layer would do, for the choice when the user has not made one; 0 is never taken. By
+    default all do alike. ``optional``: text of a first entry that stands for no layer;
+    without it there is none.
     """
 
     layer_changed = Signal()

@@ -37,19 +37,9 @@ class Button(Protocol):
 class Desk:
     """The parts of a dock that its panels may use; they never know the dock itself.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    say : callable
-        ``say(text, level="info")`` writes to the status line.
-    compute, button : callable
-        See `Compute` and `Button`.
-    cancel : callable
-        Stops the computation.
-    busy : callable
-        Whether one runs.
-    failed : callable
-        Tells of an error.
+    ``say``: ``say(text, level="info")`` writes to the status line. ``compute``,
+    ``button``: see `Compute` and `Button`. ``cancel``: stops the computation. ``busy``:
+    whether one runs. ``failed``: tells of an error.
     """
 
     viewer: Any

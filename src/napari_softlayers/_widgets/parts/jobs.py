@@ -24,15 +24,9 @@ Compute = Callable[[Run, Callable[[Any], None]], Any]
 class Job:
     """A computation and what is known of it; written by its thread, read by Qt's.
 
-    Parameters
-    ----------
-    compute : callable
-        ``compute(run, post)`` runs in the thread; ``post(value)`` hands over an
-        intermediate result.
-    done : callable
-        Called with the result, in Qt's thread.
-    partial : callable, optional
-        Called with every intermediate result, in Qt's thread.
+    ``compute``: ``compute(run, post)`` runs in the thread; ``post(value)`` hands over
+    an intermediate result. ``done``: called with the result, in Qt's thread.
+    ``partial``: called with every intermediate result, in Qt's thread.
     """
 
     compute: Compute

@@ -17,11 +17,8 @@ STEPS = 20
 class OptionsForm(QWidget):
     """The controls of a model's options; every field that is shown gets one.
 
-    Parameters
-    ----------
-    model : type of Options
-    leave_out : tuple of str
-        Fields that have a control elsewhere.
+    ``model`` type of Options. ``leave_out`` tuple of str: fields that have a control
+    elsewhere.
     """
 
     def __init__(self, model: type[Options], leave_out: tuple[str, ...] = ()) -> None:

@@ -24,13 +24,8 @@ class PictureWidget(LayersWidget):
 
     A subclass sets ``kind``, that of its results, and places ``self.view``.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    primary : str
-        Text of the main button.
-    views : tuple of str
-        Ways to look at the results, see `ViewBar`.
+    ``primary``: text of the main button. ``views`` tuple of str: ways to look at the
+    results, see `ViewBar`.
     """
 
     kind = ""
@@ -48,10 +43,7 @@ class PictureWidget(LayersWidget):
     def picture_settings(self) -> dict[str, Any]:
         """The fields of a `PictureRequest` as they are now.
 
-        Raises
-        ------
-        ValueError
-            When there is no image, or its channels are no numbers.
+        Raises ValueError when there is no image, or its channels are no numbers.
         """
         image = self.image.layer
         if image is None:

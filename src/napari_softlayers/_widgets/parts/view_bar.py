@@ -14,15 +14,8 @@ from napari_softlayers._bridge.view_modes import VIEWS, remove_preview, set_view
 class ViewBar(QWidget):
     """Choice of view and a Clear button for the results of one kind.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    kind : str
-        Kind of the results.
-    image : callable
-        Gives the image layer that is chosen now, or None.
-    views : sequence of str
-        Those of `VIEWS` that make sense for this kind.
+    ``kind``: kind of the results. ``image``: gives the image layer that is chosen now,
+    or None. ``views`` sequence of str: those of `VIEWS` that make sense for this kind.
     """
 
     def __init__(

@@ -29,12 +29,7 @@ BUNDLED, COLORS, LAYER, HUB = (
 
 
 class SegmentsWidget(PictureWidget):
-    """The picture falls apart into its objects by itself.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """The picture falls apart into its objects by itself."""
 
     kind = "segments"
 

@@ -26,18 +26,10 @@ class SegmentsModel:
     Every change starts from the parts again, so that its recipe is never longer than a
     cut, a merge and names.
 
-    Parameters
-    ----------
-    parts : SoftLayers
-        Of `soft_segments` or `cut`, as they were: with the tree and its state.
-    layers : SoftLayers
-        The same merged and named.
-    picture : Picture
-    groups : list of tuple of int
-        The parts of every layer: nodes of the tree, or numbers of the layers of
-        ``parts`` where they did not come from the tree.
-    names : dict
-        Names that the user gave, by group.
+    ``parts``: of `soft_segments` or `cut`, as they were: with the tree and its state.
+    ``layers``: the same merged and named. ``groups`` list of tuple of int: the parts of
+    every layer: nodes of the tree, or numbers of the layers of ``parts`` where they did
+    not come from the tree. ``names``: names that the user gave, by group.
     """
 
     parts: SoftLayers
@@ -105,10 +97,7 @@ class SegmentsModel:
     def split(self, index: int, run: Run | None = None) -> SegmentsModel:
         """Take a layer apart: a merged one into its parts, a node into its children.
 
-        Raises
-        ------
-        ValueError
-            When the layer has no parts.
+        Raises ValueError when the layer has no parts.
         """
         self._check()
         group = self.groups[index]
@@ -128,10 +117,7 @@ class SegmentsModel:
     def merge(self, chosen: Sequence[int]) -> SegmentsModel:
         """Join layers into one.
 
-        Raises
-        ------
-        ValueError
-            When fewer than two were chosen, or all of them.
+        Raises ValueError when fewer than two were chosen, or all of them.
         """
         self._check()
         rows = set(chosen)

@@ -26,14 +26,7 @@ NO_LAYERS = "There are no layers yet; press Compute first."
 
 
 class SegmentsPanel(QWidget):
-    """Shows a `SegmentsModel` and edits it.
-
-    Parameters
-    ----------
-    desk : Desk
-    kind : str
-        Of the results.
-    """
+    """Shows a `SegmentsModel` and edits it. ``kind``: of the results."""
 
     shown = Signal()
     """New layers are in the viewer."""

@@ -37,20 +37,11 @@ def adamatting(
     the *adapted* trimap, is returned beside the layers, to be shown, corrected and
     solved again.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K. For two layers 1 is the background and 2 the foreground; with
-        more, each layer in turn is the foreground.
-    weights : str
-        Shipped weights by name, or the path of a safetensors file.
-    device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W), dict
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K. For
+    two layers 1 is the background and 2 the foreground; with more, each layer in turn
+    is the foreground. ``weights``: shipped weights by name, or the path of a
+    safetensors file. ``device``, ``run``, ``initial``: see `methods`. Returns float32
+    ``(K, H, W)``, dict.
     """
     run = run or Run()
     if not labels.any():
@@ -111,18 +102,9 @@ def label_probabilities(
 ) -> FloatArray:
     """Probability of every label, by the network's classes.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K.
-    weights, device, run
-        As for `adamatting`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        Summing to 1; what the network calls mixed is shared out.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K.
+    ``weights``, ``device``, ``run``: as for `adamatting`. Returns float32
+    ``(K, H, W)``: summing to 1; what the network calls mixed is shared out.
     """
     run = run or Run()
     count = layer_count(labels)
@@ -150,13 +132,8 @@ def network_output(
 ) -> tuple[FloatArray, FloatArray]:
     """Class probabilities (3, H, W) and matte (H, W) of the network.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    trimap : int64 array (H, W)
-        0 background, 1 unknown, 2 foreground.
-    weights, device, run
-        As for `adamatting`.
+    ``picture`` float32 ``(H, W, 3)``. ``trimap`` int64 ``(H, W)``: 0 background, 1
+    unknown, 2 foreground. ``weights``, ``device``, ``run``: as for `adamatting`.
     """
     torch = import_torch()
     from ...networks.weights import load_network
@@ -198,16 +175,8 @@ def best_guess(
 ) -> NDArray[np.int32]:
     """A trimap of a picture without any labels: what the network is surest of.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    weights, device
-        As for `adamatting`.
-
-    Returns
-    -------
-    int32 array (H, W)
-        0 unknown, 1 background, 2 foreground; both labels occur.
+    ``picture`` float32 ``(H, W, 3)``. ``weights``, ``device``: as for `adamatting`.
+    Returns int32 ``(H, W)``: 0 unknown, 1 background, 2 foreground; both labels occur.
     """
     factor = working_factor(picture.shape[:2])
     small = shrunk(picture, factor)

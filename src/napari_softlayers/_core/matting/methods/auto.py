@@ -103,10 +103,7 @@ def auto(
 def network_weights(weights: str) -> str | None:
     """What ``weights`` of `auto` means: a name or path, or None for no network.
 
-    Raises
-    ------
-    ValueError
-        When a file is asked for that is not there.
+    Raises ValueError when a file is asked for that is not there.
     """
     from ...networks.weights import find_weights, shipped_weights
 

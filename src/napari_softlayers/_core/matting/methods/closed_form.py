@@ -40,21 +40,11 @@ def closed_form(
     Minimises ``a^T L a`` with the matting Laplacian L for every layer, known pixels
     fixed: ``L_UU a_U = -L_UK a_K`` (Eq. 14 of the paper with infinite lambda).
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    eps : float
-        Regularisation of the window covariances.
-    solver_tolerance : float
-        Relative residual at which the solver stops; 1e-4 leaves a mean error of the
-        mattes of about 2e-4.
-    max_iterations, device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``eps``:
+    regularisation of the window covariances. ``solver_tolerance``: relative residual at
+    which the solver stops; 1e-4 leaves a mean error of the mattes of about 2e-4.
+    ``max_iterations``, ``device``, ``run``, ``initial``: see `methods`. Returns float32
+    ``(K, H, W)``.
     """
     run = run or Run()
     where = solver_device(choose_device(device))
@@ -83,22 +73,11 @@ def solve_local(
 ) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    system : System
-        Of the matting Laplacian, perhaps with a data term.
-    device : torch.device or None
-        See `solver_device`.
-    initial : float32 array (K, H, W), optional
-        A matte to start from instead of the coarse solution.
-    solver_tolerance, max_iterations, run
-        See `closed_form`.
-
-    Returns
-    -------
-    array (n, K - 1)
-        Of the n unknown pixels, for all layers but the last.
+    ``picture`` float32 ``(H, W, 3)``. ``system``: of the matting Laplacian, perhaps
+    with a data term. ``device``: see `solver_device`. ``initial`` float32
+    ``(K, H, W)``: a matte to start from instead of the coarse solution.
+    ``solver_tolerance``, ``max_iterations``, ``run``: see `closed_form`. Returns
+    ``(n, K - 1)``: of the n unknown pixels, for all layers but the last.
     """
     run = run or Run()
     preconditioner = two_level(picture, system, device=device, run=run.part(0, 1 / 3))

@@ -32,21 +32,11 @@ def deep_propagation(
     A network gives the affinities W of four-connected pixels (Wang et al. 2018, Eq. 3):
     ``(L + C) alpha = C alpha*`` with ``L = D - W`` and C .8 on known pixels.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K. With more than two layers each in turn is the network's
-        foreground, and the affinities are the geometric means of the turns.
-    weights : str
-        Shipped weights by name, or the path of a safetensors file.
-    device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        Exactly 0 or 1 where the trimap is known.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K. With
+    more than two layers each in turn is the network's foreground, and the affinities
+    are the geometric means of the turns. ``weights``: shipped weights by name, or the
+    path of a safetensors file. ``device``, ``run``, ``initial``: see `methods`. Returns
+    float32 ``(K, H, W)``: exactly 0 or 1 where the trimap is known.
     """
     from ...networks.propagation import PropagationSystem
 
@@ -79,13 +69,8 @@ def affinities(
 ) -> tuple[FloatArray, FloatArray, float]:
     """Affinities (H, W - 1) and (H - 1, W) of a picture, and the known pixels' weight.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K.
-    weights, device, run
-        As for `deep_propagation`.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K.
+    ``weights``, ``device``, ``run``: as for `deep_propagation`.
     """
     torch = import_torch()
     from ...networks.weights import load_network

@@ -57,19 +57,11 @@ def information_flow(
     to unknown (3.2), after the edges of the trimap are trimmed; intra-unknown (3.3),
     5 neighbours; and the matting Laplacian of 3x3 windows (3.4).
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    transparent : bool or "auto"
-        True for highly transparent layers (glass, smoke, veils): known colours are not
-        trusted then. "auto" looks at a first guess of the matte.
-    solver_tolerance, max_iterations, device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``transparent`` bool
+    or "auto": True for highly transparent layers (glass, smoke, veils): known colours
+    are not trusted then. "auto" looks at a first guess of the matte.
+    ``solver_tolerance``, ``max_iterations``, ``device``, ``run``, ``initial``: see
+    `methods`. Returns float32 ``(K, H, W)``.
     """
     if transparent not in (True, False, "auto"):
         raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")
@@ -116,12 +108,9 @@ def color_mixture(
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
-    Returns
-    -------
-    difference : sparse (n, n)
-        ``I - W`` among the unknown pixels.
-    known_part : float32 array (n, K - 1)
-        The product of ``I - W`` with the known mattes.
+    Returns ``difference`` sparse ``(n, n)``: ``I - W`` among the unknown pixels.
+    ``known_part`` float32 ``(n, K - 1)``: the product of ``I - W`` with the known
+    mattes.
     """
     run = run or Run()
     features = color_position_features(picture, position_weight)

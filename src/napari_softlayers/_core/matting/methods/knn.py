@@ -44,20 +44,11 @@ def knn(
     Eq. 3 of [1]_ for the five features colour and position. What the trimap says
     holds exactly.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    neighbours : tuple of int
-        How many nearest pixels, for every weight of the position.
-    position_weights : tuple of float
-        How much the position counts, the longer side of the picture being 1.
-    solver_tolerance, max_iterations, device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``neighbours``: how
+    many nearest pixels, for every weight of the position. ``position_weights``: how
+    much the position counts, the longer side of the picture being 1.
+    ``solver_tolerance``, ``max_iterations``, ``device``, ``run``, ``initial``: see
+    `methods`. Returns float32 ``(K, H, W)``.
     """
     if len(neighbours) != len(position_weights) or min(neighbours, default=0) < 1:
         raise ValueError(
