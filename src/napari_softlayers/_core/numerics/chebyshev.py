@@ -69,6 +69,9 @@ def filtered_eigenpairs(
 ) -> Eigenpairs:
     """Compute the ``count`` smallest eigenpairs of the last of several matrices.
 
+    See Zhou et al., Self-consistent-field calculations using Chebyshev-filtered
+    subspace iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
+
     Parameters
     ----------
     matrices : sequence of csr_array
@@ -88,9 +91,6 @@ def filtered_eigenpairs(
     Eigenpairs
         Of the finest matrix. Slightly above the exact ones; the subspace they span is
         what the tolerance of `FilterOptions` is chosen for.
-
-    See Zhou et al., Self-consistent-field calculations using Chebyshev-filtered
-    subspace iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
     """
     run = run or Run()
     options = options or FilterOptions()

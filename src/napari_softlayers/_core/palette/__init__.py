@@ -58,6 +58,8 @@ def palette_layers(
 ) -> SoftLayers:
     """Take a picture apart into soft layers of nearly one colour each.
 
+    See Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
+
     Parameters
     ----------
     image : array_like, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
@@ -95,8 +97,6 @@ def palette_layers(
     ------
     ValueError
         When the palette, the masks or the result of `processing` do not fit.
-
-    See Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
     """
     run = run or Run()
     picture = as_image(image)

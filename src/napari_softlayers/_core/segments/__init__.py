@@ -43,6 +43,9 @@ def soft_segments(
 ) -> SoftLayers:
     """Take a picture apart into soft layers that follow its objects.
 
+    Every step of [1]_ is a function of its own; see `compute_state` for the steps up to
+    the merge tree and `final_alphas` for those after it.
+
     Parameters
     ----------
     image : array_like
@@ -90,9 +93,6 @@ def soft_segments(
     ------
     ValueError
         When a parameter is out of range or the picture or the features do not fit.
-
-    Every step of [1]_ is a function of its own; see `compute_state` for the steps up to
-    the merge tree and `final_alphas` for those after it.
 
     References
     ----------
