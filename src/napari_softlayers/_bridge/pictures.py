@@ -60,6 +60,11 @@ class Picture:
         """Height and width."""
         return self.data.shape[0], self.data.shape[1]
 
+    @property
+    def words(self) -> str:
+        """Which plane of a stack it is, in words; none where there is but one."""
+        return "" if self.grid is None else self.grid.words()
+
 
 def picture_of(
     source: Any,

@@ -6,7 +6,9 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+
+from ..parts.layout import single_shot
 
 DRAG_PIXELS = 3
 """A press that moves farther than this on the screen is a drag."""
@@ -38,10 +40,7 @@ class ClickCanvas(QObject):
         self._moved = moved
         self._turned = turned
         self._position: Any = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(HOVER_MS)
-        self._timer.timeout.connect(self._hover)
+        self._timer = single_shot(self, self._hover, HOVER_MS)
 
     def start(self) -> None:
         """Listen."""

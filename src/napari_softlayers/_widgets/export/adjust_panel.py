@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_softlayers._core.layers.edit import Adjustment
+
+from ..parts.layout import push_button, row
 
 SLIDERS = {
     "exposure": (-3.0, 3.0, "In stops: 1 doubles the light"),
@@ -35,18 +37,15 @@ class AdjustPanel(QWidget):
             slider.valueChanged.connect(lambda *_: self.changed.emit(self.value()))
             form.addRow(name.capitalize(), slider)
             self.sliders[name] = slider
-        self.reset_button = QPushButton("Reset")
-        self.reset_button.setToolTip("Back to the layer's own colours")
-        self.reset_button.clicked.connect(lambda *_: self.reset())
-        self.bake_button = QPushButton("Bake")
-        self.bake_button.setToolTip(
-            "Make the adjusted colours of all layers their own, for good"
+        self.reset_button = push_button(
+            "Reset", self.reset, "Back to the layer's own colours"
         )
-        self.bake_button.clicked.connect(lambda *_: self.baked.emit())
-        line = QHBoxLayout()
-        line.addWidget(self.reset_button)
-        line.addWidget(self.bake_button)
-        form.addRow(line)
+        self.bake_button = push_button(
+            "Bake",
+            self.baked.emit,
+            "Make the adjusted colours of all layers their own, for good",
+        )
+        form.addRow(row(self.reset_button, self.bake_button))
 
     def value(self) -> Adjustment:
         """The sliders' adjustment."""
@@ -56,9 +55,8 @@ class AdjustPanel(QWidget):
     def show_value(self, adjustment: Adjustment) -> None:
         """Set the sliders without telling anybody."""
         for name, slider in self.sliders.items():
-            slider.blockSignals(True)
-            slider.setValue(getattr(adjustment, name))
-            slider.blockSignals(False)
+            with QSignalBlocker(slider):
+                slider.setValue(getattr(adjustment, name))
 
     def reset(self) -> None:
         """Set all sliders to nothing."""

@@ -6,20 +6,13 @@ from typing import Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QColorDialog,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QColorDialog, QWidget
 
 from napari_softlayers._bridge import picture_of
 from napari_softlayers._core.layers.compositing import BACKGROUNDS
 
 from ..parts.combos import LayerCombo, is_picture
+from ..parts.layout import choice, choose_next, column, push_button, row
 
 OFF, COLOR, PICTURE = "off", "on a colour", "on a picture"
 CHOICES = (OFF, *(f"on {name}" for name in BACKGROUNDS), COLOR, PICTURE)
@@ -32,25 +25,18 @@ class PreviewBar(QWidget):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
-        self.choice = QComboBox()
-        self.choice.addItems(list(CHOICES))
-        self.choice.setToolTip(
+        self.choice = choice(
+            CHOICES,
             "Show the selected layers (all but the bottom one when none is selected) on "
-            "another background (key: H)"
+            "another background (key: H)",
         )
         self.color = QColor("#3a7d44")
-        self.color_button = QPushButton("Colour …")
-        self.color_button.clicked.connect(lambda *_: self.pick_color())
+        self.color_button = push_button("Colour …", self.pick_color)
         self.picture = LayerCombo(viewer, is_picture, parent=self)
         self.picture.setToolTip("Scaled to cover the layers")
-        top = QHBoxLayout()
-        top.addWidget(QLabel("Preview"))
-        top.addWidget(self.choice, 1)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(top)
-        box.addWidget(self.color_button)
-        box.addWidget(self.picture)
+        top = row("Preview", self.choice)
+        top.setStretch(1, 1)
+        column(self, top, self.color_button, self.picture)
         self.choice.currentTextChanged.connect(self._chosen)
         self.picture.layer_changed.connect(self._picture_changed)
         self._show_parts()
@@ -76,9 +62,7 @@ class PreviewBar(QWidget):
 
     def next_choice(self) -> None:
         """Key H: the next background."""
-        self.choice.setCurrentIndex(
-            (self.choice.currentIndex() + 1) % self.choice.count()
-        )
+        choose_next(self.choice)
 
     def turn_off(self) -> None:
         """Back to the layers themselves."""

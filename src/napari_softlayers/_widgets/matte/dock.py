@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QLabel, QSpinBox
+from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import (
     Over,
-    Picture,
-    grid_of,
     identity_of,
     over,
     record_of,
     show,
 )
 from napari_softlayers._bridge.places import levels_of
-from napari_softlayers._recipes import EditNote, Frame, Input, Recipe
+from napari_softlayers._recipes import EditNote, Recipe
 
-from ..parts.base import row
+from ..parts.layout import push_button, row, whole_number
 from ..parts.picture_dock import NO_IMAGE, PictureWidget
-from ..parts.picture_request import PictureRequest
+from ..parts.picture_request import PictureRequest, input_of
 from ..parts.settings import preference, result_dtype
 from .jobs import LiveSolver, MatteRequest, Result
 from .label_table import LabelTable
@@ -45,6 +43,7 @@ class MatteWidget(PictureWidget):
         self._live_solver = LiveSolver()
         self._painted_label = 2
         self._watch = TrimapWatch(self, self._on_trimap_changed)
+        self.leaving.append(self._watch.release)
         self._fill_form()
         self.shortcuts |= {
             "n": self.new_or_next_label,
@@ -61,22 +60,19 @@ class MatteWidget(PictureWidget):
             "0 unknown, 1 background, 2 foreground, further labels further layers",
         )
         self.image.layer_changed.connect(self._on_image)
-        new = self.button(
+        new = push_button(
             "New trimap", self.new_trimap, "An empty trimap over the image (key: N)"
         )
-        made = self.button(
+        made = push_button(
             "Trimap from selection",
             self.trimap_from_selection,
             "From the selected Labels, Shapes, mask or RGBA layer: a band along the "
             "boundary stays unknown",
         )
-        self.band = QSpinBox()
-        self.band.setRange(0, 500)
-        self.band.setSpecialValueText("adaptive")
+        self.band = whole_number(0, 500, "Half width of the unknown band", "adaptive")
         self.band.setSuffix(" px")
-        self.band.setToolTip("Half width of the unknown band")
         self.body.addLayout(row(new, made))
-        self.body.addLayout(row(QLabel("Unknown band"), self.band))
+        self.body.addLayout(row("Unknown band", self.band))
         self.table = LabelTable()
         self.table.setToolTip("Labels of the trimap; names can be edited")
         self.body.addWidget(self.table)
@@ -85,7 +81,7 @@ class MatteWidget(PictureWidget):
         self.live.setToolTip("Solve after every stroke (key: Q)")
         self.live.setChecked(bool(preference("live", "enabled")))
         self.live.toggled.connect(self._on_live)
-        self.unknown_button = self.button(
+        self.unknown_button = push_button(
             "Paint unknown",
             self.toggle_unknown,
             "Paint label 0 (key: U)",
@@ -125,17 +121,14 @@ class MatteWidget(PictureWidget):
                 "error",
             )
             return
-        try:
-            picture = PictureRequest(**self.picture_settings()).picture()
-            band = self.band.value() or None
-            made = trimap_from_layer(self.viewer, active, picture, band)
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
-            return
-        self.trimap.layer = made
-        plane = _plane(picture)
-        where = f" on {plane}" if plane else ""
-        self.say(f"Trimap made from '{active.name}'{where}.")
+        self.tried(self._make_trimap, active)
+
+    def _make_trimap(self, layer: Any) -> None:
+        picture = PictureRequest(**self.picture_settings()).picture()
+        band = self.band.value() or None
+        self.trimap.layer = trimap_from_layer(self.viewer, layer, picture, band)
+        where = f" on {picture.words}" if picture.words else ""
+        self.say(f"Trimap made from '{layer.name}'{where}.")
 
     def new_or_next_label(self) -> None:
         """Key N: the next label to paint with, or a new trimap where there is none."""
@@ -196,39 +189,32 @@ class MatteWidget(PictureWidget):
         if problem:
             self.say(problem, "error")
             return None
-        try:
-            return MatteRequest(
-                **self.picture_settings(),
-                trimap=self._over(),
-                method=self.method.method,
-                names=self.table.names(),
-                options=self.method.options(),
-            )
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
-            return None
+        request: MatteRequest | None = self.tried(self._settings)
+        return request
+
+    def _settings(self) -> MatteRequest:
+        return MatteRequest(
+            **self.picture_settings(),
+            trimap=self._over(),
+            method=self.method.method,
+            names=self.table.names(),
+            options=self.method.options(),
+        )
 
     def settings_recipe(self) -> Recipe | None:
         """The recipe of the settings as they are now."""
         image, trimap = self._layers()
         if image is None or trimap is None:
             return None
-        settings = self.picture_settings()
-        device = settings.pop("device")
-        grid, level = grid_of(settings.pop("image"), **settings)
+        request = PictureRequest(**self.picture_settings())
         names = {"names": self.table.all_names()} if self.table.names() else None
         return Recipe(
             kind=self.kind,
             method=self.method.method,
-            device=device,
+            device=request.device,
             options=self.method.options(),
-            inputs={
-                "image": Input(name=image.name, id=identity_of(image)),
-                "trimap": Input(name=trimap.name, id=identity_of(trimap)),
-            },
-            frame=Frame(
-                step=grid.step or None, channels=settings["channels"], level=level
-            ),
+            inputs={"image": input_of(image), "trimap": input_of(trimap)},
+            frame=request.frame(),
             edits=(EditNote(name="renamed", arguments=names),) if names else (),
         )
 
@@ -248,8 +234,7 @@ class MatteWidget(PictureWidget):
             f"{name} {share:.0%}"
             for name, share in zip(layers.names, layers.coverage, strict=True)
         )
-        plane = _plane(picture)
-        where = f", computed on {plane}" if plane else ""
+        where = f", computed on {picture.words}" if picture.words else ""
         said = [f"Done: {shares}{where}."]
         changed = layers.extras.get("changed", 0.0)
         if changed:
@@ -342,17 +327,6 @@ class MatteWidget(PictureWidget):
         self._live_solver.clear()
         super().detach()
 
-    def attach(self) -> None:
-        """Follow the viewer."""
-        if not self._attached:
-            self._links.undo.append(self._watch.release)
-        super().attach()
-
 
 def _has_alpha(image: Any) -> bool:
     return bool(image.rgb) and levels_of(image)[0].shape[-1] == 4
-
-
-def _plane(picture: Picture) -> str:
-    """The plane of a stack in words."""
-    return "" if picture.grid is None else picture.grid.words()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem
 
@@ -49,15 +49,14 @@ class Swatches(QListWidget):
         """Show colours ``(K, 3)`` in [0, 1]; locked ones say so, names are tooltips."""
         self._names = list(names)
         chosen = self.currentRow()
-        self.blockSignals(True)
-        self.clear()
-        for number, (color, lock) in enumerate(zip(colors, locked, strict=True)):
-            item = QListWidgetItem()
-            item.setData(NUMBER, number)
-            self.addItem(item)
-            self.paint(number, color, lock)
-        self.setCurrentRow(min(max(chosen, 0), self.count() - 1))
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            for number, (color, lock) in enumerate(zip(colors, locked, strict=True)):
+                item = QListWidgetItem()
+                item.setData(NUMBER, number)
+                self.addItem(item)
+                self.paint(number, color, lock)
+            self.setCurrentRow(min(max(chosen, 0), self.count() - 1))
 
     def paint(self, row: int, color: Any, locked: bool) -> None:
         """Give one swatch another colour."""

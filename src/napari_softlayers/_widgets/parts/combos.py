@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_softlayers._bridge import is_own
@@ -64,14 +64,13 @@ class LayerCombo(QComboBox):
         )
         if same and names == shown:
             return
-        self.blockSignals(True)
-        self.clear()
         self._layers = layers
-        self.addItems(names)
         keep = chosen in layers or bool(self._optional)
         best = chosen if chosen in layers else None if keep else self._best()
-        self.setCurrentIndex(layers.index(best) if best in layers else -1)
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems(names)
+            self.setCurrentIndex(layers.index(best) if best in layers else -1)
         if best is not chosen:
             self.layer_changed.emit()
 
@@ -82,10 +81,9 @@ class LayerCombo(QComboBox):
 
     def forget(self) -> None:
         """Drop all references to layers."""
-        self.blockSignals(True)
-        self.clear()
         self._layers = []
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
 
     def _best(self) -> Any:
         active = self._viewer.layers.selection.active

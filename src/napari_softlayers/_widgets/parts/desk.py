@@ -1,12 +1,10 @@
-"""What a dock lends to its panels: viewer, status line, thread, buttons."""
+"""What a dock lends to its panels: viewer, status line, thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from qtpy.QtWidgets import QPushButton
 
 
 class Compute(Protocol):
@@ -21,18 +19,6 @@ class Compute(Protocol):
     ) -> None: ...
 
 
-class Button(Protocol):
-    """Make a push button; ``action`` is called without arguments."""
-
-    def __call__(
-        self,
-        text: str,
-        action: Callable[[], Any],
-        tip: str = "",
-        checkable: bool = False,
-    ) -> QPushButton: ...
-
-
 @dataclass(frozen=True)
 class Desk:
     """The parts of a dock that its panels may use; they never know the dock itself.
@@ -45,7 +31,6 @@ class Desk:
     viewer: Any
     say: Callable[..., None]
     compute: Compute
-    button: Button
     cancel: Callable[[], None]
     busy: Callable[[], bool]
     failed: Callable[[Exception], None]

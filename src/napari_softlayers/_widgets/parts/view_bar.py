@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_softlayers._bridge.results import clear_results, results_for
 from napari_softlayers._bridge.view_modes import VIEWS, remove_preview, set_view
+
+from .layout import choice, choose_next, push_button, row
 
 
 class ViewBar(QWidget):
@@ -31,20 +33,16 @@ class ViewBar(QWidget):
         self.kinds = [kind]
         """Kinds of the results that are looked at and removed."""
         self._image = image
-        self.combo = QComboBox()
-        self.combo.addItems(list(views))
-        self.combo.setToolTip(
-            "How to look at the result (key: H; W shows the original)"
+        self.combo = choice(
+            views, "How to look at the result (key: H; W shows the original)"
         )
         self.combo.currentTextChanged.connect(self._apply)
-        self.clear_button = QPushButton("Clear")
-        self.clear_button.setToolTip("Remove the result and show the image again")
-        self.clear_button.clicked.connect(lambda *_: self.clear())
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(QLabel("View"))
-        line.addWidget(self.combo, 1)
-        line.addWidget(self.clear_button)
+        self.clear_button = push_button(
+            "Clear", self.clear, "Remove the result and show the image again"
+        )
+        line = row("View", self.combo, self.clear_button)
+        line.setStretch(1, 1)
+        self.setLayout(line)
 
     @property
     def view(self) -> str:
@@ -53,7 +51,7 @@ class ViewBar(QWidget):
 
     def next_view(self) -> None:
         """Key H: the next way to look at the result."""
-        self.combo.setCurrentIndex((self.combo.currentIndex() + 1) % self.combo.count())
+        choose_next(self.combo)
 
     def toggle_original(self) -> None:
         """Key W: the original picture and back."""

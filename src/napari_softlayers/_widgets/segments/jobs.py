@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari_softlayers._api import Segmenter, soft_segments
-from napari_softlayers._bridge import Picture, grid_of, identity_of, is_layer
+from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.pictures import check_unchanged
 from napari_softlayers._core.run import Run
-from napari_softlayers._recipes import Frame, Input, Recipe
+from napari_softlayers._recipes import Recipe
 from napari_softlayers._recipes.options import Preparation
 
-from ..parts.picture_request import PictureRequest
+from ..parts.picture_request import PictureRequest, input_of
 from .model import SegmentsModel
 
 
@@ -60,12 +60,6 @@ class SegmentsRequest(PictureRequest):
 
     def recipe(self) -> Recipe:
         """What `solve` would do."""
-        grid, level = grid_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )
         inputs = {"image": self.image, "features": self.features}
         if self.superpixels is not None:
             inputs["superpixels"] = self.superpixels
@@ -73,12 +67,6 @@ class SegmentsRequest(PictureRequest):
             kind="segments",
             device=self.device,
             options=self.options,
-            inputs={name: _input(source) for name, source in inputs.items()},
-            frame=Frame(step=grid.step or None, channels=self.channels, level=level),
+            inputs={name: input_of(source) for name, source in inputs.items()},
+            frame=self.frame(),
         )
-
-
-def _input(source: Any) -> Input:
-    if is_layer(source):
-        return Input(name=str(source.name), id=identity_of(source))
-    return Input(value=source)
