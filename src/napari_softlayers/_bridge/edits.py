@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.layers.alphas import over_from_additive
 from napari_softlayers._core.layers.compositing import Checks, check_layers
 from napari_softlayers._core.layers.edit import Adjustment
-from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes import recipe_of

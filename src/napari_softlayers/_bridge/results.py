@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.cache import content_key
-from napari_softlayers._core.layers.alphas import coverage_of
-from napari_softlayers._core.layers.over import additive_from_over, snap
+from napari_softlayers._core.layers.alphas import additive_from_over, coverage_of, snap
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.picture import from_dtype, largest, to_dtype
 from napari_softlayers._recipes import Recipe, recipe_of

@@ -107,8 +107,7 @@ def ending_of(path: str | Path) -> str:
 
 
 def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
-    from ._linear_light import for_linear_light
-    from ._soft_document import from_soft_layers
+    from ._soft_document import for_linear_light, from_soft_layers
 
     adapted = for_linear_light(layers)
     write_document(from_soft_layers(adapted, bits, False, "linear"), path)
@@ -177,7 +176,7 @@ def read_document(path: Path) -> Document:
 
         return read_png_folder(path if path.is_dir() else path.parent)
     if suffix == ".ora":
-        from ._linear_light import without_linear_light
+        from ._soft_document import without_linear_light
         from .openraster import read_openraster
 
         return without_linear_light(read_openraster(path), f"'{path.name}'")

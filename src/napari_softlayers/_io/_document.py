@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.picture import to_dtype
-
-from ._notes import believable
 
 FORMAT = 1
 MODES = ("normal", "plus", "multiply")
@@ -219,3 +218,33 @@ def _of_items(
             found += [(part, (outer * a).astype(np.float32)) for part, a in inside]
             rest = rest * (1 - item.opacity * (1 - left))
     return found, rest
+
+
+class _Note(BaseModel):
+    """What only napari knows of a layer."""
+
+    blending: str = ""
+    space: dict[str, Any] = {}
+    axes: int = 0
+    record: dict[str, Any] | None = None
+
+
+class _Info(BaseModel):
+    """What is noted of a whole file; further entries are kept."""
+
+    kind: str = "layers"
+    parameters: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
+    sets: list[list[int]] = []
+    napari: list[_Note] = []
+
+
+def believable(info: dict[str, Any], layers: int) -> dict[str, Any]:
+    """The notes of a file with that many layers, or none when they are forged."""
+    try:
+        found = _Info.model_validate(info)
+    except ValidationError:
+        return {}
+    numbers = [number for group in found.sets for number in group]
+    fitting = all(0 <= number < layers for number in numbers) and all(found.sets)
+    return info if fitting and len(set(numbers)) == len(numbers) else {}

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import Document, Group, Layer, entry_of, layer_from_entry, printable
+from ._document import (
+    Document,
+    Group,
+    Layer,
+    believable,
+    entry_of,
+    layer_from_entry,
+    printable,
+)
 from ._files import (
     MAX_LAYERS,
     check_canvas,
@@ -23,11 +31,9 @@ from ._files import (
     replacing,
 )
 from ._icc import rgb_profile
-from ._notes import believable
 from ._png import as_rgba
 from ._soft_document import assembled, described
-from ._tiff_pages import ICC_PROFILE, check_page
-from ._tiff_pictures import in_colours
+from ._tiff_pictures import ICC_PROFILE, check_page, in_colours
 
 PAGE_NAME = 285
 

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from .blocks import convolution
-from .stages import Stage, StageBlock
+from .blocks import Stage, StageBlock, convolution
 
 
 @dataclass(frozen=True)

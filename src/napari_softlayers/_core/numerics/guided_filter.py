@@ -4,6 +4,9 @@ In every window the values p are fitted by ``a . I + b`` with ``a = (Cov(I) + ep
 Cov(I, p)`` and ``b = mean(p) - a . mean(I)`` (Eq. 11 and 18-19 of [1]_); overlapping fits
 are averaged. The fits may be made at a smaller size and interpolated [2]_.
 
+Symmetric matrices of every pixel, 1 x 1 or 3 x 3, are planes of their upper triangle, in
+the order rr, rg, rb, gg, gb, bb.
+
 References
 ----------
 .. [1] K. He, J. Sun, X. Tang, "Guided Image Filtering", IEEE TPAMI 35(6), 2013.
@@ -21,7 +24,6 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from ..run import Run
 from ..threads import for_bands
-from .symmetric import inverses, multiplied, products
 
 MESSAGE = "Following the picture's edges"
 
@@ -226,3 +228,48 @@ def _window_sizes(size: int, radius: int, like: Tensor) -> Tensor:
     at = torch.arange(size, device=like.device)
     below = (at + radius).clamp(max=size - 1) - (at - radius).clamp(min=0)
     return (below + 1).to(like.dtype)
+
+
+def products(vectors: Tensor) -> Tensor:
+    """Products ``v v^T`` of vectors ``(C, ...)``."""
+    size = len(vectors)
+    planes = [vectors[i] * vectors[j] for i in range(size) for j in range(i, size)]
+    return torch.stack(planes)
+
+
+def inverses(matrices: Tensor, ridge: float) -> Tensor:
+    """Invert positive semidefinite matrices with a ridge on their diagonals.
+
+    By the adjugate; its determinant is at least ``ridge^3``, whatever rounding says.
+    """
+    if len(matrices) == 1:
+        return 1 / (matrices.clamp(min=0) + ridge)
+    rr, rg, rb, gg, gb, bb = matrices
+    rr, gg, bb = (diagonal.clamp(min=0) + ridge for diagonal in (rr, gg, bb))
+    adjugate = torch.stack(
+        [
+            gg * bb - gb * gb,
+            rb * gb - rg * bb,
+            rg * gb - rb * gg,
+            rr * bb - rb * rb,
+            rg * rb - rr * gb,
+            rr * gg - rg * rg,
+        ]
+    )
+    determinant = rr * adjugate[0] + rg * adjugate[1] + rb * adjugate[2]
+    return adjugate.div_(determinant.clamp_(min=ridge**3))
+
+
+def multiplied(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Multiply vectors ``(C, ...)`` by matrices."""
+    if len(vectors) == 1:
+        return matrices * vectors
+    rr, rg, rb, gg, gb, bb = matrices
+    r, g, b = vectors
+    return torch.stack(
+        [
+            rr * r + rg * g + rb * b,
+            rg * r + gg * g + gb * b,
+            rb * r + gb * g + bb * b,
+        ]
+    )

@@ -17,12 +17,11 @@ from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
 from ..run import Run
-from .decomposer import METHODS, Decomposer, Processing
+from .decomposer import METHODS, Decomposer, Processing, exact_residues
 from .intersect import intersect
-from .masks import Masks, as_masks
 from .names import hex_name
+from .processing import Masks, as_masks
 from .recolor import Recolorer, recolor
-from .residues import exact_residues
 from .selection import check_colors, select_palette
 
 if TYPE_CHECKING:

@@ -1,8 +1,14 @@
-"""Pictures -> alphas and residues for one palette: stages two and three."""
+"""Pictures -> alphas and residues for one palette: stages two and three.
+
+Residues are layer colours near the palette that add up to the picture. Given the
+alphas, the colours that minimise ``sum_i a_i |u_i - p_i|^2`` (Eq. 8, squared) subject
+to ``sum_i a_i u_i = c`` (Eq. 1) and ``0 <= u_i <= 1`` (Eq. 3) are ``u_i = clip(p_i + t,
+0, 1)`` with one scalar t a pixel and channel, which `colors.project_exact` finds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +17,11 @@ import torch
 from ..arrays import FloatArray
 from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
+from ..layers.colors import project_exact
 from ..numerics.mixture import LookupTable, Mixture
 from ..run import Run
+from ..threads import for_bands
 from .processing import apply_masks, refine, smooth
-from .residues import exact_residues
 
 Processing = Callable[[FloatArray], FloatArray]
 
@@ -134,3 +141,33 @@ class Decomposer:
 def to_planes(picture: FloatArray, device: torch.device) -> torch.Tensor:
     """Picture ``(H, W, 3)`` -> tensor ``(3, H, W)`` on the device."""
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device)
+
+
+def exact_residues(
+    picture: torch.Tensor,
+    alphas: torch.Tensor,
+    palette: torch.Tensor,
+    run: Run | None = None,
+    places: Sequence[int] | None = None,
+) -> FloatArray:
+    """Colours of palette layers with an exact sum.
+
+    ``picture`` ``(3, H, W)``, in [0, 1]. ``alphas`` ``(K, H, W)``, summing to 1.
+    ``palette`` ``(K, 3)``, in [0, 1]. ``places`` sequence of int: where each layer goes
+    in the result. Returns float32 ``(K, H, W, 3)``, in [0, 1]:
+    ``sum_k alphas[k] * colors[k] == picture``; a layer without alpha has its palette
+    colour.
+    """
+    count, height, width = alphas.shape
+    result = torch.empty(count, height, width, 3)
+    where = list(range(count)) if places is None else list(places)
+    base = palette[:, :, None, None]
+
+    def work(rows: slice) -> None:
+        colors = project_exact(picture[:, rows], alphas[:, rows], base)
+        for layer, place in zip(colors, where, strict=True):
+            result[place, rows] = layer.permute(1, 2, 0).cpu()
+
+    size = 8 * count * width
+    for_bands(work, height, size, alphas.device, run or Run(), "Exact residues")
+    return result.numpy()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
 
 from ..arrays import DoubleArray, FloatArray, Mask
 from ..numerics.superpixels import Superpixels, block_means, user_superpixels
-from .geodesics import Geodesics
 from .merge_tree import MergeTree
 from .state import SegmentsState
 
@@ -242,3 +243,30 @@ def _working_superpixels(state: SegmentsState) -> Superpixels:
 def _symmetric(matrix: FloatArray) -> DoubleArray:
     """Make a matrix symmetric to the last bit."""
     return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)
+
+
+class Geodesics:
+    """Shortest paths between superpixels, as long as what they cross differs.
+
+    ``appearance`` ``(H, W, D)``: of each pixel, each component over its width.
+
+    Regions that touch are as far from each other as their mean appearances, and a path
+    is as long as its steps together. Unlike the difference of two appearances, this tells
+    apart two things of one kind with something else between them.
+    """
+
+    def __init__(self, superpixels: Superpixels, appearance: FloatArray) -> None:
+        self._region = superpixels.labels.ravel()
+        one, other = superpixels.neighbours().T
+        means = superpixels.means(appearance)
+        lengths = np.linalg.norm(means[one] - means[other], axis=1)
+        self._graph = sparse.csr_array(
+            (np.maximum(lengths, 1e-6), (one, other)),  # a stored 0 would be no edge
+            shape=(superpixels.count, superpixels.count),
+        )
+
+    def likeness(self, pixel: int) -> FloatArray:
+        """Give ``exp(-distance)`` from one pixel to all of them, ``(H * W,)``."""
+        far = dijkstra(self._graph, directed=False, indices=self._region[pixel])
+        near: FloatArray = np.exp(-far).astype(np.float32)
+        return near[self._region]

@@ -9,10 +9,9 @@ import numpy as np
 from scipy import sparse
 
 from ..arrays import FloatArray
-from ..numerics.color_affinity import color_affinity
+from ..numerics.affinities import color_affinity, semantic_affinity
 from ..numerics.laplacian import graph_laplacian, region_pixels, weighted_edges
 from ..numerics.matting_laplacian import matting_laplacian
-from ..numerics.semantic_affinity import semantic_affinity
 from ..numerics.superpixels import Superpixels, block_means
 from ..run import Run
 from .features import SemanticFeatures

@@ -26,11 +26,11 @@ from ..numerics.superpixels import (
 from ..run import Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
+from .finishing import enlarged_columns
 from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph
 from .grouping import clusters
 from .merge_tree import MergeTree, merge_tree
 from .state import SegmentOptions, SegmentsState
-from .upsampling import enlarged_columns
 
 BASE_PIXELS = 640 * 480
 """Largest picture that features and superpixels are computed on."""

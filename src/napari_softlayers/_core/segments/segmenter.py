@@ -16,11 +16,10 @@ from ..run import Run
 from ..threads import one_thread
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
-from .finishing import refined
+from .finishing import guided_upsampling, refined
 from .gradients import sparsity_exponents
 from .preparation import prepare_segments
 from .state import SegmentOptions, SegmentsState
-from .upsampling import guided_upsampling
 
 PREVIEW = relaxed.RelaxedOptions(iterations=4, last_steps=2)
 """The refinement of the preview, at the working size."""

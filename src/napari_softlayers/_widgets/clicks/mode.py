@@ -28,9 +28,8 @@ from ..parts.jobs import Job, Jobs
 from ..parts.layout import single_shot
 from ..parts.links import Links
 from ..parts.settings import result_dtype
-from .canvas import ClickCanvas
+from .canvas import ClickCanvas, ClickView
 from .engine import ClickEngine
-from .overlays import ClickView
 from .state import ClickState
 
 SETTLE_MS = 30

@@ -13,8 +13,8 @@ from napari_softlayers._bridge.prompts import ADD, REMOVE
 from napari_softlayers._core.run import Run
 
 from ..parts.desk import Desk
-from ..parts.keys import Keys
 from ..parts.layout import column, push_button, row
+from ..parts.links import Keys
 from .engine import ClickEngine
 from .mode import ClickMode
 

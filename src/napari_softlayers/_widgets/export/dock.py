@@ -31,10 +31,9 @@ from napari_softlayers._recipes.code import code_of
 from ..parts.base import LayersWidget
 from ..parts.layout import choice, push_button, row
 from ..parts.picture_dock import namer
-from .adjust_panel import AdjustPanel
 from .clean import clean_layer, is_rgba
 from .formats import FORMATS, file_filter, save_code, taken_code, target_path
-from .preview_bar import PreviewBar
+from .panels import AdjustPanel, PreviewBar
 from .result_picker import ResultPicker
 
 MODES = ("additive", "normal")

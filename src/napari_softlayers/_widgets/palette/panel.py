@@ -13,9 +13,8 @@ from napari_softlayers._core.harmonies import HARMONIES, harmony
 
 from ..parts.desk import Desk
 from ..parts.layout import choice, column, push_button, row, single_shot
-from .eyedropper import Eyedropper
 from .model import FEWEST, MOST, Color, PaletteModel, as_color
-from .swatches import Swatches
+from .swatches import Eyedropper, Swatches
 
 RECOLOR, MOVE = "recolours the picture", "moves the palette"
 THROTTLE_MS = 10

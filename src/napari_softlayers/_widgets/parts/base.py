@@ -24,9 +24,8 @@ from napari_softlayers._bridge import is_layer
 from .combos import LayerCombo
 from .desk import Desk
 from .jobs import Compute, Job, Jobs
-from .keys import Keys
 from .layout import column, push_button, row
-from .links import Links
+from .links import Keys, Links
 
 logger = logging.getLogger(__name__)
 COLORS = {"info": "", "warning": "color: #d8a03c;", "error": "color: #e06c5a;"}

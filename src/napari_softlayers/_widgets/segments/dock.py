@@ -16,8 +16,7 @@ from ..parts.layout import choice, whole_number
 from ..parts.options import OptionsDrawer
 from ..parts.picture_dock import PictureWidget
 from ..parts.settings import preference
-from .jobs import SegmentsRequest
-from .model import MOST_LAYERS, SegmentsModel
+from .model import MOST_LAYERS, SegmentsModel, SegmentsRequest
 from .panel import SegmentsPanel
 
 MEGABYTE = 1 << 20
