@@ -6,14 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._api import (
-    Segmenter,
-    cut,
-    matte,
-    palette_layers,
-    palette_stack,
-    soft_segments,
-)
+from ._api import Segmenter, cut, matte, palette_layers, palette_stack, soft_segments
 from ._bridge import (
     Marks,
     Picture,

@@ -115,24 +115,12 @@ def trimap_of(
 ) -> Marks:
     """Read a trimap on the grid of a picture.
 
-    Parameters
-    ----------
-    source : napari Labels or Image layer, array_like or Marks
-        Of a layer, what lies over the picture in the world; what lies outside of it is
-        unknown. An array must have the picture's size.
-    picture : Picture or Grid
-    labels : bool, optional
-        Whether an array is a label image or a grey picture; its values tell otherwise.
-
-    Returns
-    -------
-    Marks
-        Labels int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it makes no trimap, or does not lie over the picture.
+    ``source`` napari Labels or Image layer, array_like or Marks: of a layer, what lies
+    over the picture in the world; what lies outside of it is unknown. An array must
+    have the picture's size. ``picture`` Picture or Grid. ``labels``: whether an array
+    is a label image or a grey picture; its values tell otherwise. Returns Marks: Labels
+    int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`. Raises TypeError,
+    ValueError when it makes no trimap, or does not lie over the picture.
     """
     if isinstance(source, Marks):
         return source

@@ -33,17 +33,10 @@ __all__ = [
     "trimap_tolerance",
 ]
 
-#: The methods by name.
-METHODS = (
-    "closed_form",
-    "knn",
-    "information_flow",
-    "auto",
-    "adamatting",
-    "deep_propagation",
-)
-#: Those that look for mistakes in the trimap, and can do without any label.
+#: Methods that look for mistakes in the trimap, and can do without any label.
 REPAIRING = ("auto", "adamatting")
+#: All: Levin 2008, Chen 2013, Aksoy 2017, the repair, networks of Cai 2019, Wang 2018.
+METHODS = ("closed_form", "knn", "information_flow", *REPAIRING, "deep_propagation")
 
 
 def __getattr__(name: str) -> Any:
@@ -66,45 +59,14 @@ def matte(
     labels: bool | None = None,
     **options: Any,
 ) -> SoftLayers:
-    """Layers of a picture from a trimap.
+    """Layers of a picture from a trimap: `napari_softlayers.matte` for arrays.
 
-    Parameters
-    ----------
-    image : array_like (H, W), (H, W, 3) or (H, W, 4)
-        The picture; see `as_image`.
-    trimap : array_like (H, W)
-        Labels: 0 unknown, 1..K one layer alone (1 background and 2 foreground in the
-        usual case); or a grey picture. See `read_trimap`.
-    method : str
-        closed_form: Levin 2008, exact and fastest. knn: Chen 2013, also gathers
-        colours from far away. information_flow: Aksoy 2017, sharpest in hair and fur.
-        auto: forgives wrong labels, wide bands and scribbles, then solves as
-        closed_form. adamatting: a network (Cai 2019) that corrects the trimap.
-        deep_propagation: learned affinities (Wang 2018).
-    device : {"auto", "cpu", "cuda", "mps"}
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : array_like (K, H, W), optional
-        A matte to start from; the result is the same, sooner.
-    labels : bool, optional
-        What the trimap is, a label image or a grey picture; see `read_trimap`.
-    **options
-        Of the method; see the function of its name.
-
-    Returns
-    -------
-    SoftLayers
-        Kind "matte"; alphas (K, H, W) that sum to 1 and are exactly 0 or 1 where the
-        trimap is known. Methods "auto" and "adamatting" keep the trimap that they
-        repaired in ``extras["trimap"]``, with the labels of the one given.
-
-    Raises
-    ------
-    ValueError, TypeError
-        When the picture, the trimap or a parameter do not fit.
-    Cancelled
-        When the run was cancelled.
+    ``image``: see `as_image`. ``trimap``, ``labels``: see `read_trimap`. ``initial``
+    ``(K, H, W)``: a matte to start from; the result is the same, sooner. ``**options``:
+    of the method; see the function of its name. Returns SoftLayers of kind "matte";
+    alphas ``(K, H, W)`` that sum to 1 and are exactly 0 or 1 where the trimap is known.
+    Methods "auto" and "adamatting" keep the trimap that they repaired in
+    ``extras["trimap"]``, with the labels of the one given.
     """
     from ..layers.soft_layers import SoftLayers
 
@@ -235,9 +197,7 @@ def _filled_in(method: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked_initial(
-    initial: ArrayLike | None,
-    shape: tuple[int, ...],
-    margin: list[tuple[int, int]],
+    initial: ArrayLike | None, shape: tuple[int, ...], margin: list[tuple[int, int]]
 ) -> NDArray[np.float32] | None:
     if initial is None:
         return None

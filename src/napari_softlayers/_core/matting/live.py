@@ -77,11 +77,7 @@ class LiveMatte:
         self._lock = threading.Lock()
 
     def preview(
-        self,
-        trimap: ArrayLike,
-        run: Run | None = None,
-        *,
-        labels: bool | None = None,
+        self, trimap: ArrayLike, run: Run | None = None, *, labels: bool | None = None
     ) -> Floats:
         """Give a matte at once: the last one with a coarse correction.
 
@@ -95,11 +91,7 @@ class LiveMatte:
             return self._finished(self._corrected(numbered, run or Run()), numbered)
 
     def solve(
-        self,
-        trimap: ArrayLike,
-        run: Run | None = None,
-        *,
-        labels: bool | None = None,
+        self, trimap: ArrayLike, run: Run | None = None, *, labels: bool | None = None
     ) -> Floats:
         """Give the final matte, from the last one on; parameters as in `preview`."""
         run = run or Run()

@@ -198,10 +198,7 @@ def _adaptive_widths(
 
 
 def _texture(
-    labels: TrimapArray,
-    depth: NDArray[np.float64],
-    base: float,
-    picture: ArrayLike,
+    labels: TrimapArray, depth: NDArray[np.float64], base: float, picture: ArrayLike
 ) -> NDArray[np.float64]:
     """How much colour still changes beside the boundary: high in hair, low on a desk."""
     colors = as_image(picture)

@@ -131,28 +131,12 @@ def propagate(
 ) -> Tensor:
     """Matte of one picture from affinities (Eq. 3), differentiable in them.
 
-    Parameters
-    ----------
-    across : (H, W - 1) float
-        Affinities of pixels side by side, positive.
-    down : (H - 1, W) float
-        Affinities of pixels one above the other, positive.
-    known : (H, W) bool
-        Pixels whose alpha is given.
-    given : (H, W) float
-        Their alpha; any value elsewhere.
-    weight : float
-        The value c of known pixels.
-
-    Returns
-    -------
-    (H, W) float
-        The matte, within the range of the known values.
-
-    Raises
-    ------
-    ValueError
-        When no pixel is known.
+    ``across`` ``(H, W - 1)`` float: affinities of pixels side by side, positive.
+    ``down`` ``(H - 1, W)`` float: affinities of pixels one above the other, positive.
+    ``known`` ``(H, W)`` bool: pixels whose alpha is given. ``given`` ``(H, W)`` float:
+    their alpha; any value elsewhere. ``weight``: the value c of known pixels. Returns
+    ``(H, W)`` float: the matte, within the range of the known values. Raises ValueError
+    when no pixel is known.
     """
     result: Tensor = _Propagate.apply(across, down, known, given, weight)  # type: ignore[no-untyped-call]
     return result

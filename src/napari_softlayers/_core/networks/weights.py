@@ -137,25 +137,12 @@ def load_network(
 ) -> nn.Module:
     """A trained network, ready for inference.
 
-    Parameters
-    ----------
-    name : str or Path
-        See :func:`find_weights`.
-    kind : str, optional
-        The kind that is needed; another one in the file is an error.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode, float32, without gradients, batch normalisation taken into
-        the convolutions. The same object for the same unchanged file and device, so
-        treat it as read-only.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is not one of this project's, holds another kind of
-        network, or its tensors do not fit the sizes that it names.
+    ``name``: see :func:`find_weights`. ``kind``: the kind that is needed; another one
+    in the file is an error. Returns torch.nn.Module: in evaluation mode, float32,
+    without gradients, batch normalisation taken into the convolutions. The same object
+    for the same unchanged file and device, so treat it as read-only. Raises ValueError
+    if there is no such file, it is not one of this project's, holds another kind of
+    network, or its tensors do not fit the sizes that it names.
     """
     path = _find_kind(name, kind)
     return _load(path, path.stat().st_mtime_ns, str(torch.device(device)))

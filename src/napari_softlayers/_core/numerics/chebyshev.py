@@ -72,25 +72,13 @@ def filtered_eigenpairs(
     See Zhou et al., Self-consistent-field calculations using Chebyshev-filtered
     subspace iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
 
-    Parameters
-    ----------
-    matrices : sequence of csr_array
-        Forms of one operator from coarse to fine, symmetric.
-    enlarge : sequence of callable
-        ``enlarge[i]`` interpolates columns ``(N_i, C)`` to ``(N_(i+1), C)``; one fewer
-        than matrices.
-    count : int
-        Number of eigenpairs; fewer when the finest matrix is smaller.
-    seed : int
-        Chooses the random start.
-    device : torch.device or str
-        Where the blocks live; on the CPU, SciPy multiplies by the sparse matrix.
-
-    Returns
-    -------
-    Eigenpairs
-        Of the finest matrix. Slightly above the exact ones; the subspace they span is
-        what the tolerance of `FilterOptions` is chosen for.
+    ``matrices`` sequence of csr_array: forms of one operator from coarse to fine,
+    symmetric. ``enlarge`` sequence of callable: ``enlarge[i]`` interpolates columns
+    ``(N_i, C)`` to ``(N_(i+1), C)``; one fewer than matrices. ``count``: number of
+    eigenpairs; fewer when the finest matrix is smaller. ``seed``: chooses the random
+    start. ``device``: where the blocks live; on the CPU, SciPy multiplies by the sparse
+    matrix. Returns Eigenpairs: of the finest matrix. Slightly above the exact ones; the
+    subspace they span is what the tolerance of `FilterOptions` is chosen for.
     """
     run = run or Run()
     options = options or FilterOptions()

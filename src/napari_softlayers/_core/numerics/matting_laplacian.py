@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from ..arrays import DoubleArray, Floats, Mask
 from ..run import Run
@@ -78,23 +78,13 @@ def laplacian_stencil(
 ) -> NDArray[Any]:
     """Rows of the matting Laplacian, for some of the pixels only.
 
-    Parameters
-    ----------
-    picture : array (H, W, 3)
-        Colours in [0, 1].
-    unknown : bool array (H, W)
-        The n pixels whose rows are wanted. Windows that hold none of them are skipped.
-    eps : float
-        Regularisation of the window covariances (divided by the nine pixels).
-    dtype : numpy dtype
-        Of the values. In float32, mattes of large, smooth pictures are off by some per
-        cent: their slowest modes cost less than its rounding.
-
-    Returns
-    -------
-    array (25, n)
-        ``L[p, p + NEIGHBOURS[k]]`` for the unknown pixels p in raster order; zero where
-        the neighbour lies outside of the picture.
+    ``picture`` ``(H, W, 3)``: colours in [0, 1]. ``unknown`` bool ``(H, W)``: the n
+    pixels whose rows are wanted. Windows that hold none of them are skipped. ``eps``:
+    regularisation of the window covariances (divided by the nine pixels). ``dtype``: of
+    the values. In float32, mattes of large, smooth pictures are off by some per cent:
+    their slowest modes cost less than its rounding. Returns ``(25, n)``:
+    ``L[p, p + NEIGHBOURS[k]]`` for the unknown pixels p in raster order; zero where the
+    neighbour lies outside of the picture.
     """
     stencil = np.empty((25, int(np.count_nonzero(unknown))), dtype)
     for start, part in stencil_strips(picture, unknown, eps, dtype=dtype, run=run):
@@ -179,7 +169,7 @@ def _strip(
     # that pixels on the border have nine windows as well, those outside counting zero.
     inside = np.zeros((stop - start + 2, width + 2), bool)
     inside[1:-1, 1:-1] = unknown[start:stop]
-    centers = _dilated(inside)
+    centers = ndimage.binary_dilation(inside, np.ones((3, 3), bool))
     rank = np.cumsum(centers).reshape(centers.shape) - 1
     y, x = np.nonzero(centers)
     y += start - 1
@@ -259,14 +249,3 @@ def _window_colors(
         for c, channel in enumerate(channels):
             np.take(channel, where, out=colors[p, c], mode="clip")
     return colors
-
-
-def _dilated(mask: Mask) -> Mask:
-    """Dilation by one pixel in the eight directions."""
-    wide = mask.copy()
-    wide[:, 1:] |= mask[:, :-1]
-    wide[:, :-1] |= mask[:, 1:]
-    tall = wide.copy()
-    tall[1:] |= wide[:-1]
-    tall[:-1] |= wide[1:]
-    return tall

@@ -46,30 +46,13 @@ def pcg(
     The k systems share the products with A and the preconditioner; each has its own
     step lengths (Saad, *Iterative Methods for Sparse Linear Systems*, algorithm 9.1).
 
-    Parameters
-    ----------
-    multiply, precondition : callable
-        ``A @ X`` and ``M^-1 @ X`` for blocks of vectors (n, k).
-    right : array or tensor (n, k)
-        The right-hand sides.
-    start : array or tensor (n, k), optional
-        First guess; zero when not given.
-    tolerance : float
-        Stop when ``|b - A x| <= tolerance * |b|`` in every system.
-    max_iterations : int
-        Stop then at the latest, with a warning.
-    run : Run, optional
-        Progress and cancel, looked at in every iteration.
-
-    Returns
-    -------
-    Solution
-        With the last, which is the best iterate, also after an early stop.
-
-    Warns
-    -----
-    RuntimeWarning
-        When the tolerance was not reached.
+    ``multiply``, ``precondition``: ``A @ X`` and ``M^-1 @ X`` for blocks of vectors (n,
+    k). ``right`` array or tensor ``(n, k)``: the right-hand sides. ``start`` array or
+    tensor ``(n, k)``: first guess; zero when not given. ``tolerance``: stop when
+    ``|b - A x| <= tolerance * |b|`` in every system. ``max_iterations``: stop then at
+    the latest, with a warning. ``run``: progress and cancel, looked at in every
+    iteration. Returns Solution: with the last, which is the best iterate, also after an
+    early stop. Warns RuntimeWarning when the tolerance was not reached.
     """
     throttle = Throttle(run or Run())
     x = right * 0 if start is None else start + 0

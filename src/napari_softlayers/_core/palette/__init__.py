@@ -61,7 +61,6 @@ def palette_layers(
 
     Parameters
     ----------
-    image : array_like, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
     palette : int from 2 to 12, "auto" or array_like ``(K, 3)``
         Number of colours, or the colours themselves in [0, 1]. Equal colours become
         one layer; the order of the colours changes nothing but the order of the layers.

@@ -36,28 +36,13 @@ def cut(
 ) -> SoftLayers:
     """Make layers from a state without repeating its slow steps.
 
-    Parameters
-    ----------
-    source : SegmentsState or SoftLayers
-        The result of `prepare_segments` or of `soft_segments`.
-    n_segments : int or "auto"
-        Number of layers, 2 to 15.
-    nodes : sequence of int, optional
-        Nodes of the merge tree that become layers, instead of a number: none may lie
-        below another. Where they leave a part out, the rest is the bottom layer.
-    grouping : {"tree", "kmeans"}
-
-    Returns
-    -------
-    SoftLayers
-        As `soft_segments` gives.
-
-    Raises
-    ------
-    TypeError
-        When layers come that were not made by `soft_segments`.
-    ValueError
-        When the number or the nodes do not fit.
+    ``source`` SegmentsState or SoftLayers: the result of `prepare_segments` or of
+    `soft_segments`. ``n_segments`` int or "auto": number of layers, 2 to 15. ``nodes``
+    sequence of int: nodes of the merge tree that become layers, instead of a number:
+    none may lie below another. Where they leave a part out, the rest is the bottom
+    layer. ``grouping`` {"tree", "kmeans"}. Returns SoftLayers: as `soft_segments`
+    gives. Raises TypeError when layers come that were not made by `soft_segments`;
+    ValueError when the number or the nodes do not fit.
     """
     state = _state_of(source)
     target = sparse_device(device)

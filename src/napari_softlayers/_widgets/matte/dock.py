@@ -6,13 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox
 
-from napari_softlayers._bridge import (
-    Over,
-    identity_of,
-    over,
-    record_of,
-    show,
-)
+from napari_softlayers._bridge import Over, identity_of, over, record_of, show
 from napari_softlayers._bridge.places import levels_of
 from napari_softlayers._recipes import EditNote, Recipe
 

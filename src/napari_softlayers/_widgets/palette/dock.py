@@ -55,10 +55,7 @@ class PaletteWidget(PictureWidget):
         self.after.addWidget(self.split_button)
         self.leaving.append(self.panel.eyedropper.stop)
         self.after.addWidget(self.view)
-        self.shortcuts |= {
-            "j": lambda: self._step(-1),
-            "k": lambda: self._step(1),
-        }
+        self.shortcuts |= {"j": lambda: self._step(-1), "k": lambda: self._step(1)}
         self.attach()
 
     def _fill_form(self) -> None:

@@ -10,11 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...arrays import FloatArray
-from ...devices import (
-    choose_device,
-    import_torch,
-    with_cpu_fallback,
-)
+from ...devices import choose_device, import_torch, with_cpu_fallback
 from ...run import Run
 from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
 from ..system import Labels

@@ -9,12 +9,7 @@ import numpy as np
 from ...arrays import FloatArray, Floats, Mask
 from ...devices import choose_device
 from ...numerics.matting_laplacian import EPSILON
-from ...numerics.operators import (
-    SparseOperator,
-    on_device,
-    solver_device,
-    to_numpy,
-)
+from ...numerics.operators import SparseOperator, on_device, solver_device, to_numpy
 from ...numerics.pcg import pcg
 from ...numerics.two_level import TwoLevel
 from ...run import Run

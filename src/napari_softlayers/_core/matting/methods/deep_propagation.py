@@ -7,11 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...arrays import FloatArray
-from ...devices import (
-    choose_device,
-    import_torch,
-    with_cpu_fallback,
-)
+from ...devices import choose_device, import_torch, with_cpu_fallback
 from ...run import Run
 from ..repair.resolution import shrunk, shrunk_labels
 from ..system import Labels, one_hot, spread

@@ -17,12 +17,7 @@ from scipy import ndimage, sparse
 
 from ...arrays import FloatArray
 from ...devices import choose_device
-from ...numerics.operators import (
-    SparseOperator,
-    Vectors,
-    interruptible,
-    solver_device,
-)
+from ...numerics.operators import SparseOperator, Vectors, interruptible, solver_device
 from ...run import Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
 from .closed_form import two_level

@@ -14,11 +14,7 @@ from scipy import sparse
 
 from ...arrays import FloatArray, Floats
 from ...devices import choose_device
-from ...numerics.operators import (
-    SparseOperator,
-    interruptible,
-    solver_device,
-)
+from ...numerics.operators import SparseOperator, interruptible, solver_device
 from ...run import Run
 from ..system import Labels, spread
 from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns

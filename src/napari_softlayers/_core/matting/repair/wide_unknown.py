@@ -118,9 +118,7 @@ def solve_promoted(
     target = (chosen[:, None] == numbers).astype(precision)
     matrix: Any = (system.matrix + sparse.diags(weights)).tocsr()
     system = replace(
-        system,
-        matrix=matrix,
-        right=system.right + weights[:, None] * target,
+        system, matrix=matrix, right=system.right + weights[:, None] * target
     )
     solution = solve_local(picture, system, where, initial, run=run.part(0.4, 1.0))
     return spread(solution, system.unknown, labels)
