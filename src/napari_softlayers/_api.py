@@ -21,6 +21,7 @@ from ._bridge import (
     trimap_of,
 )
 from ._core.layers.soft_layers import Edit, SoftLayers
+from ._core.run import SILENT
 from ._recipes import Input, Recipe
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def matte(
         marks.values,
         method,
         device=str(device),
-        run=run,
+        run=run or SILENT,
         labels=True,
         **options,
     )
@@ -159,7 +160,7 @@ def soft_segments(
         inputs["features"].values,
         superpixels=inputs["superpixels"].values if "superpixels" in inputs else None,
         device=device,
-        run=run,
+        run=run or SILENT,
         **options,
     )
     return from_picture(layers, picture, inputs, str(device))
@@ -257,7 +258,7 @@ class Segmenter:
             self._inputs["features"].values,
             superpixels=None if regions is None else regions.values,
             device=device,
-            run=run,
+            run=run or SILENT,
             **options,
         )
         self.recipe = Recipe(
@@ -317,7 +318,7 @@ class Segmenter:
         RuntimeError
             Before the first click.
         """
-        layers = self.core.refine(run)
+        layers = self.core.refine(run or SILENT)
         return from_picture(layers, self.picture, self._inputs, self._device)
 
     def levels_at(self, point: Any) -> tuple[int, int]:
@@ -378,7 +379,7 @@ def palette_layers(
         method,
         visible=visible,
         device=device,
-        run=run,
+        run=run or SILENT,
         **options,
     )
     return from_picture(layers, picture, {}, str(device))

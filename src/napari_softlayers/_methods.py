@@ -11,6 +11,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from ._core.layers.edit import adjust, duplicate, feather, reordered
 from ._core.layers.soft_layers import Edit, SoftLayers
 from ._core.run import Run
 from ._recipes import recipe_of
@@ -59,43 +60,6 @@ def intersect(
         crossed.recipe = None
         return crossed
     return crossed.edited(Edit("split_by", {"segments": recipe.plain()}))
-
-
-def feather(
-    self: SoftLayers, index: int | str, radius: float, run: Run | None = None
-) -> SoftLayers:
-    """Soften the edge of one layer; see `napari_softlayers.feather`."""
-    from ._core.layers.edit import feather as core_feather
-
-    return core_feather(self, index, radius, run)
-
-
-def adjust(
-    self: SoftLayers,
-    index: int | str,
-    exposure: float = 0.0,
-    saturation: float = 0.0,
-    hue: float = 0.0,
-    blur: float = 0.0,
-) -> SoftLayers:
-    """Change one layer's colours: exposure in stops, saturation, hue in degrees, blur."""
-    from ._core.layers.edit import adjust as core_adjust
-
-    return core_adjust(self, index, exposure, saturation, hue, blur)
-
-
-def duplicate(self: SoftLayers, index: int | str) -> SoftLayers:
-    """Split a layer into two equal ones that add up to it."""
-    from ._core.layers.edit import duplicate as core_duplicate
-
-    return core_duplicate(self, index)
-
-
-def reordered(self: SoftLayers, order: list[int]) -> SoftLayers:
-    """Give the same layers in another order, the bottom one first."""
-    from ._core.layers.edit import reordered as core_reordered
-
-    return core_reordered(self, order)
 
 
 def to_napari(

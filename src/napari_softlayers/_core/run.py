@@ -50,3 +50,7 @@ class Run:
             self.start + start * span,
             self.start + stop * span,
         )
+
+
+SILENT = Run()
+"""Tells nobody and is never cancelled."""

@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from ..arrays import FloatArray
 from ..devices import choose_device
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
 
 REGULARIZATION = 1e-5
@@ -35,7 +35,7 @@ def estimate_colors(
     alphas: FloatArray,
     *,
     device: str | torch.device = "cpu",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Estimate the straight colours of all layers together, with an exact sum.
 
@@ -55,7 +55,6 @@ def estimate_colors(
     .. [1] Germer, Uelwer, Conrad, Harmeling: Fast Multi-Level Foreground Estimation,
        ICPR 2020.
     """
-    run = run or Run()
     target = choose_device(device)
     picture = as_tensor(image.transpose(2, 0, 1)).to(target)
     alpha = as_tensor(alphas).to(target)
@@ -172,7 +171,7 @@ def project_exact(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     colors: torch.Tensor,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> torch.Tensor:
     """Move layer colours by as little as possible so that they add up to the picture.
 
@@ -185,7 +184,6 @@ def project_exact(
     ``(K, 3, H, W)`` or ``(K, 3, 1, 1)`` ``(a palette)``, in [0, 1]. Returns
     ``(K, 3, H, W)``, in [0, 1].
     """
-    run = run or Run()
     count, height, width = alphas.shape
     colors = colors.expand(count, 3, height, width)
     result = torch.empty_like(picture[None].expand(count, -1, -1, -1)).contiguous()
@@ -197,7 +195,7 @@ def project_exact(
 
 
 def exact_colors(
-    image: FloatArray, alphas: FloatArray, colors: FloatArray, run: Run | None = None
+    image: FloatArray, alphas: FloatArray, colors: FloatArray, run: Run = SILENT
 ) -> FloatArray:
     """`project_exact` for arrays.
 

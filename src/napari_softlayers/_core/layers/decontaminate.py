@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..picture import from_dtype, to_dtype
-from ..run import Run
+from ..run import SILENT, Run
 from .edit import smooth
 
 FILL_DECAY = 1e-2
@@ -17,7 +17,7 @@ OPAQUE_POWER = 32
 CLEARLY_LESS = 0.3
 
 
-def decontaminate(rgba: NDArray[Any], run: Run | None = None) -> NDArray[Any]:
+def decontaminate(rgba: NDArray[Any], run: Run = SILENT) -> NDArray[Any]:
     """Clean the colours of any RGBA picture: remove what shines through its soft edges.
 
     When the transparent part still holds the original picture, foreground and background

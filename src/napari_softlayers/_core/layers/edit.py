@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ..arrays import FloatArray
-from ..run import Run
+from ..run import SILENT, Run
 from .soft_layers import Edit, SoftLayers
 
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -71,9 +71,10 @@ def adjust(
     hue: float = 0.0,
     blur: float = 0.0,
 ) -> SoftLayers:
-    """Change one layer's colours; see `Adjustment` for what the numbers mean.
+    """Change one layer's colours: exposure in stops, saturation, hue in degrees, blur.
 
-    Returns SoftLayers: its picture is the new sum of the layers.
+    See `Adjustment` for what the numbers mean. The picture of what comes out is the new
+    sum of the layers.
     """
     number = layers.index(index)
     change = Adjustment(exposure, saturation, hue, blur)
@@ -93,9 +94,20 @@ def feather(
     in those of the neighbourhood). Colours then move by as little as possible so that
     the sum is the picture again.
 
-    ``layers``: two or more, with alphas that sum to one. ``index`` int or str.
-    ``radius``: standard deviation in pixels. Raises ValueError when the radius is
-    negative or there is only one layer.
+    Parameters
+    ----------
+    layers : SoftLayers
+        Two or more.
+    index : int or str
+    radius : float
+        Standard deviation in pixels.
+    run : Run, optional
+        Progress and cancelling.
+
+    Raises
+    ------
+    ValueError
+        When the radius is negative or there is only one layer.
     """
     from .colors import exact_colors
 
@@ -108,7 +120,7 @@ def feather(
         return replace(layers)
     edit = Edit("feather", {"index": number, "radius": float(radius)})
     alphas = _feathered(layers.whole(), number, radius)
-    colors = exact_colors(layers.image, alphas, layers.colors, run)
+    colors = exact_colors(layers.image, alphas, layers.colors, run or SILENT)
     cover = 1 if layers.alpha is None else layers.alpha
     return layers.edited(edit, alphas=alphas * cover, colors=colors, extras={})
 

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..arrays import FloatArray
 from ..picture import fill_hidden, from_dtype, read_picture, to_dtype
-from ..run import Run
+from ..run import SILENT, Run
 from .alphas import check_alphas, coverage_of, round_jointly, simplex
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class SoftLayers:
                 f"{picture.shape[0]}x{picture.shape[1]}; both need the same height and "
                 "width."
             )
-        colors = estimate_colors(picture, alphas, device=device, run=run)
+        colors = estimate_colors(picture, alphas, device=device, run=run or SILENT)
         opaque = cls(
             alphas,
             colors,

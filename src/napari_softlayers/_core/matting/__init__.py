@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..devices import choose_device
 from ..label_images import read_labels
 from ..picture import as_image
-from ..run import Run
+from ..run import SILENT, Run
 from .read_trimap import read_trimap
 from .trimap import layer_labels, trimap_from_mask, trimap_tolerance
 
@@ -54,7 +54,7 @@ def matte(
     method: str = "closed_form",
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: ArrayLike | None = None,
     labels: bool | None = None,
     **options: Any,
@@ -70,7 +70,6 @@ def matte(
     """
     from ..layers.soft_layers import SoftLayers
 
-    run = run or Run()
     picture = as_image(image)
     numbered, present = _numbered(trimap, picture, labels, method)
     alphas, extras = _solve(
@@ -96,7 +95,7 @@ def solve_alphas(
     method: str = "closed_form",
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: ArrayLike | None = None,
     labels: bool | None = None,
     **options: Any,
@@ -104,7 +103,7 @@ def solve_alphas(
     """Only the alphas (K, H, W) of `matte`, without colours; same parameters."""
     picture = as_image(image)
     numbered, _ = _numbered(trimap, picture, labels, method)
-    return _solve(picture, numbered, method, device, run or Run(), initial, options)[0]
+    return _solve(picture, numbered, method, device, run, initial, options)[0]
 
 
 def layer_names(present: list[int]) -> list[str]:

@@ -14,7 +14,7 @@ from ..numerics.live_two_level import LiveTwoLevel
 from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
 from ..numerics.pcg import pcg
 from ..picture import as_image
-from ..run import Run
+from ..run import SILENT, Run
 from .methods.closed_form import two_level
 from .read_trimap import read_trimap
 from .system import Labels, assemble, one_hot, spread
@@ -48,9 +48,8 @@ class LiveMatte:
         *,
         eps: float = EPSILON,
         solver_tolerance: float = 1e-4,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
-        run = run or Run()
         picture = as_image(image)
         self._shape = picture.shape[:2]
         self._margin = [(0, max(0, 3 - side)) for side in self._shape]
@@ -77,7 +76,7 @@ class LiveMatte:
         self._lock = threading.Lock()
 
     def preview(
-        self, trimap: ArrayLike, run: Run | None = None, *, labels: bool | None = None
+        self, trimap: ArrayLike, run: Run = SILENT, *, labels: bool | None = None
     ) -> Floats:
         """Give a matte at once: the last one with a coarse correction.
 
@@ -88,13 +87,12 @@ class LiveMatte:
         """
         with self._lock:
             numbered = self._checked(trimap, labels)
-            return self._finished(self._corrected(numbered, run or Run()), numbered)
+            return self._finished(self._corrected(numbered, run), numbered)
 
     def solve(
-        self, trimap: ArrayLike, run: Run | None = None, *, labels: bool | None = None
+        self, trimap: ArrayLike, run: Run = SILENT, *, labels: bool | None = None
     ) -> Floats:
         """Give the final matte, from the last one on; parameters as in `preview`."""
-        run = run or Run()
         with self._lock:
             numbered = self._checked(trimap, labels)
             alphas = self._corrected(numbered, run)

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..arrays import FloatArray, Floats, Mask
 from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
-from ..run import Run
+from ..run import SILENT, Run
 
 Labels = NDArray[np.integer[Any]]
 
@@ -37,7 +37,7 @@ class System:
 
 
 def laplacian_system(
-    picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run | None = None
+    picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run = SILENT
 ) -> System:
     """Assemble the closed-form system of a labelled picture.
 

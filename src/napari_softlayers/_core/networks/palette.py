@@ -18,7 +18,7 @@ from torch.nn.functional import pad
 
 from ..arrays import FloatArray
 from ..numerics.mixture import Mixture
-from ..run import Run
+from ..run import SILENT, Run
 from .weights import load_network
 
 STRIDE = 8  # the U-Net halves its picture three times
@@ -185,7 +185,7 @@ def network_alphas(
     picture: Tensor,
     palette: FloatArray,
     weights: str | Path | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
     tile: int | None = None,
 ) -> Tensor:
     """Alphas of a whole picture, tile by tile.
@@ -198,7 +198,6 @@ def network_alphas(
     pixels. Returns ``(K, H, W)``: in [0, 1], summing to 1. Raises ValueError when the
     weights are for fewer colours.
     """
-    run = run or Run()
     device = picture.device
     network = load_network(weights or "palette", device, "palette")
     if not isinstance(network, PaletteNetwork):

@@ -31,7 +31,7 @@ from ..arrays import DoubleArray, Floats, Mask
 from ..numerics.operators import SparseOperator
 from ..numerics.pcg import pcg
 from ..numerics.two_level import TwoLevel
-from ..run import Run
+from ..run import SILENT, Run
 
 #: Up to so many pixels a factorisation is quicker than iterations, and exact.
 _DIRECT = 60_000
@@ -54,7 +54,7 @@ class PropagationSystem:
         known: Mask,
         weight: float = 0.8,
         tolerance: float = 1e-4,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
         if not known.any():
             raise ValueError(
@@ -77,12 +77,12 @@ class PropagationSystem:
                 self.matrix, pixels // 6, np.ones((known.size, 1), np.float32), run=run
             )
 
-    def propagate(self, given: Floats, run: Run | None = None) -> NDArray[Any]:
+    def propagate(self, given: Floats, run: Run = SILENT) -> NDArray[Any]:
         """Solve ``A alpha = C alpha*`` for layers (K, H, W) of known values."""
         right = (self.weight * self.known * given).reshape(len(given), -1).T
         return self.solve(right, run).T.reshape(given.shape)
 
-    def solve(self, right: Floats, run: Run | None = None) -> NDArray[Any]:
+    def solve(self, right: Floats, run: Run = SILENT) -> NDArray[Any]:
         """Solve ``A x = b`` for columns (H * W, K)."""
         if self._factors is not None:
             solution: NDArray[Any] = self._factors.solve(

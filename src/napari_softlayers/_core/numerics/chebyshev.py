@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import one_blas_thread
 from .eigenvectors import DENSE, Eigenpairs, exact_eigenpairs, spectrum_ends
 from .operators import BlockProduct
@@ -65,7 +65,7 @@ def filtered_eigenpairs(
     seed: int = 0,
     device: Any = "cpu",
     options: FilterOptions | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Eigenpairs:
     """Compute the ``count`` smallest eigenpairs of the last of several matrices.
 
@@ -80,7 +80,6 @@ def filtered_eigenpairs(
     matrix. Returns Eigenpairs: of the finest matrix. Slightly above the exact ones; the
     subspace they span is what the tolerance of `FilterOptions` is chosen for.
     """
-    run = run or Run()
     options = options or FilterOptions()
     if matrices[-1].shape[0] <= DENSE:
         return exact_eigenpairs(matrices[-1], count, seed, run)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from ..arrays import DoubleArray, FloatArray
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import one_blas_thread
 from .two_level import factorise
 
@@ -31,7 +31,7 @@ class Eigenpairs:
 
 
 def exact_eigenpairs(
-    matrix: sparse.csr_array, count: int, seed: int = 0, run: Run | None = None
+    matrix: sparse.csr_array, count: int, seed: int = 0, run: Run = SILENT
 ) -> Eigenpairs:
     """Compute the ``count`` smallest eigenpairs by factorising the matrix.
 
@@ -39,7 +39,6 @@ def exact_eigenpairs(
     allowed. ``count``: number of eigenpairs, at most ``N``. ``seed``: chooses the start
     vector.
     """
-    run = run or Run()
     size = matrix.shape[0]
     count = min(count, size)
     if size <= DENSE or count >= size - 1:

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
 
 MESSAGE = "Following the picture's edges"
@@ -62,7 +62,7 @@ class GuidedFilter:
         *,
         step: int = 1,
         repeat: bool = False,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
         if guide.ndim != 3 or len(guide) not in (1, 3):
             raise ValueError(
@@ -74,7 +74,6 @@ class GuidedFilter:
                 f"radius={radius}, eps={eps} and step={step}; radius >= 1, eps > 0 and "
                 "a step of 1 or 2 are needed."
             )
-        run = run or Run()
         # Centred, so that covariances lose fewer digits; the filter does not change.
         self._middle = guide.mean((1, 2), keepdim=True)
         self._guide = guide - self._middle
@@ -92,21 +91,19 @@ class GuidedFilter:
 
         _for_rows(invert, moments, run.part(0.6, 1))
 
-    def __call__(self, values: Tensor, run: Run | None = None) -> Tensor:
+    def __call__(self, values: Tensor, run: Run = SILENT) -> Tensor:
         """Filter values ``(K, H, W)`` of the guide's size."""
-        run = run or Run()
         fits = self._fits(values, run.part(0, 0.5))
         return _drawn(fits, self._guide, self._step, run.part(0.5, 1))
 
     def enlarged(
-        self, values: Tensor, picture: Tensor, step: int, run: Run | None = None
+        self, values: Tensor, picture: Tensor, step: int, run: Run = SILENT
     ) -> Tensor:
         """Filter values ``(K, h, w)`` of the guide's size up to that of a picture.
 
         ``values`` ``(K, h, w)``. ``picture`` ``(C, H, W)``: what the guide was made
         from, up to ``step`` times as large. Returns ``(K, H, W)``.
         """
-        run = run or Run()
         fits = self._fits(values, run.part(0, 0.5))
         step *= self._step
         return _drawn(fits, picture - self._middle, step, run.part(0.5, 1))

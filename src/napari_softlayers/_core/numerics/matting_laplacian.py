@@ -26,7 +26,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy import ndimage, sparse
 
 from ..arrays import DoubleArray, Floats, Mask
-from ..run import Run
+from ..run import SILENT, Run
 
 #: The nine pixels of a window, and the twenty-five neighbours that a pixel shares a
 #: window with (itself included), as (dy, dx) in raster order.
@@ -41,7 +41,7 @@ def matting_laplacian(
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> sparse.csr_matrix:
     """Matting Laplacian of a whole picture.
 
@@ -74,7 +74,7 @@ def laplacian_stencil(
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> NDArray[Any]:
     """Rows of the matting Laplacian, for some of the pixels only.
 
@@ -98,10 +98,9 @@ def stencil_strips(
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     """The columns of `laplacian_stencil` strip by strip: (first column, (25, m))."""
-    run = run or Run()
     ends = np.cumsum(np.count_nonzero(unknown, axis=1))
     height, count = unknown.shape[0], int(ends[-1])
     start_row = done = 0

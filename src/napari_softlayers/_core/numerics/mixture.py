@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from ..arrays import DoubleArray, FloatArray
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
 
 SIGMA = 5e-4  # weight of the sparsity term
@@ -169,9 +169,8 @@ class Mixture:
         self.supports = palette_supports(palette, device)
         self._table = torch.full((BINS**3,), -1, dtype=torch.int32, device=device)
 
-    def alphas(self, picture: torch.Tensor, run: Run | None = None) -> torch.Tensor:
+    def alphas(self, picture: torch.Tensor, run: Run = SILENT) -> torch.Tensor:
         """Alphas ``(K, H, W)`` of a picture ``(3, H, W)`` with values in [0, 1]."""
-        run = run or Run()
         height, width = picture.shape[1:]
         codes = torch.empty(height, width, dtype=torch.int32, device=picture.device)
         met = torch.zeros(BINS**3, dtype=torch.bool, device=picture.device)
@@ -233,9 +232,9 @@ class LookupTable:
         alphas = mix(grid.T, best_supports(grid, supports, sigma), supports)
         self.table = alphas.reshape(1, -1, size, size, size).contiguous()
 
-    def alphas(self, picture: torch.Tensor, run: Run | None = None) -> torch.Tensor:
+    def alphas(self, picture: torch.Tensor, run: Run = SILENT) -> torch.Tensor:
         """Alphas ``(K, H, W)`` of a picture ``(3, H, W)`` with values in [0, 1]."""
-        (run or Run()).check()
+        run.check()
         # grid_sample wants (x, y, z) = (last, middle, first axis of the table)
         places = (picture * 2 - 1).flip(0).permute(1, 2, 0)[None, None]
         alphas = torch.nn.functional.grid_sample(

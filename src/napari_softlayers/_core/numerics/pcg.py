@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..run import Run
+from ..run import SILENT, Run
 from .operators import Throttle, Vectors
 
 
@@ -39,7 +39,7 @@ def pcg(
     *,
     tolerance: float = 1e-4,
     max_iterations: int = 1000,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Solution:
     """Solve ``A X = B`` for a symmetric positive definite A.
 
@@ -54,7 +54,7 @@ def pcg(
     iteration. Returns Solution: with the last, which is the best iterate, also after an
     early stop. Warns RuntimeWarning when the tolerance was not reached.
     """
-    throttle = Throttle(run or Run())
+    throttle = Throttle(run)
     x = right * 0 if start is None else start + 0
     residual = right - multiply(x) if start is not None else right + 0
     scale = np.sqrt(dots(right, right))

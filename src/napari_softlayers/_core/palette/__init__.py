@@ -16,7 +16,7 @@ from ..arrays import DoubleArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
-from ..run import Run
+from ..run import SILENT, Run
 from .decomposer import METHODS, Decomposer, Processing, exact_residues
 from .intersect import intersect
 from .names import hex_name
@@ -53,7 +53,7 @@ def palette_layers(
     seed: int = 0,
     visible: ArrayLike | None = None,
     device: str | torch.device = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SoftLayers:
     """Take a picture apart into soft layers of nearly one colour each.
 
@@ -96,7 +96,6 @@ def palette_layers(
     ValueError
         When the palette, the masks or the result of `processing` do not fit.
     """
-    run = run or Run()
     picture = as_image(image)
     run.step(0, "Choosing the palette")
     seen = picture if visible is None else picture[np.asarray(visible, bool)][None]

@@ -19,7 +19,7 @@ from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
 from ..layers.colors import project_exact
 from ..numerics.mixture import LookupTable, Mixture
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
 from .processing import apply_masks, refine, smooth
 
@@ -147,7 +147,7 @@ def exact_residues(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     palette: torch.Tensor,
-    run: Run | None = None,
+    run: Run = SILENT,
     places: Sequence[int] | None = None,
 ) -> FloatArray:
     """Colours of palette layers with an exact sum.
@@ -169,5 +169,5 @@ def exact_residues(
             result[place, rows] = layer.permute(1, 2, 0).cpu()
 
     size = 8 * count * width
-    for_bands(work, height, size, alphas.device, run or Run(), "Exact residues")
+    for_bands(work, height, size, alphas.device, run, "Exact residues")
     return result.numpy()

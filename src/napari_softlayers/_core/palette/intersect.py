@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..layers.colors import exact_colors
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from .recolor import layer_palette
 
 EMPTY = 1e-3  # share of the picture below which a pair is dropped
@@ -32,7 +32,7 @@ def intersect(
     ``extras["pairs"]`` the two indices, so that `recolor` works on them. Raises
     ValueError when the two are of different size or of different pictures.
     """
-    run = run or Run()
+    run = run or SILENT
     _check_same_picture(segments, palette)
     if not 0 <= empty < 1:
         raise ValueError(f"empty={empty} came; a share in [0, 1) is needed.")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatArray
 from ..numerics.guided_filter import GuidedFilter, inverses, multiplied, products
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
 from .selection import merge_duplicates
 
@@ -29,7 +29,7 @@ def smooth(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     strength: float = 1.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> torch.Tensor:
     """Smooth alphas along the picture with a guided filter.
 
@@ -46,7 +46,6 @@ def smooth(
     .. [1] He, Sun, Tang, "Guided image filtering", ECCV 2010, Eq. 14-16.
     .. [2] He, Sun, "Fast guided filter", arXiv:1505.00996.
     """
-    run = run or Run()
     if strength == 0:
         return alphas
     part = run.part(0, 0.2)
@@ -58,7 +57,7 @@ def refine(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     palette: torch.Tensor,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> torch.Tensor:
     """Bring smoothed alphas back into bounds and back to the picture's colours.
 
@@ -79,7 +78,6 @@ def refine(
     ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``: may lie outside [0, 1].
     ``palette`` ``(K, 3)``. Returns ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    run = run or Run()
     result = torch.empty_like(alphas)
     cuts = _cuts(palette)
     moments = torch.cat([palette.T, products(palette.T)])

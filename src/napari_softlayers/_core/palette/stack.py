@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ..arrays import FloatArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from .decomposer import Decomposer, Processing
 from .frames import Frames
 from .names import hex_name
@@ -116,7 +116,7 @@ class PaletteStack:
                 self._frames.move_to_end(frame)
                 return self._frames[frame]
             picture, alpha = self.frames.read(frame)
-            alphas, colors = self._decompose(picture, None, run or Run())
+            alphas, colors = self._decompose(picture, None, run or SILENT)
             parameters = {**self.parameters, "frame": frame}
             extras = {"palette": self.palette}
             layers = SoftLayers(

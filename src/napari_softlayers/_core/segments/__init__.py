@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from .cutting import GROUPINGS, check_count, cut
 from .merge_tree import MergeTree
 from .preparation import CACHE, prepare_segments
@@ -39,7 +39,7 @@ def soft_segments(
     normalised: bool = False,
     n_eigenvectors: int = 100,
     n_clusters: int = 40,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SoftLayers:
     """Take a picture apart into soft layers that follow its objects.
 
@@ -119,7 +119,6 @@ def soft_segments(
         n_eigenvectors=n_eigenvectors,
         n_clusters=n_clusters,
     )
-    run = run or Run()
     state = prepare_segments(
         image, features, options, superpixels, device, run.part(0.0, 0.6)
     )

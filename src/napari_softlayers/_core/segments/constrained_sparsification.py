@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
 from ..numerics.eigenvectors import Eigenpairs
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import one_blas_thread
 
 
@@ -43,7 +43,7 @@ def constrained_sparsification(
     options: SparsityOptions | None = None,
     seed: int = 0,
     device: Any = "cpu",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     r"""Find layers in the span of eigenvectors whose alphas are near 0 or 1.
 
@@ -63,7 +63,6 @@ def constrained_sparsification(
     See Levin et al., Spectral matting, IEEE TPAMI 30(10), 2008,
     doi:10.1109/TPAMI.2008.168.
     """
-    run = run or Run()
     options = options or SparsityOptions()
     vectors = eigenpairs.vectors
     count = int(labels.max()) + 1

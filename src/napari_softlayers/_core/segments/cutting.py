@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
 from ..numerics.superpixels import block_means
-from ..run import Run
+from ..run import SILENT, Run
 from .finishing import final_alphas
 from .grouping import kmeans_groups
 from .merge_tree import MergeTree
@@ -48,8 +48,8 @@ def cut(
     target = sparse_device(device)
     groups, kept = _groups(state, n_segments, nodes, grouping)
     key = tuple(tuple(group) for group in groups)
+    run = run or SILENT
     if key not in state.results:
-        run = run or Run()
         alphas = final_alphas(state, groups, target, run.part(0.0, 0.7))
         order = np.argsort(-alphas.mean(axis=(1, 2)), kind="stable").tolist()
         layers = SoftLayers.from_alphas(

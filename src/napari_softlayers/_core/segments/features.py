@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
 from ..devices import choose_device, import_torch, with_cpu_fallback
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def semantic_features(
     source: str | Path | ArrayLike | None = "bundled",
     dims: int = 10,
     device: str | torch.device = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     *,
     radius: int | None = None,
     eps: float = 1e-3,
@@ -91,7 +91,6 @@ def semantic_features(
         raise ValueError(f"dims must be between 3 and 10, not {dims}")
     if source is None:
         return None
-    run = run or Run()
     run.step(0.0, "Semantic features")
     label = source if isinstance(source, str) else "array"
     ready = False
@@ -140,7 +139,7 @@ def feature_map(
     picture: FloatArray,
     source: str | Path = "bundled",
     device: str | torch.device = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """A network's features of a picture, as they leave the network.
 
@@ -149,7 +148,6 @@ def feature_map(
     ``(h, w, D)`` float32: at the network's own resolution. The bundled network: the
     long side is 160, and vectors are means of vectors of length 1.
     """
-    run = run or Run()
     chosen = choose_device(device)
     name = str(source)
     if name.startswith("hub:"):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..devices import import_torch, with_cpu_fallback
-from ..run import Run
+from ..run import SILENT, Run
 from . import relaxed_sparsification as relaxed
 from .graphs import Surroundings, band_count, pixel_graph
 from .state import SegmentsState
@@ -22,14 +22,13 @@ def final_alphas(
     state: SegmentsState,
     groups: Sequence[Sequence[int]],
     device: Any,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Sum initial layers to groups, enlarge them and sparsify each pixel (Eq. 7-17).
 
     ``groups`` sequence of sequences of int: initial layers of each final layer. Returns
     float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    run = run or Run()
     grouped = np.stack([state.layers[list(group)].sum(axis=0) for group in groups])
     if len(groups) == 1:
         return np.ones((1, *state.picture.shape[:2]), dtype=np.float32)
@@ -94,7 +93,7 @@ def guided_upsampling(
     picture: FloatArray,
     step: int,
     eps: float = 1e-4,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Enlarge layers so that their edges follow those of the picture.
 
@@ -114,7 +113,6 @@ def guided_upsampling(
         for part in (guide, picture)
     )
     alphas = torch.from_numpy(np.ascontiguousarray(layers, np.float32))
-    run = run or Run()
     run.step(0.0, "Enlarging the layers")
     follow = GuidedFilter(small, 1, eps, repeat=True)
     enlarged: FloatArray = follow.enlarged(alphas, large, step, run).numpy()

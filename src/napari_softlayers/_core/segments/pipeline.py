@@ -23,7 +23,7 @@ from ..numerics.superpixels import (
     slic_superpixels,
     user_superpixels,
 )
-from ..run import Run
+from ..run import SILENT, Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
 from .finishing import enlarged_columns
@@ -46,7 +46,7 @@ def compute_state(
     superpixels: Any,
     options: SegmentOptions,
     device: Any,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SegmentsState:
     """Run the slow steps of the method.
 
@@ -54,7 +54,6 @@ def compute_state(
     `semantic_features` takes. ``superpixels`` int ``(H, W)``, or None: regions of the
     user's own.
     """
-    run = run or Run()
     exact = options.quality == "exact"
     step = 1 if exact else _step_to(picture, BASE_PIXELS)
     base = block_means(picture, step)

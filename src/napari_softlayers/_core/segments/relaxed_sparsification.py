@@ -13,7 +13,7 @@ from scipy import sparse
 from ..arrays import FloatArray, Mask
 from ..devices import import_torch
 from ..numerics.operators import BlockProduct
-from ..run import Run
+from ..run import SILENT, Run
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def relaxed_sparsification(
     exponents: FloatArray,
     options: RelaxedOptions | None = None,
     device: Any = "cpu",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     r"""Refine layers at the pixel level, sparse where the picture is flat.
 
@@ -90,7 +90,6 @@ def relaxed_sparsification(
     Two layers that sum to one keep doing so: their equations are each other's opposite,
     and one of them, without the sum-to-one term, gives both.
     """
-    run = run or Run()
     options = options or RelaxedOptions()
     if len(alphas) == 2 and np.abs(alphas.sum(axis=0) - 1).max() < 1e-5:
         alone = replace(options, sum_weight=0.0)

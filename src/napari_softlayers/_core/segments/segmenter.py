@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import one_thread
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
@@ -50,7 +50,7 @@ class Segmenter:
         *,
         superpixels: Any = None,
         device: Any = "auto",
-        run: Run | None = None,
+        run: Run = SILENT,
         **options: Any,
     ) -> None:
         self.state: SegmentsState = prepare_segments(
@@ -120,14 +120,13 @@ class Segmenter:
         self._alphas = self._preview(self._history[-1].prompts)
         return self._preview_layers(self._history[-1], self._alphas)
 
-    def refine(self, run: Run | None = None) -> SoftLayers:
+    def refine(self, run: Run = SILENT) -> SoftLayers:
         """Give the last answer at the picture's size, sparsified there and coloured.
 
         Raises RuntimeError: before the first click.
         """
         if self._alphas is None:
             raise RuntimeError("There is nothing to refine yet; call click() first.")
-        run = run or Run()
         clicks, alphas = self._history[-1], self._alphas
         if self.state.scale > 1:
             alphas = guided_upsampling(

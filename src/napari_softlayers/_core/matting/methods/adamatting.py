@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ...arrays import FloatArray
 from ...devices import choose_device, import_torch, with_cpu_fallback
-from ...run import Run
+from ...run import SILENT, Run
 from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
 from ..system import Labels
 from .network_input import foreground_turns, shrinking_factor, three_classes
@@ -23,7 +23,7 @@ def adamatting(
     *,
     weights: str = "adamatting",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, by a network alone.
@@ -39,7 +39,6 @@ def adamatting(
     safetensors file. ``device``, ``run``, ``initial``: see `methods`. Returns float32
     ``(K, H, W)``, dict.
     """
-    run = run or Run()
     if not labels.any():
         warn_of_guess()
     factor = shrinking_factor(labels.shape)
@@ -94,7 +93,7 @@ def label_probabilities(
     labels: Labels,
     weights: str = "adamatting",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Probability of every label, by the network's classes.
 
@@ -102,7 +101,6 @@ def label_probabilities(
     ``weights``, ``device``, ``run``: as for `adamatting`. Returns float32
     ``(K, H, W)``: summing to 1; what the network calls mixed is shared out.
     """
-    run = run or Run()
     count = layer_count(labels)
     if count == 2:
         logits, _ = network_output(
@@ -124,7 +122,7 @@ def network_output(
     trimap: NDArray[np.int64],
     weights: str,
     device: str,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[FloatArray, FloatArray]:
     """Class probabilities (3, H, W) and matte (H, W) of the network.
 
@@ -134,7 +132,6 @@ def network_output(
     torch = import_torch()
     from ...networks.weights import load_network
 
-    run = run or Run()
     run.step(0.0, "Adapting the trimap")
 
     def compute(where: Any) -> tuple[FloatArray, FloatArray]:

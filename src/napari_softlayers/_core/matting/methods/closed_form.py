@@ -12,7 +12,7 @@ from ...numerics.matting_laplacian import EPSILON
 from ...numerics.operators import SparseOperator, on_device, solver_device, to_numpy
 from ...numerics.pcg import pcg
 from ...numerics.two_level import TwoLevel
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, spread
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def closed_form(
     solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Mattes that are affine functions of the colour in every 3x3 window.
@@ -41,7 +41,6 @@ def closed_form(
     ``max_iterations``, ``device``, ``run``, ``initial``: see `methods`. Returns float32
     ``(K, H, W)``.
     """
-    run = run or Run()
     where = solver_device(choose_device(device))
     system = laplacian_system(picture, labels, eps=eps, run=run.part(0, 0.4))
     solution = solve_local(
@@ -64,7 +63,7 @@ def solve_local(
     *,
     solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
@@ -74,7 +73,6 @@ def solve_local(
     ``solver_tolerance``, ``max_iterations``, ``run``: see `closed_form`. Returns
     ``(n, K - 1)``: of the n unknown pixels, for all layers but the last.
     """
-    run = run or Run()
     preconditioner = two_level(picture, system, device=device, run=run.part(0, 1 / 3))
     right = on_device(system.right, device)
     start = preconditioner.coarse_solve(right)
@@ -98,7 +96,7 @@ def two_level(
     system: System,
     *,
     device: torch.device | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> TwoLevel:
     """The preconditioner of a local system: colour-affine blocks of pixels."""
     pixels = np.stack(np.nonzero(system.unknown), axis=1)

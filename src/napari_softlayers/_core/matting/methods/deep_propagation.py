@@ -8,7 +8,7 @@ import numpy as np
 
 from ...arrays import FloatArray
 from ...devices import choose_device, import_torch, with_cpu_fallback
-from ...run import Run
+from ...run import SILENT, Run
 from ..repair.resolution import shrunk, shrunk_labels
 from ..system import Labels, one_hot, spread
 from .network_input import foreground_turns, shrinking_factor, three_classes
@@ -20,7 +20,7 @@ def deep_propagation(
     *,
     weights: str = "deep_propagation",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Layers that spread from the known pixels along learned affinities.
@@ -36,7 +36,6 @@ def deep_propagation(
     """
     from ...networks.propagation import PropagationSystem
 
-    run = run or Run()
     factor = shrinking_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     across, down, known = affinities(small, marks, weights, device, run.part(0, 0.5))
@@ -61,7 +60,7 @@ def affinities(
     labels: Labels,
     weights: str,
     device: str,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[FloatArray, FloatArray, float]:
     """Affinities (H, W - 1) and (H - 1, W) of a picture, and the known pixels' weight.
 
@@ -71,7 +70,6 @@ def affinities(
     torch = import_torch()
     from ...networks.weights import load_network
 
-    run = run or Run()
     turns = foreground_turns(int(labels.max()))
 
     def compute(where: Any) -> tuple[FloatArray, FloatArray, float]:

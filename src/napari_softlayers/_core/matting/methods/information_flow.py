@@ -18,7 +18,7 @@ from scipy import ndimage, sparse
 from ...arrays import FloatArray
 from ...devices import choose_device
 from ...numerics.operators import SparseOperator, Vectors, interruptible, solver_device
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
 from .closed_form import two_level
 from .graph_system import affinity_laplacian, solve_graph, split_columns
@@ -42,7 +42,7 @@ def information_flow(
     solver_tolerance: float = 1e-4,
     max_iterations: int = 3000,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Mattes from four kinds of flow between pixels.
@@ -60,7 +60,6 @@ def information_flow(
     """
     if transparent not in (True, False, "auto"):
         raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")
-    run = run or Run()
     where = solver_device(choose_device(device))
     local = laplacian_system(picture, labels, run=run.part(0, 0.1))
     if transparent == "auto":
@@ -99,7 +98,7 @@ def color_mixture(
     *,
     neighbours: int = 20,
     position_weight: float = 1.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
@@ -107,7 +106,6 @@ def color_mixture(
     ``known_part`` float32 ``(n, K - 1)``: the product of ``I - W`` with the known
     mattes.
     """
-    run = run or Run()
     features = color_position_features(picture, position_weight)
     unknown = np.flatnonzero(labels.ravel() == 0)
     _, found = nearest(features, features[unknown], neighbours + 1, run)
@@ -126,13 +124,12 @@ def color_mixture(
 
 
 def intra_unknown(
-    picture: FloatArray, labels: Labels, *, run: Run | None = None
+    picture: FloatArray, labels: Labels, *, run: Run = SILENT
 ) -> sparse.csr_matrix:
     """Intra-unknown flow: Laplacian (n, n) of like colours in the unknown (3.3).
 
     Five neighbours by colour with a little position, and the one nearest by colour.
     """
-    run = run or Run()
     unknown = labels.ravel() == 0
     count = int(np.count_nonzero(unknown))
     rows, columns, weights = [], [], []

@@ -15,7 +15,7 @@ from scipy import sparse
 from ...arrays import FloatArray, Floats
 from ...devices import choose_device
 from ...numerics.operators import SparseOperator, interruptible, solver_device
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels, spread
 from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
 from .neighbours import color_position_features, likeness, nearest
@@ -30,7 +30,7 @@ def knn(
     solver_tolerance: float = 1e-5,
     max_iterations: int = 2000,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Mattes that agree between pixels of like colour, near and far.
@@ -51,7 +51,6 @@ def knn(
             f"neighbours={neighbours} and position_weights={position_weights}; one "
             "positive number of neighbours for every weight is needed."
         )
-    run = run or Run()
     where = solver_device(choose_device(device))
     unknown = np.flatnonzero(labels.ravel() == 0)
     rows, columns, weights = [], [], []

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ...arrays import FloatArray
 from ...numerics.operators import interruptible
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels
 from .neighbours import color_position_features, mixture_weights, nearest
 
@@ -21,7 +21,7 @@ def known_to_unknown(
     *,
     neighbours: int = 7,
     position_weight: float = 10.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[FloatArray, FloatArray]:
     """Estimate mattes from the nearest known colours (section 3.2 of Aksoy 2017).
 
@@ -34,7 +34,6 @@ def known_to_unknown(
     simplex. ``confidence`` float32 ``(n,)``: squared distance of the layers' colours,
     in [0, 1] (Eq. 9).
     """
-    run = run or Run()
     n_layers = int(labels.max())
     features = color_position_features(picture, position_weight)
     flat = labels.ravel()
@@ -79,7 +78,7 @@ def trimmed(
     *,
     radius: int = 9,
     threshold: float = 0.06,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> NDArray[np.int32]:
     """Trim the edges of a trimap: unknown pixels that look like a known one close by.
 
@@ -92,7 +91,6 @@ def trimmed(
     distance zero. Returns int32 ``(n,)``: label for each of the n unknown pixels, 0 for
     none.
     """
-    run = run or Run()
     height, width = labels.shape
     distance = ndimage.distance_transform_edt(labels == 0)[labels == 0]
     padded_labels = np.pad(labels, radius).ravel()

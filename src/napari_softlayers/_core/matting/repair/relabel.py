@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ...arrays import DoubleArray, FloatArray, Floats
 from ...devices import import_torch
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels
 from .resolution import blurred
 
@@ -26,7 +26,7 @@ def relabelled(
     *,
     iterations: int = 8,
     place: float = 1.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
@@ -39,7 +39,6 @@ def relabelled(
     examples of the first iteration. ``place``: weight of the surroundings. Returns
     float32 ``(K, H, W)``: probabilities of the labels.
     """
-    run = run or Run()
     count = int(labels.max())
     numbers = np.arange(1, count + 1)[:, None, None]
     member = (labels[None] == numbers).astype(np.float32)

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...arrays import Floats, Mask
-from ...run import Run
+from ...run import SILENT, Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
 from .regions import Group, groups, opened, touching, widened
@@ -95,7 +95,7 @@ def wrong_sides(
     classify: Classifier | None = None,
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Mask:
     """Labels on either side of contacts that are very probably wrong.
 
@@ -104,7 +104,6 @@ def wrong_sides(
     without it the solver's is asked. ``device``: where the solver computes. Returns
     bool ``(H, W)``: True only where ``labels`` is not 0.
     """
-    run = run or Run()
     wrong = np.zeros(labels.shape, bool)
     ends = wrong
     for turn, (reach, needed) in enumerate(ROUNDS):

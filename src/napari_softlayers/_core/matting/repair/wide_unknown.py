@@ -23,7 +23,7 @@ from scipy import ndimage, sparse
 from ...arrays import DoubleArray, FloatArray, Mask
 from ...devices import choose_device
 from ...numerics.operators import solver_device
-from ...run import Run
+from ...run import SILENT, Run
 from ..methods.closed_form import solve_local
 from ..system import Labels, laplacian_system, spread
 
@@ -100,7 +100,7 @@ def solve_promoted(
     *,
     device: str = "auto",
     initial: FloatArray | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Closed-form matte with the data term of a promotion.
 
@@ -108,7 +108,6 @@ def solve_promoted(
     is known holds exactly. ``initial`` float32 ``(K, H, W)``: a matte to start from.
     Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    run = run or Run()
     where = solver_device(choose_device(device))
     system = laplacian_system(picture, labels, run=run.part(0, 0.4))
     precision = system.matrix.dtype  # small systems are in double

@@ -27,7 +27,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...arrays import FloatArray, Floats, Mask
-from ...run import Run
+from ...run import SILENT, Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
 from .regions import (
@@ -80,7 +80,7 @@ def wrong_labels(
     classify: Classifier | None = None,
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Mask:
     """Known pixels whose label is very probably wrong.
 
@@ -89,7 +89,6 @@ def wrong_labels(
     ``device``: where the solver computes. Returns bool ``(H, W)``: True only where
     ``labels`` is not 0; every label keeps some pixels.
     """
-    run = run or Run()
     factor = working_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     demoted = np.zeros(marks.shape, bool)
