@@ -178,14 +178,7 @@ def without_linear_light(document: Document, what: str) -> Document:
 
 def _exact(picture: FloatArray, alphas: FloatArray, colors: FloatArray) -> FloatArray:
     """Colours whose mean, weighted with alphas, is the (straight) picture."""
-    import torch
-
-    from napari_softlayers._core.layers.colors import project_exact
+    from napari_softlayers._core.layers.colors import exact_colors
 
     shares = alphas / np.maximum(alphas.sum(axis=0), np.float32(1e-9))
-    exact = project_exact(
-        torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))),
-        torch.from_numpy(shares),
-        torch.from_numpy(np.ascontiguousarray(colors.transpose(0, 3, 1, 2))),
-    )
-    return np.ascontiguousarray(exact.permute(0, 2, 3, 1).numpy())
+    return exact_colors(picture, shares, colors)

@@ -17,7 +17,7 @@ from scipy import sparse
 from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
 from ..run import SILENT, Run
-from ..threads import one_blas_thread
+from ..threads import one_thread
 from .eigenvectors import DENSE, Eigenpairs, exact_eigenpairs, spectrum_ends
 from .operators import BlockProduct
 
@@ -85,7 +85,7 @@ def filtered_eigenpairs(
         return exact_eigenpairs(matrices[-1], count, seed, run)
     width = count + options.guard
     matrices, enlarge = _drop_small(matrices, enlarge, 2 * width)
-    with one_blas_thread():
+    with one_thread("blas"):
         shares = np.cumsum([0] + [m.shape[0] for m in matrices]) / sum(
             m.shape[0] for m in matrices
         )

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from ..arrays import DoubleArray, FloatArray
 from ..run import SILENT, Run
-from ..threads import one_blas_thread
+from ..threads import one_thread
 from .two_level import factorise
 
 DENSE = 1500
@@ -42,7 +42,7 @@ def exact_eigenpairs(
     size = matrix.shape[0]
     count = min(count, size)
     if size <= DENSE or count >= size - 1:
-        with one_blas_thread():
+        with one_thread("blas"):
             values, vectors = np.linalg.eigh(matrix.toarray().astype(np.float64))
         return Eigenpairs(values[:count], vectors[:, :count].astype(np.float32))
     from scipy.sparse.linalg import LinearOperator, eigsh

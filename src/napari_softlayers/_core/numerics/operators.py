@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..devices import import_torch
+from ..devices import choose_device, import_torch
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -156,9 +156,10 @@ def to_numpy(vectors: Vectors) -> NDArray[Any]:
     return vectors if isinstance(vectors, np.ndarray) else vectors.cpu().numpy()
 
 
-def solver_device(device: torch.device) -> torch.device | None:
+def solver_device(device: str) -> torch.device | None:
     """Choose PyTorch on CUDA, otherwise SciPy (None): MPS has no sparse products."""
-    return device if device.type == "cuda" else None
+    chosen = choose_device(device)
+    return chosen if chosen.type == "cuda" else None
 
 
 def interruptible(compute: Callable[[], Any], run: Run) -> Any:

@@ -129,3 +129,12 @@ def block_means(values: NDArray[Any], step: int) -> FloatArray:
         sums: FloatArray = np.add.reduceat(result, starts, axis=axis)
         result = sums / counts.reshape(shape)
     return result
+
+
+def thinned(labels: NDArray[Any], step: int) -> NDArray[Any]:
+    """Take the label in the middle of each block of `block_means`."""
+    rows, columns = (
+        np.minimum(np.arange(0, side, step) + step // 2, side - 1)
+        for side in labels.shape
+    )
+    return labels[np.ix_(rows, columns)]

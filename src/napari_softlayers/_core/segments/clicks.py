@@ -11,7 +11,12 @@ from scipy import sparse
 from scipy.sparse.csgraph import dijkstra
 
 from ..arrays import DoubleArray, FloatArray, Mask
-from ..numerics.superpixels import Superpixels, block_means, user_superpixels
+from ..numerics.superpixels import (
+    Superpixels,
+    block_means,
+    thinned,
+    user_superpixels,
+)
 from .merge_tree import MergeTree
 from .state import SegmentsState
 
@@ -231,12 +236,7 @@ def _appearance(state: SegmentsState) -> FloatArray:
 def _working_superpixels(state: SegmentsState) -> Superpixels:
     """Give the superpixels at the working size; those that get lost there are left out."""
     step = max(round(len(state.base) / len(state.guide)), 1)
-    labels = state.superpixels.labels
-    rows, columns = (
-        np.minimum(np.arange(0, side, step) + step // 2, side - 1)
-        for side in labels.shape
-    )
-    small = labels[np.ix_(rows, columns)]
+    small = thinned(state.superpixels.labels, step)
     return user_superpixels(small, (small.shape[0], small.shape[1]))
 
 

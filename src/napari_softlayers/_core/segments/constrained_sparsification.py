@@ -12,7 +12,7 @@ from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
 from ..numerics.eigenvectors import Eigenpairs
 from ..run import SILENT, Run
-from ..threads import one_blas_thread
+from ..threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def constrained_sparsification(
     ]
     first = np.array(sums, dtype=np.float64)
     constant = np.asarray(vectors.sum(axis=0, dtype=np.float64))
-    with one_blas_thread():
+    with one_thread("blas"):
         coefficients = _reweight(
             eigenpairs, first, constant, options, seed, device, run
         )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from ..arrays import FloatArray
 from ..devices import choose_device, import_torch, with_cpu_fallback
 from ..run import SILENT, Run
-from ..threads import one_blas_thread
+from ..threads import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -105,12 +105,12 @@ def semantic_features(
     run.step(0.6, "Aligning features with the picture")
     if ready:
         return _from_ready(raw, label)
-    with one_blas_thread():
+    with one_thread("blas"):
         components = _project(raw, dims)
     components = _enlarge(components, (picture.shape[0], picture.shape[1]))
     radius = radius or max(2, round(max(picture.shape[:2]) / 80))
     components = _aligned(components, picture, radius, eps, run.part(0.65, 0.95))
-    with one_blas_thread():
+    with one_thread("blas"):
         components = _project(components, dims)
     return SemanticFeatures(
         _unit_range(components[..., :3]), _common(components), label

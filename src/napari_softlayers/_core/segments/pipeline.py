@@ -21,6 +21,7 @@ from ..numerics.superpixels import (
     Superpixels,
     block_means,
     slic_superpixels,
+    thinned,
     user_superpixels,
 )
 from ..run import SILENT, Run
@@ -111,11 +112,7 @@ def _regions(
     if labels is None:
         return slic_superpixels(base)
     labels = read_labels(labels, (shape[0], shape[1]))
-    offset = step // 2
-    rows = np.minimum(np.arange(base.shape[0]) * step + offset, shape[0] - 1)
-    columns = np.minimum(np.arange(base.shape[1]) * step + offset, shape[1] - 1)
-    reduced = labels[np.ix_(rows, columns)]
-    return user_superpixels(reduced, (base.shape[0], base.shape[1]))
+    return user_superpixels(thinned(labels, step), (base.shape[0], base.shape[1]))
 
 
 def _features(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...arrays import FloatArray, Floats, Mask
-from ...devices import choose_device
 from ...numerics.matting_laplacian import EPSILON
 from ...numerics.operators import SparseOperator, on_device, solver_device, to_numpy
 from ...numerics.pcg import pcg
@@ -41,7 +40,7 @@ def closed_form(
     ``max_iterations``, ``device``, ``run``, ``initial``: see `methods`. Returns float32
     ``(K, H, W)``.
     """
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     system = laplacian_system(picture, labels, eps=eps, run=run.part(0, 0.4))
     solution = solve_local(
         picture,

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ...arrays import FloatArray
-from ...devices import choose_device
 from ...numerics.operators import SparseOperator, Vectors, interruptible, solver_device
 from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
@@ -60,7 +59,7 @@ def information_flow(
     """
     if transparent not in (True, False, "auto"):
         raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     local = laplacian_system(picture, labels, run=run.part(0, 0.1))
     if transparent == "auto":
         transparent = looks_transparent(picture, local)

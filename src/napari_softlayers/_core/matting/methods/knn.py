@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ...arrays import FloatArray, Floats
-from ...devices import choose_device
 from ...numerics.operators import SparseOperator, interruptible, solver_device
 from ...run import SILENT, Run
 from ..system import Labels, spread
@@ -51,7 +50,7 @@ def knn(
             f"neighbours={neighbours} and position_weights={position_weights}; one "
             "positive number of neighbours for every weight is needed."
         )
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     unknown = np.flatnonzero(labels.ravel() == 0)
     rows, columns, weights = [], [], []
     for i, (count, weight) in enumerate(zip(neighbours, position_weights, strict=True)):

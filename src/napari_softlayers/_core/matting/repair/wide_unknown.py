@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ...arrays import DoubleArray, FloatArray, Mask
-from ...devices import choose_device
 from ...numerics.operators import solver_device
 from ...run import SILENT, Run
 from ..methods.closed_form import solve_local
@@ -108,7 +107,7 @@ def solve_promoted(
     is known holds exactly. ``initial`` float32 ``(K, H, W)``: a matte to start from.
     Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     system = laplacian_system(picture, labels, run=run.part(0, 0.4))
     precision = system.matrix.dtype  # small systems are in double
     weights = promoted.weights[system.unknown].astype(precision)
