@@ -113,14 +113,7 @@ def palette_layers(
         weights=weights,
     )
     alphas, residues = decompose(picture, masks, run)
-    parameters = {
-        "palette": colors.tolist(),
-        "method": method,
-        "selection": selection,
-        "smoothing": float(smoothing),
-        "weights": None if weights is None else str(weights),
-        "seed": int(seed),
-    }
+    parameters = decompose.noted(colors, selection, seed)
     if mask is not None or processing is not None:
         parameters["by_user"] = True  # arrays and functions are not kept
     return SoftLayers(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -85,6 +86,17 @@ class Decomposer:
             return self._given_order(stack), colors
 
         return with_cpu_fallback(compute, self.device)
+
+    def noted(self, colors: FloatArray, selection: str, seed: int) -> dict[str, Any]:
+        """What layers were made with; enough to make them again, but for functions."""
+        return {
+            "palette": colors.tolist(),
+            "method": self.method,
+            "selection": selection,
+            "smoothing": self.smoothing,
+            "weights": None if self.weights is None else str(self.weights),
+            "seed": int(seed),
+        }
 
     def alphas(self, picture: FloatArray, run: Run) -> FloatArray:
         """Alphas ``(K, H, W)`` before any processing."""

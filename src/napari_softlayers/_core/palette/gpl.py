@@ -84,7 +84,6 @@ def write_gpl(
     path: str | Path,
     palette: ArrayLike,
     names: Sequence[str] | None = None,
-    title: str = "Palette layers",
 ) -> Path:
     """Write a GIMP palette.
 
@@ -97,7 +96,7 @@ def write_gpl(
         raise ValueError(
             f"{len(labels)} names came for {len(colors)} colours; give one a colour."
         )
-    lines = [HEADER, f"Name: {_one_line(title)}", f"Columns: {len(colors)}", "#"]
+    lines = [HEADER, "Name: Palette layers", f"Columns: {len(colors)}", "#"]
     for color, label in zip(np.rint(colors * 255).astype(int), labels, strict=True):
         red, green, blue = color
         lines.append(f"{red:3d} {green:3d} {blue:3d}\t{_one_line(label)}")

@@ -83,16 +83,6 @@ class PaletteStack:
             seed=seed,
         )
         self.names = [hex_name(color) for color in self.palette]
-        self.parameters: dict[str, Any] = {
-            "palette": self.palette.tolist(),
-            "method": method,
-            "selection": selection,
-            "smoothing": float(smoothing),
-            "weights": None if weights is None else str(weights),
-            "seed": int(seed),
-        }
-        if processing is not None:
-            self.parameters["by_user"] = True  # functions are not kept
         self._decompose = Decomposer(
             self.palette,
             method,
@@ -101,6 +91,9 @@ class PaletteStack:
             processing=processing,
             weights=weights,
         )
+        self.parameters = self._decompose.noted(self.palette, selection, seed)
+        if processing is not None:
+            self.parameters["by_user"] = True  # functions are not kept
         self._frames: OrderedDict[int, SoftLayers] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -69,30 +69,12 @@ class Segmenter:
     def click(
         self, points: ArrayLike, labels: ArrayLike, levels: Sequence[int] | None = None
     ) -> SoftLayers:
-        """Answer all clicks so far with a preview.
+        """Answer all clicks so far with a preview; see `napari_softlayers.Segmenter`.
 
-        Parameters
-        ----------
-        points : array_like, ``(n, 2)``
-            Row and column of each click in the picture, all that count now.
-        labels : array_like of int, ``(n,)``
-            1, 2, ... for the objects, 0 for what belongs to none.
-        levels : sequence of int, optional
-            For each object, steps along the merge tree that its first click's segment
-            is larger (or smaller, below 0) than the most plausible one.
-
-        Returns
-        -------
-        SoftLayers
-            Of kind "clicks", the rest at the bottom, then the objects, at the working
-            size (half the picture's, or less for large pictures), with the picture's own
-            colours. `refine` gives them at full size.
-
-        Raises
-        ------
-        ValueError
-            When a click lies outside of the picture, clicks on one pixel contradict each
-            other, no click adds to an object, or the numbers do not fit together.
+        The layers, of kind "clicks", are at the working size (half the picture's, or
+        less for large pictures) and have the picture's own colours; `refine` gives them
+        at full size. ``levels`` are steps along the merge tree that the segment of an
+        object's first click is larger (or smaller) than the most plausible one.
         """
         places, numbers = self._checked(points, labels)
         objects = sorted(int(k) for k in set(numbers[numbers > 0]))

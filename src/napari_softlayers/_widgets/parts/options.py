@@ -47,13 +47,8 @@ class OptionsForm(QWidget):
 class OptionsDrawer(QCollapsible):
     """Advanced options, closed at first."""
 
-    def __init__(
-        self,
-        model: type[Options],
-        leave_out: tuple[str, ...] = (),
-        title: str = "Advanced",
-    ) -> None:
-        super().__init__(title)
+    def __init__(self, model: type[Options], leave_out: tuple[str, ...] = ()) -> None:
+        super().__init__("Advanced")
         self.options = OptionsForm(model, leave_out)
         self.form = self.options.form
         self.values, self.changed = self.options.values, self.options.changed
