@@ -87,8 +87,8 @@ def scored(options: argparse.Namespace) -> list[dict[str, list]]:
 def robot(truth: Truth, features: str) -> list[tuple[int, list, list[float]]]:
     """Click on each object; clicks ``(row, column, label)`` and IoU at each count."""
     from napari_softlayers._core.segments import CACHE
+    from napari_softlayers._core.segments.finishing import guided_upsampling
     from napari_softlayers._core.segments.segmenter import Segmenter
-    from napari_softlayers._core.segments.upsampling import guided_upsampling
 
     CACHE.clear()
     segmenter = Segmenter(truth.picture, features, device="cpu")

@@ -196,7 +196,7 @@ def _scores_of(truth: Truth, features: str) -> dict[str, list[float]]:
 
 def _enlarged(state) -> np.ndarray:
     """Initial layers at the picture's size."""
-    from napari_softlayers._core.segments.upsampling import guided_upsampling
+    from napari_softlayers._core.segments.finishing import guided_upsampling
 
     if state.scale == 1:
         return state.layers

@@ -18,8 +18,8 @@ from skimage import data
 from skimage.color import hsv2rgb, rgb2hsv
 
 import napari_softlayers as nsl
+from napari_softlayers._demo import layers_sheet, on_checkerboard, sheet
 from napari_softlayers._samples import cat, portrait
-from napari_softlayers._sheet import layers_sheet, on_checkerboard, sheet
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 SIDE = 300

@@ -41,11 +41,8 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns
-    -------
-    int
-        0 when all was done, 1 when some of several pictures failed, 2 when nothing was
-        done (the input was wrong), 130 when it was stopped.
+    Returns int: 0 when all was done, 1 when some of several pictures failed, 2 when
+    nothing was done (the input was wrong), 130 when it was stopped.
     """
     try:
         options = _parser().parse_args(arguments)

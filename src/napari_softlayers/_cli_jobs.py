@@ -41,21 +41,10 @@ def plan(
 ) -> list[Job]:
     """Pair every picture with an output of its own; refuse what cannot be written.
 
-    Parameters
-    ----------
-    inputs : sequence of Path
-        Pictures, and folders of pictures.
-    output : str
-        A file for one picture; a folder for one or several.
-    keep : sequence of Path
-        Further files that must not be overwritten.
-    cut_out : bool
-        Whether one picture ``.png`` can be written.
-
-    Raises
-    ------
-    ValueError, OSError, ImportError
-        Saying what to do instead; nothing was computed or written.
+    ``inputs``: pictures, and folders of pictures. ``output``: a file for one picture; a
+    folder for one or several. ``keep``: further files that must not be overwritten.
+    ``cut_out``: whether one picture ``.png`` can be written. Raises ValueError,
+    OSError, ImportError: saying what to do instead; nothing was computed or written.
     """
     pictures = list(
         dict.fromkeys(p.absolute() for path in inputs for p in _found(path))
@@ -264,10 +253,7 @@ def save_trimap(trimap: Any, path: Path) -> None:
 def run_all(jobs: Sequence[Job], work: Callable[[Job], None]) -> int:
     """Do one job after another; what fails is told at once and again at the end.
 
-    Returns
-    -------
-    int
-        Exit code: 0 all were done, 1 some failed, 2 none was done.
+    Returns int: exit code: 0 all were done, 1 some failed, 2 none was done.
     """
     failed: list[str] = []
     for job in jobs:

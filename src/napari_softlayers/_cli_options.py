@@ -20,13 +20,8 @@ def add_options(
 ) -> None:
     """Add every option that the models show; those not given are left to their defaults.
 
-    Parameters
-    ----------
-    parser : ArgumentParser
-    models : dict of str to type of Options
-        By method; one nameless model where there is no choice of method.
-    short : dict of str to str, optional
-        Short flags of some options.
+    ``models`` dict of str to type of Options: by method; one nameless model where there
+    is no choice of method. ``short`` dict of str to str: short flags of some options.
     """
     added: set[str] = set()
     for model in models.values():
@@ -43,10 +38,7 @@ def given_options(
 ) -> dict[str, Any]:
     """The options that were given, checked by the model of the method.
 
-    Raises
-    ------
-    ValueError
-        When one belongs to another method or has a value out of range.
+    Raises ValueError when one belongs to another method or has a value out of range.
     """
     names = {name for model in models.values() for name in model.shown()}
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}

@@ -6,14 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._api import (
-    Segmenter,
-    cut,
-    matte,
-    palette_layers,
-    palette_stack,
-    soft_segments,
-)
+from ._api import Segmenter, cut, matte, palette_layers, palette_stack, soft_segments
 from ._bridge import (
     Marks,
     Picture,
@@ -104,10 +97,8 @@ def _run_of(layer: Any) -> str | None:
 def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
     """Compute what a recipe says from the layers of a viewer.
 
-    Raises
-    ------
-    ValueError
-        When an input is gone or was changed, or the recipe cannot be followed.
+    Raises ValueError when an input is gone or was changed, or the recipe cannot be
+    followed.
     """
     if recipe.live:
         raise ValueError(

@@ -29,15 +29,8 @@ PORTRAIT_OUTLINE = (
     + ((475, 390), (488, 415), (495, 445), (505, 460), (511, 480), (511, 511))
     + ((48, 511), (40, 500), (30, 475), (24, 450), (21, 400), (25, 350), (38, 300))
     + ((42, 280), (53, 260), (70, 240), (90, 225), (110, 205), (115, 190), (125, 170))
-    + (
-        (140, 157),
-        (165, 150),
-        (183, 148),
-        (183, 135),
-        (172, 125),
-        (160, 110),
-        (155, 90),
-    )
+    + ((140, 157), (165, 150), (183, 148), (183, 135), (172, 125), (160, 110))
+    + ((155, 90),)
 )
 CAT_OUTLINE = (
     ((38, 0), (398, 0), (386, 20), (376, 40), (368, 58), (357, 72), (358, 100))
@@ -70,10 +63,7 @@ def cat() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def _band_trimap(
-    shape: tuple[int, ...],
-    outline: tuple[tuple[int, int], ...],
-    inner: int,
-    outer: int,
+    shape: tuple[int, ...], outline: tuple[tuple[int, int], ...], inner: int, outer: int
 ) -> NDArray[np.uint8]:
     """Make a trimap of an outline: known ``inner`` and ``outer`` pixels away from it."""
     from scipy.ndimage import distance_transform_edt
@@ -89,12 +79,8 @@ def _band_trimap(
 def poster_layers() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The poster's true layers.
 
-    Returns
-    -------
-    alphas : ndarray of float32, ``(5, 360, 480)``
-        Summing to one.
-    palette : ndarray of float32, ``(5, 3)``
-        One colour a layer.
+    Returns ``alphas`` float32 ``(5, 360, 480)``: summing to one. ``palette`` float32
+    ``(5, 3)``: one colour a layer.
     """
     height, width = POSTER_SIZE
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)

@@ -5,14 +5,16 @@ from math import erf
 import numpy as np
 import pytest
 
-from napari_softlayers._core.numerics.color_affinity import color_affinity
+from napari_softlayers._core.numerics.affinities import (
+    color_affinity,
+    semantic_affinity,
+)
 from napari_softlayers._core.numerics.laplacian import (
     graph_laplacian,
     region_pixels,
     weighted_edges,
 )
 from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
-from napari_softlayers._core.numerics.semantic_affinity import semantic_affinity
 from napari_softlayers._core.numerics.superpixels import (
     Superpixels,
     block_means,

@@ -14,6 +14,10 @@ from napari_softlayers._core.segments.constrained_sparsification import (
     SparsityOptions,
     constrained_sparsification,
 )
+from napari_softlayers._core.segments.finishing import (
+    enlarged_columns,
+    guided_upsampling,
+)
 from napari_softlayers._core.segments.gradients import (
     derivative_kernels,
     gradient_magnitude,
@@ -31,10 +35,6 @@ from napari_softlayers._core.segments.relaxed_sparsification import (
     relaxed_sparsification,
     rounded_layers,
     unit_sum,
-)
-from napari_softlayers._core.segments.upsampling import (
-    enlarged_columns,
-    guided_upsampling,
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_softlayers import SoftLayers
-from napari_softlayers._core.layers.over import (
+from napari_softlayers._core.layers.alphas import (
     additive_from_over,
     over_from_additive,
     snap,

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from test_round_trips import CASES, flattened, in_linear_light
 
 from napari_softlayers import SoftLayers
-from napari_softlayers._core.layers.over import (
+from napari_softlayers._core.layers.alphas import (
     additive_from_over,
     over_from_additive,
     snap,

@@ -8,7 +8,7 @@ import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.utils.progress import progress
 
-from napari_softlayers._widgets.parts import activity as _activity
+from napari_softlayers._widgets.parts import jobs as _jobs
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_no_bar_is_left_by_a_dock_that_goes(dock, viewer, bars, qtbot):
 
 def test_short_computations_get_no_bar(dock, bars, settle, monkeypatch):
     opened = []
-    monkeypatch.setattr(_activity, "_new_bar", opened.append)
+    monkeypatch.setattr(_jobs, "_new_bar", opened.append)
     for _ in range(3):
         dock.compute(lambda run, _post: run.step(0.5, "quick"), lambda _: None)
         settle(dock)

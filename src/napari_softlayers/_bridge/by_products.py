@@ -40,19 +40,8 @@ def segment_map(layers: SoftLayers) -> NDArray[np.uint8]:
 def by_product(layers: SoftLayers, which: str, number: int = 1) -> tuple[Any, str]:
     """Array of a by-product and the kind of napari layer that shows it.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-        Of `soft_segments`.
-    which : str
-        One of `BY_PRODUCTS`.
-    number : int
-        Which eigenvector, from 1.
-
-    Raises
-    ------
-    ValueError
-        When there is no such by-product.
+    ``layers``: of `soft_segments`. ``which``: one of `BY_PRODUCTS`. ``number``: which
+    eigenvector, from 1. Raises ValueError when there is no such by-product.
     """
     if which == "segment map":
         return segment_map(layers), "rgb"
@@ -78,12 +67,7 @@ def by_product(layers: SoftLayers, which: str, number: int = 1) -> tuple[Any, st
 def show_by_product(
     viewer: Any, layers: SoftLayers, picture: Picture, which: str, number: int = 1
 ) -> Any:
-    """Add a by-product over its image, or update the one shown before.
-
-    Returns
-    -------
-    napari layer
-    """
+    """Add a by-product over its image, or update the one shown before."""
     from napari.layers import Image, Labels
 
     data, kind = by_product(layers, which, number)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.layers.alphas import over_from_additive
 from napari_softlayers._core.layers.compositing import Checks, check_layers
 from napari_softlayers._core.layers.edit import Adjustment
-from napari_softlayers._core.layers.over import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes import recipe_of
@@ -45,10 +45,7 @@ def replace_set(viewer: Any, old: Sequence[Any], layers: SoftLayers) -> list[Any
     Layers of the set are updated in the order of their index, superfluous ones are
     removed, missing ones added above; the set stays the same run, additive.
 
-    Returns
-    -------
-    list of napari.layers.Image
-        The bottom one first.
+    Returns list of napari.layers.Image: the bottom one first.
     """
     first = record_of(old[0])
     stack = layers.rgba(stored_frame(old[0]).dtype)
@@ -99,12 +96,8 @@ def set_stack_mode(viewer: Any, layers: Sequence[Any], mode: str) -> None:
     normal stack the layers have to lie in the order of their index, so they are moved
     there.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layers : sequence of napari Image layers
-        A whole result set, the bottom one first.
-    mode : {"additive", "normal"}
+    ``layers`` sequence of napari Image layers: a whole result set, the bottom one
+    first. ``mode`` {"additive", "normal"}.
     """
     if mode not in BLENDING:
         raise ValueError(f"mode={mode!r} is not known; use 'additive' or 'normal'.")
@@ -224,18 +217,9 @@ def show_adjusted(layer: Any, adjustment: Adjustment, colors: NDArray[Any]) -> N
 def put_preview(viewer: Any, preview: Any, picture: NDArray[Any], like: Any) -> Any:
     """Show a picture over everything as a temporary layer; update it when it is there.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    preview : napari Image layer or None
-        The one of the last time.
-    picture : ndarray of float, ``(H, W, 3)``, in [0, 1]
-    like : napari Image layer
-        Gives the place in space.
-
-    Returns
-    -------
-    napari.layers.Image
+    ``preview`` napari Image layer or None: the one of the last time. ``picture`` float
+    ``(H, W, 3)``, in [0, 1]. ``like``: gives the place in space. Returns
+    napari.layers.Image.
     """
     from napari.layers import Image
 

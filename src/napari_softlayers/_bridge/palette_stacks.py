@@ -28,18 +28,10 @@ KIND = "palette"
 def frames_of(source: Any, nan: str = "refuse", frame: Frame | None = None) -> Frames:
     """Read a colour stack ``(T, H, W, 3 or 4)`` from a napari Image layer or an array.
 
-    Parameters
-    ----------
-    source : napari Image layer, array_like or Frames
-    nan : {"refuse", "fill"}
-        See `read_picture`.
-    frame : Frame, optional
-        How a layer was looked at when a result was made; as it is now by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is no RGB stack with one leading axis.
+    ``source`` napari Image layer, array_like or Frames. ``nan`` {"refuse", "fill"}: see
+    `read_picture`. ``frame``: how a layer was looked at when a result was made; as it
+    is now by default. Raises TypeError, ValueError when it is no RGB stack with one
+    leading axis.
     """
     if isinstance(source, Frames):
         return source
@@ -99,18 +91,9 @@ def show_stack(
 
     It takes the place of palette layers of one frame, and they of it.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    stack : PaletteStack
-    like : napari Image layer, optional
-        The source: gives place in space and name, and is hidden.
-    dtype : dtype, optional
-        uint8, uint16 or float32; the source's by default, uint8 without one.
-
-    Returns
-    -------
-    list of napari.layers.Image
+    ``like``: the source: gives place in space and name, and is hidden. ``dtype``:
+    uint8, uint16 or float32; the source's by default, uint8 without one. Returns list
+    of napari.layers.Image.
     """
     source = like if is_layer(like) else None
     if dtype is None:

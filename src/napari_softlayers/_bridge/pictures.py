@@ -37,7 +37,6 @@ class Picture:
         The picture's own alpha; None where it is opaque.
     dtype : dtype
         uint8, uint16 or float32: what results are shown in.
-    name : str
     layer : napari layer, optional
         The source; None for an array.
     grid : Grid, optional
@@ -61,6 +60,11 @@ class Picture:
     def shape(self) -> tuple[int, int]:
         """Height and width."""
         return self.data.shape[0], self.data.shape[1]
+
+    @property
+    def words(self) -> str:
+        """Which plane of a stack it is, in words; none where there is but one."""
+        return "" if self.grid is None else self.grid.words()
 
 
 def picture_of(
@@ -157,16 +161,8 @@ class ChangedError(ValueError):
 def check_unchanged(picture: Picture, since: str) -> None:
     """Make sure that a picture's layer still holds what was read from it.
 
-    Parameters
-    ----------
-    picture : Picture
-    since : str
-        For the message: what happened after reading it, and what to do "again".
-
-    Raises
-    ------
-    ChangedError
-        When it holds anything else.
+    ``since``: for the message: what happened after reading it, and what to do "again".
+    Raises ChangedError when it holds anything else.
     """
     layer, frame = picture.layer, picture.frame
     if layer is None:
@@ -207,10 +203,7 @@ def grid_of(
 ) -> tuple[Grid, int]:
     """The pixel grid of a frame of an image layer, and its level; reads no pixel.
 
-    Raises
-    ------
-    ValueError
-        When the layer has no such frame, level or axis of channels.
+    Raises ValueError when the layer has no such frame, level or axis of channels.
     """
     levels = levels_of(layer)
     if level is None:

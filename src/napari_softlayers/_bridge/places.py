@@ -90,10 +90,7 @@ def step_of(viewer: Any, layer: Any) -> tuple[int, ...]:
 
     Without a viewer, the first frame.
 
-    Raises
-    ------
-    ValueError
-        When the viewer shows other axes of the layer than its last two.
+    Raises ValueError when the viewer shows other axes of the layer than its last two.
     """
     leading = int(layer.ndim) - 2
     if leading <= 0:
@@ -137,15 +134,10 @@ def _check_displayed(viewer: Any, layer: Any) -> None:
 class Grid:
     """The pixels of one frame of an image layer, in the world.
 
-    Parameters
-    ----------
-    layer : napari Image layer
-    shape : (int, int)
-        Height and width in pixels: of the level that was read.
-    step : tuple of int
-        Index along all of the layer's leading axes but the one of channels.
-    channels : int
-        Length of the axis of channels, the third-last one, where one is; 0 otherwise.
+    ``shape`` ``(int, int)``: height and width in pixels: of the level that was read.
+    ``step``: index along all of the layer's leading axes but the one of channels.
+    ``channels``: length of the axis of channels, the third-last one, where one is; 0
+    otherwise.
     """
 
     layer: Any
@@ -219,21 +211,11 @@ def place_of_plane(
 ) -> dict[str, Any]:
     """Spatial arguments for one plane of a layer, with leading axes of length one.
 
-    Parameters
-    ----------
-    layer : napari layer
-    index : tuple of int
-        Place of the plane along the layer's leading axes.
-    shape : (int, int)
-        Height and width of the data; where they differ from the full frame's (a coarser
-        level), both cover the same area, pixel edges on pixel edges.
-    channels : int
-        Length of the third-last axis, where the plane stands for all of it.
-
-    Returns
-    -------
-    dict
-        scale, translate, rotate, shear, affine, units, axis_labels.
+    ``index``: place of the plane along the layer's leading axes. ``shape``
+    ``(int, int)``: height and width of the data; where they differ from the full
+    frame's (a coarser level), both cover the same area, pixel edges on pixel edges.
+    ``channels``: length of the third-last axis, where the plane stands for all of it.
+    Returns dict: scale, translate, rotate, shear, affine, units, axis_labels.
     """
     from napari.utils.transforms import Affine
 
@@ -282,17 +264,9 @@ def on_plane(data: NDArray[Any], grid: Grid) -> NDArray[Any]:
 def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values of a layer at the pixels of a grid, the nearest ones.
 
-    Parameters
-    ----------
-    layer : napari Image or Labels layer
-    grid : Grid
-
-    Returns
-    -------
-    values : ndarray, ``(H, W)`` or ``(H, W, C)`` for RGB
-        0 where the layer does not reach.
-    inside : ndarray of bool, ``(H, W)``
-        Where it does.
+    ``layer`` napari Image or Labels layer. Returns ``values`` ``(H, W)`` or
+    ``(H, W, C)`` for RGB: 0 where the layer does not reach. ``inside`` bool ``(H, W)``:
+    where it does.
     """
     array = levels_of(layer)[0]
     dims = int(layer.ndim)

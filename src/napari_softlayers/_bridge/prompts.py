@@ -65,9 +65,7 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
     The layer is the user's: points can be moved, deleted, and their ``role`` and
     ``object`` edited.
 
-    Returns
-    -------
-    napari.layers.Points
+    Returns napari.layers.Points.
     """
     from napari.layers import Points
 
@@ -213,17 +211,9 @@ def show_overlay(
 ) -> Any:
     """Tint a region of a picture in a layer of its own, or update it.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    picture : Picture
-    what : str
-        Tells several overlays of one picture apart; part of the layer's name.
-    alpha : ndarray, ``(h, w)``
-        At the picture's size or smaller.
-    color : tuple of float
-    strength : float
-        Opacity where alpha is 1.
+    ``what``: tells several overlays of one picture apart; part of the layer's name.
+    ``alpha`` ``(h, w)``: at the picture's size or smaller. ``strength``: opacity where
+    alpha is 1.
     """
     from napari.layers import Image
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.cache import content_key
-from napari_softlayers._core.layers.alphas import coverage_of
-from napari_softlayers._core.layers.over import additive_from_over, snap
+from napari_softlayers._core.layers.alphas import additive_from_over, coverage_of, snap
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.picture import from_dtype, largest, to_dtype
 from napari_softlayers._recipes import Recipe, recipe_of
@@ -39,10 +38,7 @@ def source_of(viewer: Any, layer: Any) -> Any:
 def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
     """Collect the result layers of a viewer by source and kind.
 
-    Returns
-    -------
-    dict
-        ``(source_id, kind)`` -> layers, the bottom one first.
+    Returns dict: ``(source_id, kind)`` -> layers, the bottom one first.
     """
     sets: dict[tuple[str, str], list[tuple[int, Any]]] = {}
     for layer in viewer.layers:
@@ -101,10 +97,7 @@ def bring_back(viewer: Any, record: ResultRecord) -> None:
 def stored_frame(layer: Any) -> NDArray[Any]:
     """Pixels ``(H, W, C)`` of a layer of one frame, without leading axes of length one.
 
-    Raises
-    ------
-    TypeError
-        When the layer holds more than one frame.
+    Raises TypeError when the layer holds more than one frame.
     """
     array = layer.data
     shape = tuple(np.shape(array))
@@ -227,10 +220,7 @@ def recipe_as_shown(layers: Sequence[Any]) -> Recipe | None:
     The rounding of the viewer is left out where nothing but names follows it: then the
     layers can be had as they were computed. None when they were painted on.
 
-    Raises
-    ------
-    ValueError, TypeError
-        When they are no result set of one frame.
+    Raises ValueError, TypeError when they are no result set of one frame.
     """
     record, recipe = record_of(layers[0]), recipe_of(layers_from_napari(layers))
     if record is None or record.recipe is None or recipe is None:

@@ -47,22 +47,11 @@ def show(
     visible images below that overlap it. A result of one plane of a stack is shown on
     that plane alone; on the others the source is seen.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layers : SoftLayers
-    like : napari Image layer or Picture, optional
-        The source: gives place in space, name, dtype and order in the layer list.
-    dtype : dtype, optional
-        uint8, uint16 or float32; the source's by default, uint8 without one.
-    fresh : bool
-        Updated layers get their own name, full opacity and are visible: for results
-        whose layers no longer mean what the earlier ones meant.
-
-    Returns
-    -------
-    list of napari.layers.Image
-        The bottom one first.
+    ``like`` napari Image layer or Picture: the source: gives place in space, name,
+    dtype and order in the layer list. ``dtype``: uint8, uint16 or float32; the source's
+    by default, uint8 without one. ``fresh``: updated layers get their own name, full
+    opacity and are visible: for results whose layers no longer mean what the earlier
+    ones meant. Returns list of napari.layers.Image: the bottom one first.
     """
     source = like.layer if isinstance(like, Picture) else like
     source = source if is_layer(source) else None

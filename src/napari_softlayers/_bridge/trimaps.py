@@ -27,11 +27,8 @@ FEWEST_OUTSIDE = 0.001
 class Marks:
     """Labels or features on the grid of a picture, and where they came from.
 
-    Parameters
-    ----------
-    values : ndarray, ``(H, W)`` or ``(H, W, D)``; or what the method takes instead
-    input : Input
-        For the recipe.
+    ``values`` ``(H, W)`` or ``(H, W, D)``; or what the method takes instead. ``input``:
+    for the recipe.
     """
 
     values: Any
@@ -42,17 +39,9 @@ class Marks:
 class Over:
     """What lies of a layer over a picture: a copy, which later strokes do not reach.
 
-    Parameters
-    ----------
-    values : ndarray, ``(H, W)`` or ``(H, W, C)``
-    inside : ndarray of bool, ``(H, W)``
-        Where the layer reaches.
-    labels : bool
-        Whether it is a Labels layer.
-    name, id : str
-        Of the layer.
-    image : str
-        Name of the picture.
+    ``values`` ``(H, W)`` or ``(H, W, C)``. ``inside`` bool ``(H, W)``: where the layer
+    reaches. ``labels``: whether it is a Labels layer. ``name``, ``id``: of the layer.
+    ``image``: name of the picture.
     """
 
     values: NDArray[Any]
@@ -65,10 +54,7 @@ class Over:
     def check(self) -> None:
         """Say what part of the picture the layer does not reach.
 
-        Raises
-        ------
-        ValueError
-            When the layer lies nowhere over the picture.
+        Raises ValueError when the layer lies nowhere over the picture.
         """
         share = float(self.inside.mean())
         if share == 0:
@@ -99,12 +85,8 @@ class Over:
 def over(layer: Any, picture: Picture | Grid) -> Over:
     """Copy what lies of a layer over a picture.
 
-    Raises
-    ------
-    TypeError
-        When the layer holds no numbers.
-    ValueError
-        When it is turned out of the picture's plane.
+    Raises TypeError when the layer holds no numbers; ValueError when it is turned out
+    of the picture's plane.
     """
     if not (hasattr(layer, "selected_label") or hasattr(layer, "rgb")):
         raise TypeError(
@@ -133,24 +115,12 @@ def trimap_of(
 ) -> Marks:
     """Read a trimap on the grid of a picture.
 
-    Parameters
-    ----------
-    source : napari Labels or Image layer, array_like or Marks
-        Of a layer, what lies over the picture in the world; what lies outside of it is
-        unknown. An array must have the picture's size.
-    picture : Picture or Grid
-    labels : bool, optional
-        Whether an array is a label image or a grey picture; its values tell otherwise.
-
-    Returns
-    -------
-    Marks
-        Labels int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it makes no trimap, or does not lie over the picture.
+    ``source`` napari Labels or Image layer, array_like or Marks: of a layer, what lies
+    over the picture in the world; what lies outside of it is unknown. An array must
+    have the picture's size. ``picture`` Picture or Grid. ``labels``: whether an array
+    is a label image or a grey picture; its values tell otherwise. Returns Marks: Labels
+    int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`. Raises TypeError,
+    ValueError when it makes no trimap, or does not lie over the picture.
     """
     if isinstance(source, Marks):
         return source
@@ -176,17 +146,10 @@ def labels_of(source: Any, picture: Picture | Grid) -> Marks:
 def features_of(source: Any, picture: Picture | Grid) -> Marks:
     """Read features for a picture.
 
-    Parameters
-    ----------
-    source : str, None, napari Image layer, array_like or Marks
-        Of a layer, the colours of an RGB picture, or features along the third-last axis
-        as napari shows channels, ``(D, H, W)``.
-    picture : Picture or Grid
-
-    Returns
-    -------
-    Marks
-        Values ``(H, W, D)`` or ``(H, W)``; a name, and None, as they are.
+    ``source`` str, None, napari Image layer, array_like or Marks: of a layer, the
+    colours of an RGB picture, or features along the third-last axis as napari shows
+    channels, ``(D, H, W)``. ``picture`` Picture or Grid. Returns Marks: values
+    ``(H, W, D)`` or ``(H, W)``; a name, and None, as they are.
     """
     if isinstance(source, Marks):
         return source
@@ -211,18 +174,10 @@ def features_of(source: Any, picture: Picture | Grid) -> Marks:
 def mask_of(source: Any, grid: Grid) -> NDArray[Any]:
     """Read what marks a region over an image from any layer.
 
-    Parameters
-    ----------
-    source : napari layer
-        Labels; Shapes (each shape becomes a label); an RGBA image (its alpha); a grey or
-        bool image. It is brought onto the image through the world.
-    grid : Grid
-        Of the image that the mask belongs to.
-
-    Returns
-    -------
-    ndarray, ``(H, W)``
-        Integer labels or float alpha in [0, 1].
+    ``source``: Labels; Shapes (each shape becomes a label); an RGBA image (its alpha);
+    a grey or bool image. It is brought onto the image through the world. ``grid``: of
+    the image that the mask belongs to. Returns ``(H, W)``: integer labels or float
+    alpha in [0, 1].
     """
     if hasattr(source, "to_labels"):
         return _shapes_to_labels(source, grid)

@@ -27,31 +27,17 @@ CHECK = 16
 LIGHT, DARK = 204, 128
 
 
-def set_view(
-    viewer: Any, source: Any, kind: str, view: str, subject: list[int] | None = None
-) -> None:
-    """Show a result set in one of the `VIEWS`.
+def set_view(viewer: Any, source: Any, kind: str, view: str) -> None:
+    """Show the results of some kind that came from an image in one of the `VIEWS`.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    source : napari Image layer
-        The image that the results came from.
-    kind : str
-        Kind of the results.
-    view : str
-        One of `VIEWS`.
-    subject : list of int, optional
-        Indices of the layers that are the object; all but the bottom one by default.
+    All layers but the bottom one are the object.
     """
     if view not in VIEWS:
         raise ValueError(f"view={view!r} is not known; use one of {', '.join(VIEWS)}.")
     results = results_for(viewer, source, kind)
     if not results:
         return
-    chosen = set(range(1, len(results)) if subject is None else subject)
-    if not chosen:
-        chosen = {0}
+    chosen = set(range(1, len(results))) or {0}
     if view in ("result", "alpha", "original", "on black"):
         remove_preview(viewer, source)
     for index, layer in enumerate(results):
@@ -99,13 +85,8 @@ def show_preview(
 ) -> None:
     """Add the temporary layer below the results, or update it.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    source : napari Image layer
-    results : list of napari layers
-        The result set that it belongs to, the bottom one first.
-    data : ndarray of uint8, ``(H, W, 3)`` or ``(H, W, 4)``
+    ``results`` list of napari layers: the result set that it belongs to, the bottom one
+    first. ``data`` uint8 ``(H, W, 3)`` or ``(H, W, 4)``.
     """
     old = _previews(viewer, source)
     if old and old[0].data.shape[-3:] == data.shape:

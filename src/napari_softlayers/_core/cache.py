@@ -16,11 +16,8 @@ Value = TypeVar("Value")
 def content_key(*items: Any) -> str:
     """Give a key that is the same for the same content.
 
-    Parameters
-    ----------
-    *items
-        Arrays (their shape, dtype and bytes count), and numbers, strings, None,
-        tuples, lists and dicts of such.
+    ``*items``: arrays (their shape, dtype and bytes count), and numbers, strings, None,
+    tuples, lists and dicts of such.
     """
     digest = hashlib.blake2b(digest_size=16)
     for item in items:

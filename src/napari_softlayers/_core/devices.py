@@ -19,11 +19,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 def import_torch() -> ModuleType:
     """Import PyTorch, or say what to do when it cannot be loaded.
 
-    Raises
-    ------
-    RuntimeError
-        When PyTorch is missing or its libraries do not load (on Windows, this
-        happens when Qt was loaded first).
+    Raises RuntimeError when PyTorch is missing or its libraries do not load (on
+    Windows, this happens when Qt was loaded first).
     """
     try:
         import torch
@@ -39,15 +36,9 @@ def import_torch() -> ModuleType:
 def choose_device(device: str | torch.device = "auto") -> torch.device:
     """Turn a device's name into a torch device that is really there.
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "cuda:N", "mps"} or torch.device
-        "auto" takes CUDA where there is one, otherwise the CPU.
-
-    Raises
-    ------
-    ValueError
-        When the name is unknown or the device is not present.
+    ``device`` {"auto", "cpu", "cuda", "cuda:N", "mps"} or torch.device: "auto" takes
+    CUDA where there is one, otherwise the CPU. Raises ValueError when the name is
+    unknown or the device is not present.
     """
     import_torch()
     import torch

@@ -25,23 +25,11 @@ HARMONIES = (
 def harmony(palette: ArrayLike, kind: str) -> FloatArray:
     """Make a related palette by turning hues or shifting tones.
 
-    Parameters
-    ----------
-    palette : array_like, ``(K, 3)``
-        Colours in [0, 1].
-    kind : str
-        One of `HARMONIES`. "complementary" and "triad" turn all hues by half and a
-        third of the circle, "analogous" by a twelfth; the others shift warmth,
-        saturation or lightness. Greys stay grey.
-
-    Returns
-    -------
-    ndarray of float32, ``(K, 3)``
-
-    Raises
-    ------
-    ValueError
-        When the palette or the kind does not fit.
+    ``palette`` ``(K, 3)``: colours in [0, 1]. ``kind``: one of `HARMONIES`.
+    "complementary" and "triad" turn all hues by half and a third of the circle,
+    "analogous" by a twelfth; the others shift warmth, saturation or lightness. Greys
+    stay grey. Returns float32 ``(K, 3)``. Raises ValueError when the palette or the
+    kind does not fit.
     """
     from .palette.selection import check_colors
 

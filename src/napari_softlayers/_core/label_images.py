@@ -15,24 +15,10 @@ TrimapArray = NDArray[np.int32]
 def read_labels(array: ArrayLike, shape: tuple[int, int] | None = None) -> TrimapArray:
     """Read regions of a picture, one number a pixel.
 
-    Parameters
-    ----------
-    array : array_like (H, W)
-        Integers from 0, whole floats or bool. Masked pixels become 0.
-    shape : (H, W), optional
-        Size of the picture that they belong to.
-
-    Returns
-    -------
-    int32 array (H, W)
-        The numbers as they came.
-
-    Raises
-    ------
-    TypeError
-        When the values are not numbers.
-    ValueError
-        When size or values do not make a label image.
+    ``array`` ``(H, W)``: integers from 0, whole floats or bool. Masked pixels become 0.
+    ``shape`` ``(H, W)``: size of the picture that they belong to. Returns int32
+    ``(H, W)``: the numbers as they came. Raises TypeError when the values are not
+    numbers; ValueError when size or values do not make a label image.
     """
     values, _ = plain_array(array, "label image", shape)
     values = one_channel(values, "label image")
@@ -49,21 +35,11 @@ def plain_array(
 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """Bring anything like an array to finite numbers from 0.
 
-    Parameters
-    ----------
-    array : array_like (H, W) or (H, W, C)
-        Lists, arrays, masked arrays, tensors of any device.
-    what : str
-        Its name in messages.
-    shape : (H, W), optional
-        The height and width that are needed.
-
-    Returns
-    -------
-    values : array (H, W) or (H, W, C), C from 1 to 4
-        bool, integers or floats.
-    hidden : bool array (H, W) or None
-        The pixels of a masked array that are masked, if there are any.
+    ``array`` ``(H, W)`` or ``(H, W, C)``: lists, arrays, masked arrays, tensors of any
+    device. ``what``: its name in messages. ``shape`` ``(H, W)``: the height and width
+    that are needed. Returns ``values`` ``(H, W)`` or ``(H, W, C)``, C from 1 to 4:
+    bool, integers or floats. ``hidden`` bool ``(H, W)`` or None: the pixels of a masked
+    array that are masked, if there are any.
     """
     hidden: NDArray[np.bool_] | None = None
     if isinstance(array, np.ma.MaskedArray):

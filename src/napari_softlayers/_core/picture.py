@@ -123,17 +123,9 @@ def seen_values(
 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """The numbers of a picture that are seen; the others are 0.
 
-    Parameters
-    ----------
-    source, channels, nan
-        See `read_picture`.
-
-    Returns
-    -------
-    values : ndarray, ``(H, W, 3)`` or, with an alpha, ``(H, W, 4)``
-        Of the source's dtype, not scaled.
-    hole : ndarray of bool, ``(H, W)``, or None
-        Where it is masked, or NaN or infinite.
+    ``source``, ``channels``, ``nan``: see `read_picture`. Returns ``values``
+    ``(H, W, 3)`` or, with an alpha, ``(H, W, 4)``: of the source's dtype, not scaled.
+    ``hole`` bool ``(H, W)``, or None: where it is masked, or NaN or infinite.
     """
     if nan not in NAN_RULES:
         raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
@@ -175,10 +167,8 @@ def fill_hidden(values: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
 def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     """Read any array of numbers, and where it is masked.
 
-    Raises
-    ------
-    TypeError, ValueError
-        When it is no array of real numbers with something in it.
+    Raises TypeError, ValueError when it is no array of real numbers with something in
+    it.
     """
     mask = None
     if isinstance(source, np.ma.MaskedArray):
@@ -257,12 +247,7 @@ def _choose_channels(
 
 
 def check_channels(channels: Any) -> tuple[int, ...]:
-    """One to three whole numbers.
-
-    Raises
-    ------
-    TypeError, ValueError
-    """
+    """One to three whole numbers. Raises TypeError, ValueError."""
     try:
         wanted = tuple(channels)
     except TypeError:
@@ -306,10 +291,7 @@ def _with_broken(
 def white_of(top: float, dtype: np.dtype[Any]) -> int:
     """The value that means 1 for numbers that reach ``top``.
 
-    Raises
-    ------
-    ValueError
-        When it cannot be known.
+    Raises ValueError when it cannot be known.
     """
     if dtype.kind == "f" and top < LEAST_SCALED:
         return 1
@@ -337,20 +319,9 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
     one, which is said in a warning unless it is the dtype's own. Other floats must lie
     in [0, 1].
 
-    Parameters
-    ----------
-    array : ndarray
-    white : int, optional
-        The value that means 1, where it is known; larger ones are an error.
-
-    Returns
-    -------
-    ndarray of float32, of the same shape
-
-    Raises
-    ------
-    ValueError
-        When values are negative, NaN, or too large to say what white is.
+    ``white``: the value that means 1, where it is known; larger ones are an error.
+    Returns float32 of the same shape. Raises ValueError when values are negative, NaN,
+    or too large to say what white is.
     """
     kind = array.dtype.kind
     if kind == "b":

@@ -53,6 +53,10 @@ class Run:
         )
 
 
+SILENT = Run()
+"""Tells nobody and is never cancelled."""
+
+
 def as_run(run: Any) -> Run:
     """The run that a user gave, or one that reports to nobody.
 

@@ -18,27 +18,17 @@ if TYPE_CHECKING:
 BAND = 1 << 21  # values that a band works on at once
 
 
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Limit BLAS to one thread inside a with-block.
-
-    Products of small matrices run 5 to 20 times slower with more threads than free
-    cores.
-    """
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
-    return limits
-
-
-def one_thread() -> AbstractContextManager[Any]:
+def one_thread(api: str | None = None) -> AbstractContextManager[Any]:
     """Limit BLAS and OpenMP (torch on the CPU) to this one thread inside a with-block.
 
     For many steps on small arrays: every step waits for the slowest of the threads, and
-    where cores are busy with something else that takes longer than the step.
+    where cores are busy with something else that takes longer than the step. Products
+    of small matrices run 5 to 20 times slower with more threads than free cores; for
+    them alone, ``api`` is "blas".
     """
     from threadpoolctl import threadpool_limits
 
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=1)
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api=api)
     return limits
 
 
@@ -52,17 +42,10 @@ def for_bands(
 ) -> None:
     """Call ``work`` for slices of rows that cover ``height``, in parallel.
 
-    Parameters
-    ----------
-    work : callable
-        Gets a slice of rows; slices start at even rows and do not overlap.
-    height : int
-    values_per_row : int
-        Values that the work touches in each row.
-    device : torch.device
-        On a GPU all rows are one band.
-    run, message
-        Reported after each band; no further band starts once cancelled.
+    ``work``: gets a slice of rows; slices start at even rows and do not overlap.
+    ``values_per_row``: values that the work touches in each row. ``device``: on a GPU
+    all rows are one band. ``run``, ``message``: reported after each band; no further
+    band starts once cancelled.
     """
     torch = import_torch()
     run.check()

@@ -107,8 +107,7 @@ def ending_of(path: str | Path) -> str:
 
 
 def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
-    from ._linear_light import for_linear_light
-    from ._soft_document import from_soft_layers
+    from ._soft_document import for_linear_light, from_soft_layers
 
     adapted = for_linear_light(layers)
     write_document(from_soft_layers(adapted, bits, False, "linear"), path)
@@ -166,12 +165,8 @@ def write_document(document: Document, path: Path, form: str = "masks") -> None:
 def read_document(path: Path) -> Document:
     """Read a layered file or folder; what was written for linear light is turned back.
 
-    Raises
-    ------
-    ValueError
-        When it is of another kind, damaged, hostile or too large.
-    OSError
-        When it cannot be read.
+    Raises ValueError when it is of another kind, damaged, hostile or too large; OSError
+    when it cannot be read.
     """
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder '{path}'.")
@@ -181,7 +176,7 @@ def read_document(path: Path) -> Document:
 
         return read_png_folder(path if path.is_dir() else path.parent)
     if suffix == ".ora":
-        from ._linear_light import without_linear_light
+        from ._soft_document import without_linear_light
         from .openraster import read_openraster
 
         return without_linear_light(read_openraster(path), f"'{path.name}'")

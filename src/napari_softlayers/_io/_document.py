@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.picture import to_dtype
-
-from ._notes import believable
 
 FORMAT = 1
 MODES = ("normal", "plus", "multiply")
@@ -25,19 +24,11 @@ UNPRINTABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 class Layer:
     """One picture of a stack.
 
-    Parameters
-    ----------
-    name : str
-        Characters that files cannot hold (controls, parts of undecodable file names) are
-        taken out of it, and spaces at its ends.
-    pixels : ndarray of uint8 or uint16, ``(h, w, 4)``
-        Straight RGBA.
-    x, y : int
-        Place of its left upper corner on the canvas; may lie outside.
-    opacity : float
-    visible : bool
-    mode : str
-        "normal", "plus", or the name of another blend mode.
+    ``name``: characters that files cannot hold (controls, parts of undecodable file
+    names) are taken out of it, and spaces at its ends. ``pixels`` ndarray of uint8 or
+    uint16, ``(h, w, 4)``: straight RGBA. ``x``, ``y``: place of its left upper corner
+    on the canvas; may lie outside. ``mode``: "normal", "plus", or the name of another
+    blend mode.
     """
 
     name: str
@@ -157,10 +148,7 @@ def entry_of(layer: Layer) -> dict[str, Any]:
 def layer_from_entry(entry: dict[str, Any], pixels: NDArray[Any], what: str) -> Layer:
     """A layer from its pixels and what `entry_of` noted.
 
-    Raises
-    ------
-    ValueError
-        When the notes make no sense.
+    Raises ValueError when the notes make no sense.
     """
     x, y = entry.get("x", 0), entry.get("y", 0)
     opacity, mode = entry.get("opacity", 1.0), entry.get("mode", "normal")
@@ -230,3 +218,33 @@ def _of_items(
             found += [(part, (outer * a).astype(np.float32)) for part, a in inside]
             rest = rest * (1 - item.opacity * (1 - left))
     return found, rest
+
+
+class _Note(BaseModel):
+    """What only napari knows of a layer."""
+
+    blending: str = ""
+    space: dict[str, Any] = {}
+    axes: int = 0
+    record: dict[str, Any] | None = None
+
+
+class _Info(BaseModel):
+    """What is noted of a whole file; further entries are kept."""
+
+    kind: str = "layers"
+    parameters: dict[str, Any] = {}
+    extras: dict[str, Any] = {}
+    sets: list[list[int]] = []
+    napari: list[_Note] = []
+
+
+def believable(info: dict[str, Any], layers: int) -> dict[str, Any]:
+    """The notes of a file with that many layers, or none when they are forged."""
+    try:
+        found = _Info.model_validate(info)
+    except ValidationError:
+        return {}
+    numbers = [number for group in found.sets for number in group]
+    fitting = all(0 <= number < layers for number in numbers) and all(found.sets)
+    return info if fitting and len(set(numbers)) == len(numbers) else {}

@@ -30,10 +30,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Works for a file and for a folder. When writing fails (a full disk, a read-only
     folder, any error), the temporary one is removed and ``path`` is as it was.
 
-    Raises
-    ------
-    OSError
-        Naming the path and what stood in the way.
+    Raises OSError: naming the path and what stood in the way.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -85,12 +82,7 @@ def _explained(error: OSError, path: Path) -> OSError:
 def parsing(what: str) -> Iterator[None]:
     """Turn whatever a parser raises over a damaged file into a ValueError with its name.
 
-    Raises
-    ------
-    ValueError
-        When the file is damaged.
-    OSError
-        When the system cannot read it.
+    Raises ValueError when the file is damaged; OSError when the system cannot read it.
     """
     try:
         yield
@@ -114,9 +106,7 @@ def parsing(what: str) -> Iterator[None]:
 def check_canvas(width: int, height: int, layers: int, what: str) -> None:
     """Refuse sizes that no picture has or that would not fit into memory.
 
-    Raises
-    ------
-    ValueError
+    Raises ValueError.
     """
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
         raise ValueError(
@@ -157,10 +147,7 @@ def encode_json(value: dict[str, Any]) -> bytes:
 def decode_json(data: bytes, what: str) -> dict[str, Any]:
     """Read what `encode_json` wrote.
 
-    Raises
-    ------
-    ValueError
-        When it is not JSON, not an object, or too large.
+    Raises ValueError when it is not JSON, not an object, or too large.
     """
     if len(data) > MAX_JSON_BYTES:
         raise ValueError(f"{what} has {len(data)} bytes; it cannot be that large.")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.arrays import FloatArray
-from napari_softlayers._core.layers.over import over_from_additive
+from napari_softlayers._core.layers.alphas import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes.record import KEY, ResultRecord, read_record

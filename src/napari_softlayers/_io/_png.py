@@ -40,10 +40,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def png_size(data: bytes, what: str) -> tuple[int, int]:
     """Width and height that a PNG declares, before anything is decoded.
 
-    Raises
-    ------
-    ValueError
-        When it is no PNG.
+    Raises ValueError when it is no PNG.
     """
     if (
         len(data) < HEADER_END
@@ -67,10 +64,7 @@ def read_png(data: bytes, what: str) -> NDArray[Any]:
 
     Check `png_size` first: this needs memory for the whole picture.
 
-    Raises
-    ------
-    ValueError
-        When the data are damaged or cut off.
+    Raises ValueError when the data are damaged or cut off.
     """
     from PIL import Image
 
@@ -89,10 +83,7 @@ def read_png(data: bytes, what: str) -> NDArray[Any]:
 def read_deep_png(data: bytes, what: str) -> NDArray[np.uint16]:
     """Decode 16 bits a channel (which Pillow halves), ``(H, W)`` or ``(H, W, 2..4)``.
 
-    Raises
-    ------
-    ValueError
-        When the data are damaged or cut off.
+    Raises ValueError when the data are damaged or cut off.
     """
     import imagecodecs
 

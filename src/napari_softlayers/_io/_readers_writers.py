@@ -33,10 +33,7 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
     Soft layers come back additive, with the alphas that they had; other stacks come with
     the blending, opacity and visibility that the file says.
 
-    Raises
-    ------
-    ValueError, OSError
-        See `read_document`.
+    Raises ValueError, OSError: see `read_document`.
     """
     where = Path(path if isinstance(path, str) else path[0])
     return document_to_napari(read_document(where))
@@ -50,17 +47,8 @@ def write(path: str, layer_data: Sequence[LayerData]) -> list[str]:
     as the picture; opened again it is additive. Layers that are no images are left out
     with a warning.
 
-    Returns
-    -------
-    list of str
-        The path that was written.
-
-    Raises
-    ------
-    ValueError
-        When there is no image, or one is a stack or volume.
-    OSError
-        When the file cannot be written.
+    Returns list of str: the path that was written. Raises ValueError when there is no
+    image, or one is a stack or volume; OSError when the file cannot be written.
     """
     images = [(data, meta) for data, meta, kind in layer_data if kind == "image"]
     others = [meta.get("name", kind) for _, meta, kind in layer_data if kind != "image"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,8 @@ import tifffile
 from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC as Kind
 
-from ._files import memory_limit, parsing
+from ._files import check_canvas, memory_limit, parsing
 from ._icc import cmyk_to_rgb, lab_to_rgb
-from ._tiff_pages import ICC_PROFILE, JPEG, check_page
 
 ORIENTATION, MAX_SAMPLE_VALUE, INK_SET = 274, 281, 332
 # Samples that say the colour; further ones are alpha or anything else.
@@ -38,10 +38,8 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
     ``labels`` gives the indices of a palette instead of their colours. What was guessed
     is added to ``notes``.
 
-    Raises
-    ------
-    ValueError
-        When it holds several pictures, channels without colours, or is damaged.
+    Raises ValueError when it holds several pictures, channels without colours, or is
+    damaged.
     """
     what = f"'{path.name}'"
     with parsing(what), tifffile.TiffFile(path, _multifile=False) as file:
@@ -237,3 +235,64 @@ def _significant_bits(page: Any, ome: str, pixels: NDArray[Any]) -> int | None:
     if stored == 16 and (largest & (largest + 1)) == 0 and 255 < largest < 65535:
         return largest.bit_length()
     return None
+
+
+ICC_PROFILE = 34675
+JPEG = 7
+# Their decoders fill a buffer of the declared size and stop there, JPEG apart.
+COMPRESSIONS = {
+    1: "none",
+    2: "CCITT",
+    3: "CCITT",
+    4: "CCITT",
+    5: "LZW",
+    JPEG: "JPEG",
+    8: "Deflate",
+    32773: "PackBits",
+    32946: "Deflate",
+    34925: "LZMA",
+    50000: "Zstandard",
+}
+
+
+def check_page(page: Any, what: str) -> int:
+    """Refuse a page that cannot be what it says, or is packed in an unknown way.
+
+    Returns int: the bytes that it has when it is decoded. Raises ValueError.
+    """
+    page = page.aspage()
+    if page.dtype is None or min(page.imagelength, page.imagewidth) < 1:
+        raise ValueError(f"{what} has pixels of an unknown kind.")
+    check_canvas(page.imagewidth, page.imagelength, 1, what)
+    if page.compression not in COMPRESSIONS:
+        name = getattr(page.compression, "name", page.compression)
+        known = ", ".join(dict.fromkeys(COMPRESSIONS.values()))
+        raise ValueError(
+            f"{what} is packed with {name}, which is not read; save it with one of "
+            f"{known}."
+        )
+    _check_segments(page, what)
+    return int(np.prod(page.shape, dtype=np.int64)) * page.dtype.itemsize
+
+
+def _check_segments(page: Any, what: str) -> None:
+    """Every strip and tile must lie in the file, and be no larger than it says."""
+    file = page.parent.filehandle
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        if offset + count > file.size:
+            raise ValueError(f"{what} is cut off: its pixels end after the file does.")
+        if page.compression == JPEG and count:
+            file.seek(offset)
+            _check_jpeg(file.read(count), page.chunks, what)
+
+
+def _check_jpeg(data: bytes, chunk: tuple[int, ...], what: str) -> None:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            pixels = image.width * image.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{what} holds a JPEG that cannot be read.") from error
+    if pixels > 2 * int(np.prod(chunk, dtype=np.int64)):
+        raise ValueError(f"{what} holds more than its size says; it is damaged.")

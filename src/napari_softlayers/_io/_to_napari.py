@@ -8,17 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.layers.over import additive_from_over, snap
+from napari_softlayers._core.layers.alphas import additive_from_over, snap
 from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
-from ._document import (
-    Document,
-    Group,
-    Layer,
-    fingerprint,
-    on_canvas,
-)
+from ._document import Document, Group, Layer, fingerprint, on_canvas
 from ._soft_document import noted_recipe
 
 LayerData = tuple[Any, dict[str, Any], str]

@@ -39,9 +39,7 @@ MAX_DEPTH = 64
 def write_openraster(document: Document, path: Path) -> None:
     """Write a document; ``path`` is replaced only when everything is written.
 
-    Raises
-    ------
-    OSError
+    Raises OSError.
     """
     layers = document.layers()
     with replacing(path) as part, zipfile.ZipFile(part, "x") as archive:
@@ -109,12 +107,8 @@ def read_openraster(path: Path) -> Document:
     Declared sizes are checked before anything is decoded and again while reading, so
     that memory stays bounded whatever the file holds.
 
-    Raises
-    ------
-    ValueError
-        When the file is damaged, hostile or too large.
-    OSError
-        When it cannot be read.
+    Raises ValueError when the file is damaged, hostile or too large; OSError when it
+    cannot be read.
     """
     what = f"'{path.name}'"
     with parsing(what), zipfile.ZipFile(path) as archive:
@@ -258,9 +252,7 @@ def _visible(element: ElementTree.Element) -> bool:
 def parse_xml(data: bytes, what: str) -> ElementTree.Element:
     """Parse XML that may come from anywhere: no document type, no entities, no depth.
 
-    Raises
-    ------
-    ValueError
+    Raises ValueError.
     """
     builder = ElementTree.TreeBuilder()
     seen = {"elements": 0, "depth": 0}

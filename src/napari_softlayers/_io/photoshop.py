@@ -38,13 +38,7 @@ PACKET = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 
 def psd_tools() -> ModuleType:
-    """The package psd-tools.
-
-    Raises
-    ------
-    ImportError
-        Saying how to install it.
-    """
+    """The package psd-tools. Raises ImportError: saying how to install it."""
     try:
         import psd_tools as package
     except ImportError as error:
@@ -59,20 +53,10 @@ def psd_tools() -> ModuleType:
 def write_photoshop(document: Document, path: Path, form: str = "masks") -> None:
     """Write a document.
 
-    Parameters
-    ----------
-    document : Document
-    path : Path
-    form : {"masks", "transparency"}
-        "masks" keeps every layer's colours everywhere and puts its alpha into a layer
-        mask, which can be edited without loss; "transparency" makes the pixels
-        themselves transparent.
-
-    Raises
-    ------
-    ImportError
-        When psd-tools is not installed.
-    OSError
+    ``form`` {"masks", "transparency"}: "masks" keeps every layer's colours everywhere
+    and puts its alpha into a layer mask, which can be edited without loss;
+    "transparency" makes the pixels themselves transparent. Raises ImportError when
+    psd-tools is not installed; OSError.
     """
     tools = psd_tools()
     from PIL import Image
@@ -136,12 +120,8 @@ def read_photoshop(path: Path) -> Document:
 
     Adjustment layers, effects and clipping are left out, with a warning.
 
-    Raises
-    ------
-    ImportError
-        When psd-tools is not installed.
-    ValueError
-        When the file is damaged or too large.
+    Raises ImportError when psd-tools is not installed; ValueError when the file is
+    damaged or too large.
     """
     tools = psd_tools()
     what = f"'{path.name}'"

@@ -19,18 +19,7 @@ from ._icc import cmyk_to_rgb, profile_name, rgb_profile
 from ._png import SIGNATURE, as_rgba, is_deep, png_size, read_deep_png
 
 # Pillow's other formats are rare, or run programs (PostScript).
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "BMP",
-    "DIB",
-    "WEBP",
-    "GIF",
-    "PPM",
-    "TGA",
-    "JPEG2000",
-    "AVIF",
-)
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "WEBP", "GIF", "PPM", "TGA", "JPEG2000", "AVIF")
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 MAX_FILE_BYTES = 1 << 32
 ORIENTATION = 0x112
@@ -69,26 +58,12 @@ def read_picture_file(
 ) -> PictureFile:
     """Read a picture, upright and with its own dtype.
 
-    Parameters
-    ----------
-    path : str or Path
-        TIFF (any photometric interpretation, packing and depth), PNG (8 or 16 bits), JPEG,
-        BMP, WebP, GIF, PPM, TGA, JPEG 2000 or AVIF; told by its content.
-    labels : bool
-        Of an indexed picture, give the indices instead of the colours; numbers stay as
-        they are.
-    stored_pixels : bool
-        Leave the picture as it is stored, whatever its EXIF data say.
-
-    Returns
-    -------
-    PictureFile
-
-    Raises
-    ------
-    FileNotFoundError
-    ValueError
-        Naming the file: it is no picture, damaged, too large, or holds several.
+    ``path``: TIFF (any photometric interpretation, packing and depth), PNG (8 or 16
+    bits), JPEG, BMP, WebP, GIF, PPM, TGA, JPEG 2000 or AVIF; told by its content.
+    ``labels``: of an indexed picture, give the indices instead of the colours; numbers
+    stay as they are. ``stored_pixels``: leave the picture as it is stored, whatever its
+    EXIF data say. Raises FileNotFoundError; ValueError: naming the file: it is no
+    picture, damaged, too large, or holds several.
     """
     path = Path(path).expanduser()
     what = f"'{path.name}'"

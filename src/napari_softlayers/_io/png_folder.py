@@ -27,11 +27,7 @@ def write_png_folder(document: Document, folder: Path) -> None:
 
     A folder that is there already is replaced if it holds nothing but such files.
 
-    Raises
-    ------
-    ValueError
-        When the folder holds other files.
-    OSError
+    Raises ValueError when the folder holds other files; OSError.
     """
     check_replaceable(folder)
     entries = []
@@ -51,12 +47,7 @@ def _slug(name: str) -> str:
 
 
 def check_replaceable(folder: Path) -> None:
-    """Refuse a folder with other files than ours.
-
-    Raises
-    ------
-    ValueError
-    """
+    """Refuse a folder with other files than ours. Raises ValueError."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -80,10 +71,7 @@ def check_replaceable(folder: Path) -> None:
 def read_png_folder(folder: Path) -> Document:
     """Read what `write_png_folder` wrote.
 
-    Raises
-    ------
-    ValueError
-        When the folder is damaged or names files outside of it.
+    Raises ValueError when the folder is damaged or names files outside of it.
     """
     index = _read_index(folder)
     what = f"'{folder.name}'"

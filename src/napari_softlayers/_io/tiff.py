@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
-from ._document import Document, Group, Layer, entry_of, layer_from_entry, printable
+from ._document import (
+    Document,
+    Group,
+    Layer,
+    believable,
+    entry_of,
+    layer_from_entry,
+    printable,
+)
 from ._files import (
     MAX_LAYERS,
     check_canvas,
@@ -23,22 +31,15 @@ from ._files import (
     replacing,
 )
 from ._icc import rgb_profile
-from ._notes import believable
 from ._png import as_rgba
 from ._soft_document import assembled, described
-from ._tiff_pages import ICC_PROFILE, check_page
-from ._tiff_pictures import in_colours
+from ._tiff_pictures import ICC_PROFILE, check_page, in_colours
 
 PAGE_NAME = 285
 
 
 def write_tiff(document: Document, path: Path) -> None:
-    """Write a document, the bottom layer first.
-
-    Raises
-    ------
-    OSError
-    """
+    """Write a document, the bottom layer first. Raises OSError."""
     layers = document.layers()
     entries = [entry_of(layer) for layer in layers]
     size = {"width": document.width, "height": document.height}
@@ -48,12 +49,7 @@ def write_tiff(document: Document, path: Path) -> None:
 
 
 def write_float_tiff(layers: SoftLayers, path: Path) -> None:
-    """Write alphas and colours as 32-bit floats, without any loss.
-
-    Raises
-    ------
-    OSError
-    """
+    """Write alphas and colours as 32-bit floats, without any loss. Raises OSError."""
     pages = list(layers.rgba(np.float32))
     soft = described(layers)
     names = [printable(name) for name in layers.names]
@@ -90,10 +86,7 @@ def read_tiff(path: Path) -> Document:
 
     Pages of other programs are taken as an ordinary stack.
 
-    Raises
-    ------
-    ValueError
-        When it is damaged, too large, or its pages are no RGB pictures.
+    Raises ValueError when it is damaged, too large, or its pages are no RGB pictures.
     """
     pages, names, notes, profile = _read_pages(path)
     pages = [

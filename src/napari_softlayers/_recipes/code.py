@@ -24,13 +24,8 @@ def code_of(
 ) -> str:
     """Lines for napari's console that make the result of a recipe and show it.
 
-    Parameters
-    ----------
-    recipe : Recipe
-    name_of : callable, optional
-        Gives the present name of an input's layer; the noted one by default.
-    dtype : str, optional
-        Of the layers that are shown; the picture's by default.
+    ``name_of``: gives the present name of an input's layer; the noted one by default.
+    ``dtype``: of the layers that are shown; the picture's by default.
     """
     namer = name_of or (lambda given: given.name or "")
     lines = ["import napari_softlayers as nsl", ""]

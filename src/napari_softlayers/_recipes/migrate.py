@@ -17,18 +17,9 @@ def recipe_from_parameters(
 ) -> Recipe | None:
     """A recipe from what version 0.1 noted.
 
-    Parameters
-    ----------
-    kind : str
-    parameters : dict
-        Of the record of a layer, or of a file.
-    source, source_id : str
-        Name and id of the image, where they are known.
-
-    Returns
-    -------
-    Recipe or None
-        None when it cannot be read or says too little.
+    ``parameters``: of the record of a layer, or of a file. ``source``, ``source_id``:
+    name and id of the image, where they are known. Returns Recipe or None: None when it
+    cannot be read or says too little.
     """
     if not isinstance(parameters, dict):
         return None

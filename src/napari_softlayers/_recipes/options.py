@@ -75,6 +75,19 @@ Seed = Annotated[
 ]
 
 
+def option(
+    default: Any, title: str, description: str, choices: list[Any] | None = None
+) -> Any:
+    """An option; ``choices`` where not all that its type allows are offered."""
+    extra: Any = {"choices": choices} if choices else None
+    return Field(default, title=title, description=description, json_schema_extra=extra)
+
+
+def ranged(default: Any, low: float, high: float, title: str, description: str) -> Any:
+    """A number with a range."""
+    return Field(default, ge=low, le=high, title=title, description=description)
+
+
 # ---- mattes ---------------------------------------------------------------------------
 
 
@@ -101,14 +114,12 @@ class Knn(Options):
 class InformationFlow(Options):
     """Sharpest in hair and fur"""
 
-    transparent: Annotated[
-        bool | Literal["auto"],
-        Field(
-            title="Transparent",
-            description="For glass, smoke, veils: known colours are not trusted then",
-            json_schema_extra={"choices": ["auto", True, False]},
-        ),
-    ] = "auto"
+    transparent: bool | Literal["auto"] = option(
+        "auto",
+        "Transparent",
+        "For glass, smoke, veils: known colours are not trusted then",
+        ["auto", True, False],
+    )
     solver_tolerance: Tolerance = 1e-4
     max_iterations: Iterations = 3000
 
@@ -116,19 +127,12 @@ class InformationFlow(Options):
 class Auto(Options):
     """Forgives wrong labels, wide bands and scribbles"""
 
-    solver: Annotated[
-        Literal["closed_form", "information_flow"],
-        Field(title="Solver", description="What solves for the layers in the end"),
-    ] = "closed_form"
-    tolerance: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=200,
-            title="Tolerance",
-            description="By how many pixels painted boundaries may be off",
-        ),
-    ] = 0
+    solver: Literal["closed_form", "information_flow"] = option(
+        "closed_form", "Solver", "What solves for the layers in the end"
+    )
+    tolerance: int = ranged(
+        0, 0, 200, "Tolerance", "By how many pixels painted boundaries may be off"
+    )
     weights: Weights = "shipped"
 
 
@@ -160,57 +164,33 @@ MATTES: dict[str, type[Options]] = {
 class Preparation(Options):
     """The slow steps behind segments and clicks."""
 
-    quality: Annotated[
-        Literal["fast", "exact"],
-        Field(title="Quality", description="exact takes minutes"),
-    ] = "fast"
-    color_affinity: Annotated[
-        bool,
-        Field(title="Colour affinity", description="Join like colours nearby (Eq. 4)"),
-    ] = True
-    semantic_affinity: Annotated[
-        bool, Field(title="Semantic affinity", description="Join like objects (Eq. 5)")
-    ] = True
-    normalised: Annotated[
-        bool, Field(title="Normalised Laplacian", description="Eq. 3 of the paper")
-    ] = False
-    affinity_weight: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=0.1,
-            title="Affinity weight",
-            description="Of both affinities in the Laplacian",
-        ),
-    ] = 0.01
-    color_radius: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=1.5,
-            title="Colour radius",
-            description="Reach of the colour affinity, a fraction of the picture",
-        ),
-    ] = 0.2
-    semantic_threshold: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=2,
-            title="Semantic threshold",
-            description="Feature distance where the semantic affinity turns negative",
-        ),
-    ] = 0.15
-    n_eigenvectors: Annotated[
-        int,
-        Field(ge=10, le=200, title="Eigenvectors", description="Size of the subspace"),
-    ] = 100
-    n_clusters: Annotated[
-        int,
-        Field(
-            ge=2, le=100, title="First layers", description="Layers before the grouping"
-        ),
-    ] = 40
+    quality: Literal["fast", "exact"] = option("fast", "Quality", "exact takes minutes")
+    color_affinity: bool = option(
+        True, "Colour affinity", "Join like colours nearby (Eq. 4)"
+    )
+    semantic_affinity: bool = option(
+        True, "Semantic affinity", "Join like objects (Eq. 5)"
+    )
+    normalised: bool = option(False, "Normalised Laplacian", "Eq. 3 of the paper")
+    affinity_weight: float = ranged(
+        0.01, 0, 0.1, "Affinity weight", "Of both affinities in the Laplacian"
+    )
+    color_radius: float = ranged(
+        0.2,
+        0,
+        1.5,
+        "Colour radius",
+        "Reach of the colour affinity, a fraction of the picture",
+    )
+    semantic_threshold: float = ranged(
+        0.15,
+        0,
+        2,
+        "Semantic threshold",
+        "Feature distance where the semantic affinity turns negative",
+    )
+    n_eigenvectors: int = ranged(100, 10, 200, "Eigenvectors", "Size of the subspace")
+    n_clusters: int = ranged(40, 2, 100, "First layers", "Layers before the grouping")
     seed: Seed = 0
 
 
@@ -225,10 +205,9 @@ class Segments(Preparation):
         ),
         Hidden(),
     ] = "auto"
-    grouping: Annotated[
-        Literal["tree", "kmeans"],
-        Field(title="Grouping", description="How first layers join"),
-    ] = "tree"
+    grouping: Literal["tree", "kmeans"] = option(
+        "tree", "Grouping", "How first layers join"
+    )
 
 
 class Clicks(Preparation):
@@ -250,31 +229,20 @@ class Palette(Options):
         Field(title="Colours", description="2 to 12, or auto, or the colours"),
         Hidden(),
     ] = 6
-    method: Annotated[
-        Literal["mixture", "lookup", "network"],
-        Field(
-            title="Method",
-            description="mixture: up to three colours a pixel, exact; network: trained",
-            json_schema_extra={"choices": ["mixture", "network"]},  # lookup: previews
-        ),
-    ] = "mixture"
-    selection: Annotated[
-        Literal["kmeans", "hull"],
-        Field(
-            title="Selection",
-            description="How colours are chosen: common ones, or the corners of the "
-            "colour hull",
-        ),
-    ] = "kmeans"
-    smoothing: Annotated[
-        float,
-        Field(
-            ge=0,
-            le=10,
-            title="Smoothing",
-            description="Of the alphas along the picture's edges; 0 is off",
-        ),
-    ] = 1.0
+    method: Literal["mixture", "lookup", "network"] = option(
+        "mixture",
+        "Method",
+        "mixture: up to three colours a pixel, exact; network: trained",
+        ["mixture", "network"],  # lookup is for previews
+    )
+    selection: Literal["kmeans", "hull"] = option(
+        "kmeans",
+        "Selection",
+        "How colours are chosen: common ones, or the corners of the colour hull",
+    )
+    smoothing: float = ranged(
+        1.0, 0, 10, "Smoothing", "Of the alphas along the picture's edges; 0 is off"
+    )
     locked: Annotated[list[Color] | None, Hidden()] = None
     weights: Annotated[str | None, Hidden()] = None
     seed: Seed = 0
@@ -283,10 +251,7 @@ class Palette(Options):
 def options_of(kind: str, method: str = "") -> type[Options]:
     """The model of a kind of result ("matte" has one a method).
 
-    Raises
-    ------
-    ValueError
-        When there is none.
+    Raises ValueError when there is none.
     """
     if kind == "matte" and method in MATTES:
         return MATTES[method]

@@ -64,20 +64,11 @@ class EditNote(Model):
 class Recipe(Model):
     """Everything that it takes to make a result again.
 
-    Parameters
-    ----------
-    kind : {"matte", "segments", "clicks", "palette"}
-    method : str
-        Of a matte.
-    device : str
-    options : dict
-        Checked by the model of the kind; complete.
-    inputs : dict of str to Input
-        "image", and "trimap", "features", "superpixels".
-    frame : Frame
-    edits : tuple of EditNote
-    live : bool
-        Whether it came from the live mode, which builds on all strokes before.
+    ``kind`` {"matte", "segments", "clicks", "palette"}. ``method``: of a matte.
+    ``options``: checked by the model of the kind; complete. ``inputs`` dict of str to
+    Input: "image", and "trimap", "features", "superpixels". ``edits`` tuple of
+    EditNote. ``live``: whether it came from the live mode, which builds on all strokes
+    before.
     """
 
     format: int = FORMAT
@@ -93,10 +84,7 @@ class Recipe(Model):
     def model_options(self) -> Options:
         """The options, checked.
 
-        Raises
-        ------
-        ValueError
-            When they do not fit the kind or the method.
+        Raises ValueError when they do not fit the kind or the method.
         """
         model = options_of(self.kind, self.method)
         try:

@@ -59,8 +59,6 @@ class ResultRecord(_Model):
         Ids of the layers below that were hidden with the source.
     digest : str
         Of the set's pixels as they were shown.
-    recipe : Recipe, optional
-    adjust : Adjusting, optional
     """
 
     format: int = FORMAT

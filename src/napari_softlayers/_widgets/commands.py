@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import napari
 
 
-def _tell(message: str, error: bool = False) -> None:
-    from napari.utils.notifications import show_info, show_warning
+def _tell(message: str) -> None:
+    from napari.utils.notifications import show_warning
 
-    (show_warning if error else show_info)(message)
+    show_warning(message)
 
 
 def new_trimap(viewer: napari.viewer.Viewer) -> None:
@@ -34,7 +34,7 @@ def new_trimap(viewer: napari.viewer.Viewer) -> None:
     active = viewer.layers.selection.active
     images = [layer for layer in viewer.layers if is_picture(layer)]
     if not images:
-        _tell("There is no image to make a trimap for; open one first.", error=True)
+        _tell("There is no image to make a trimap for; open one first.")
         return
     trimap_layers.new_trimap(viewer, active if active in images else images[-1])
 
@@ -43,12 +43,12 @@ def trimap_from_active(viewer: napari.viewer.Viewer) -> None:
     """Make a trimap from the active Labels, Shapes or RGBA layer."""
     active = viewer.layers.selection.active
     if active is None:
-        _tell("No layer is selected; select one that marks the object.", error=True)
+        _tell("No layer is selected; select one that marks the object.")
         return
     try:
         trimap_layers.trimap_from_layer(viewer, active)
     except (TypeError, ValueError) as error:
-        _tell(str(error), error=True)
+        _tell(str(error))
 
 
 def alpha_to_image(viewer: napari.viewer.Viewer) -> None:
@@ -56,7 +56,7 @@ def alpha_to_image(viewer: napari.viewer.Viewer) -> None:
     active = viewer.layers.selection.active
     array = levels_of(active)[0] if getattr(active, "rgb", False) else None
     if array is None or array.shape[-1] != 4:
-        _tell("Select an RGBA layer first; its alpha becomes a grey image.", error=True)
+        _tell("Select an RGBA layer first; its alpha becomes a grey image.")
         return
     viewer.add_image(
         array[..., 3].copy(),
@@ -70,12 +70,12 @@ def alpha_to_labels(viewer: napari.viewer.Viewer) -> None:
     """Add a Labels layer with the strongest layer of a result at every pixel, 1..K."""
     chosen = _selected_results(viewer)
     if not chosen:
-        _tell("Select a layer of a result first.", error=True)
+        _tell("Select a layer of a result first.")
         return
     try:
         alphas = layers_from_napari(chosen).alphas
     except (TypeError, ValueError) as error:
-        _tell(str(error), error=True)
+        _tell(str(error))
         return
     winner = np.where(alphas.max(axis=0) > 0, alphas.argmax(axis=0) + 1, 0)
     viewer.add_labels(
@@ -89,7 +89,7 @@ def recompose_visible(viewer: napari.viewer.Viewer) -> None:
     """Add the sum of the visible layers of one image's results as one RGB image."""
     chosen = [layer for layer in viewer.layers if is_result(layer) and layer.visible]
     if not chosen:
-        _tell("No result layer is visible; there is nothing to add up.", error=True)
+        _tell("No result layer is visible; there is nothing to add up.")
         return
     active = viewer.layers.selection.active
     first = active if active in chosen else chosen[0]
@@ -102,7 +102,7 @@ def recompose_visible(viewer: napari.viewer.Viewer) -> None:
             below = 1.0 if layer.blending == "additive" else 1 - alpha
             total = total * below + alpha * rgba[..., :3]
     except TypeError as error:
-        _tell(str(error), error=True)
+        _tell(str(error))
         return
     dtype = first.data.dtype
     data = to_dtype(np.clip(total, 0, 1), dtype)
@@ -121,12 +121,12 @@ def merge_selected(viewer: napari.viewer.Viewer) -> None:
     family = _selected_results(viewer)
     chosen = [i for i, x in enumerate(family) if x in viewer.layers.selection]
     if len(chosen) < 2:
-        _tell("Select two or more layers of one result to merge them.", error=True)
+        _tell("Select two or more layers of one result to merge them.")
         return
     try:
         merged = layers_from_napari(family).merge([chosen])
     except (TypeError, ValueError) as error:
-        _tell(str(error), error=True)
+        _tell(str(error))
         return
     replace_set(viewer, family, merged)
 

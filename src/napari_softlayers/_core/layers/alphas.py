@@ -1,7 +1,13 @@
-"""Alphas that sum to one: bringing them there, and rounding them so that they stay."""
+"""Alphas that sum to one: bringing them there, and rounding them so that they stay.
+
+There are two ways to write the same layers. Additive alphas say how much of a pixel
+belongs to a layer. In an "over" stack a layer's alpha says how much it hides of what
+lies below. Stacks are bottom layer first.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,10 +26,7 @@ ROUNDING = 2e-3
 def simplex(alphas: FloatArray) -> FloatArray:
     """Clip alphas ``(K, H, W)`` to [0, 1] and divide them by their sum.
 
-    Raises
-    ------
-    ValueError
-        When the shape is not ``(K, H, W)`` or a value is NaN or infinite.
+    Raises ValueError when the shape is not ``(K, H, W)`` or a value is NaN or infinite.
     """
     check_alphas(alphas)
     if not np.isfinite(alphas).all():
@@ -114,3 +117,65 @@ def settle_rounding(rgba: NDArray[Any], alphas: FloatArray, colors: FloatArray) 
         moved = np.clip(np.rint(pixel[..., :3] + lost / share), 0, top)
         pixel[..., :3] = moved.astype(rgba.dtype)
         np.put_along_axis(band, strongest[rows], pixel, axis=0)
+
+
+UnsignedArray = NDArray[np.unsignedinteger]
+
+
+def over_from_additive(alphas: UnsignedArray) -> UnsignedArray:
+    """Integer alphas of an "over" stack that mean the given integer additive alphas.
+
+    With ``R_k = 1 - sum_{j > k} alpha_j`` the light that reaches layer k from above,
+    ``b_k = 1 - R_{k-1} / R_k``. From the top down each ``b_k`` is rounded against the
+    rest that the rounded layers above really leave, so that errors do not add up: every
+    rest is met to half a step, and `additive_from_over` and `snap` give back exactly
+    ``alphas``. The bottom layer is opaque wherever the alphas sum to one.
+
+    ``alphas`` ndarray of uint8 or uint16, ``(K, H, W)``: summing to at most the dtype's
+    largest value (where less, the picture stays transparent). Returns ndarray of the
+    same dtype, ``(K, H, W)``.
+    """
+    top = float(np.iinfo(alphas.dtype).max)
+    stack = np.empty_like(alphas)
+    wanted = np.full(alphas.shape[1:], top)
+    actual = np.full(alphas.shape[1:], top)
+    for k in range(len(alphas) - 1, -1, -1):
+        wanted -= alphas[k]
+        kept = np.divide(wanted, actual, out=np.ones_like(actual), where=actual > 0)
+        hidden = np.rint(np.clip(1 - kept, 0, 1) * top)
+        hidden[alphas[k] == 0] = 0
+        stack[k] = hidden
+        actual *= 1 - hidden / top
+    stack[0][wanted == 0] = top
+    return stack
+
+
+def additive_from_over(stack: Sequence[NDArray[np.floating]]) -> FloatArray:
+    """Additive alphas of an "over" stack: ``alpha_k = b_k prod_{j > k} (1 - b_j)``.
+
+    ``stack`` sequence of K float ndarrays, ``(H, W)``, in [0, 1]. Returns float32
+    ``(K, H, W)``: summing to one wherever the bottom layer is opaque.
+    """
+    alphas = np.empty((len(stack), *stack[0].shape), np.float32)
+    rest = np.ones(stack[0].shape)
+    for k in range(len(stack) - 1, -1, -1):
+        alphas[k] = rest * stack[k]
+        rest *= 1 - np.asarray(stack[k], np.float64)
+    return alphas
+
+
+def snap(alphas: FloatArray, levels: int) -> FloatArray:
+    """Move alphas to multiples of ``1 / levels`` by rounding their sums from above.
+
+    Undoes the rounding of a stored "over" stack: its running sums are known to half a
+    step, so that the additive alphas it was made of come back exactly.
+    """
+    snapped = np.empty_like(alphas)
+    before = np.zeros(alphas.shape[1:])
+    total = np.zeros(alphas.shape[1:])
+    for k in range(len(alphas) - 1, -1, -1):
+        total += alphas[k]
+        after = np.minimum(np.rint(total * levels), levels)
+        snapped[k] = (after - before) / levels
+        before = after
+    return snapped

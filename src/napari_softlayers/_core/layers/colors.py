@@ -18,7 +18,7 @@ from torch.nn.functional import interpolate
 
 from ..arrays import FloatArray
 from ..devices import choose_device
-from ..run import Run, as_run
+from ..run import SILENT, Run, as_run
 from ..threads import for_bands
 
 REGULARIZATION = 1e-5
@@ -35,7 +35,7 @@ def estimate_colors(
     alphas: FloatArray,
     *,
     device: str | torch.device = "cpu",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Estimate the straight colours of all layers together, with an exact sum.
 
@@ -46,17 +46,9 @@ def estimate_colors(
     solution is closed (Sherman-Morrison). Ten sweeps a level and a gradient weight of 0.1
     converge further than the paper's two sweeps. `project_exact` ends it.
 
-    Parameters
-    ----------
-    image : ndarray, ``(H, W, 3)``
-    alphas : ndarray, ``(K, H, W)``, summing to one
-    device : str or torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W, 3)``, in [0, 1]
-        ``sum_k alphas[k] * colors[k] == image`` to float32 rounding.
+    ``image`` ``(H, W, 3)``. ``alphas`` ``(K, H, W)``, summing to one. Returns float32
+    ``(K, H, W, 3)``, in [0, 1]: ``sum_k alphas[k] * colors[k] == image`` to float32
+    rounding.
 
     References
     ----------
@@ -180,7 +172,7 @@ def project_exact(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     colors: torch.Tensor,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> torch.Tensor:
     """Move layer colours by as little as possible so that they add up to the picture.
 
@@ -189,18 +181,10 @@ def project_exact(
     pixel and channel; ``g(t) = sum_k alpha_k clip(c_k + t)`` grows from 0 to 1 and is
     piecewise linear, so a solution always exists. Layers with alpha 0 keep their colour.
 
-    Parameters
-    ----------
-    picture : tensor, ``(3, H, W)``
-    alphas : tensor, ``(K, H, W)``, summing to one
-    colors : tensor, ``(K, 3, H, W)`` or ``(K, 3, 1, 1)`` (a palette), in [0, 1]
-    run : Run, optional
-
-    Returns
-    -------
-    tensor, ``(K, 3, H, W)``, in [0, 1]
+    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``, summing to one. ``colors``
+    ``(K, 3, H, W)`` or ``(K, 3, 1, 1)`` ``(a palette)``, in [0, 1]. Returns
+    ``(K, 3, H, W)``, in [0, 1].
     """
-    run = run or Run()
     count, height, width = alphas.shape
     colors = colors.expand(count, 3, height, width)
     result = torch.empty_like(picture[None].expand(count, -1, -1, -1)).contiguous()
@@ -212,20 +196,12 @@ def project_exact(
 
 
 def exact_colors(
-    image: FloatArray, alphas: FloatArray, colors: FloatArray, run: Run | None = None
+    image: FloatArray, alphas: FloatArray, colors: FloatArray, run: Run = SILENT
 ) -> FloatArray:
     """`project_exact` for arrays.
 
-    Parameters
-    ----------
-    image : ndarray, ``(H, W, 3)``
-    alphas : ndarray, ``(K, H, W)``, summing to one
-    colors : ndarray, ``(K, H, W, 3)``
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W, 3)``
+    ``image`` ``(H, W, 3)``. ``alphas`` ``(K, H, W)``, summing to one. ``colors``
+    ``(K, H, W, 3)``. Returns float32 ``(K, H, W, 3)``.
     """
     exact = project_exact(
         as_tensor(image.transpose(2, 0, 1)),

@@ -23,18 +23,10 @@ def composite_over(
 ) -> FloatArray:
     """Show some of the layers on another background.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-    which : sequence of int or str
-        The layers to be seen.
-    background : {"black", "white", "checkerboard"}, colour ``(3,)`` or picture
-        A picture of any size and dtype; it is scaled to cover the layers and cut to
-        their middle.
-
-    Returns
-    -------
-    ndarray of float32, ``(H, W, 3)``
+    ``which`` sequence of int or str: the layers to be seen. ``background`` {"black",
+    "white", "checkerboard"}, colour ``(3,)`` or picture: a picture of any size and
+    dtype; it is scaled to cover the layers and cut to their middle. Returns float32
+    ``(H, W, 3)``.
     """
     seen = layers.subset(which)
     return np.clip(seen.composite(_background(background, layers.shape)), 0, 1)
@@ -95,12 +87,8 @@ def check_layers(
 ) -> Checks:
     """Compare the sum of layers with the picture, and that of alphas with one.
 
-    Parameters
-    ----------
-    alphas : ndarray, ``(K, H, W)``
-    colors : ndarray, ``(K, H, W, 3)``
-    picture : ndarray, ``(H, W, 3)``, optional
-        Without it the errors are NaN.
+    ``alphas`` ``(K, H, W)``. ``colors`` ``(K, H, W, 3)``. ``picture`` ``(H, W, 3)``:
+    without it the errors are NaN.
     """
     total = np.zeros(colors.shape[1:], np.float64)
     for alpha, color in zip(alphas, colors, strict=True):

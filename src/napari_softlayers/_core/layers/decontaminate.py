@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..picture import from_dtype, to_dtype
-from ..run import Run
+from ..run import SILENT, Run
 from .edit import smooth
 
 FILL_DECAY = 1e-2
@@ -17,7 +17,7 @@ OPAQUE_POWER = 32
 CLEARLY_LESS = 0.3
 
 
-def decontaminate(rgba: NDArray[Any], run: Run | None = None) -> NDArray[Any]:
+def decontaminate(rgba: NDArray[Any], run: Run = SILENT) -> NDArray[Any]:
     """Clean the colours of any RGBA picture: remove what shines through its soft edges.
 
     When the transparent part still holds the original picture, foreground and background
@@ -25,20 +25,9 @@ def decontaminate(rgba: NDArray[Any], run: Run | None = None) -> NDArray[Any]:
     colours of the opaque part go on into the edge instead. The alpha is not changed;
     colours are set everywhere, also where it is zero.
 
-    Parameters
-    ----------
-    rgba : ndarray, ``(H, W, 4)``
-        uint8, uint16, or float in [0, 1]; straight alpha.
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray, ``(H, W, 4)``, same dtype
-
-    Raises
-    ------
-    ValueError
-        When the shape does not fit, or there is nothing to take colours from.
+    ``rgba`` ``(H, W, 4)``: uint8, uint16, or float in [0, 1]; straight alpha. Returns
+    ``(H, W, 4)``, same dtype. Raises ValueError when the shape does not fit, or there
+    is nothing to take colours from.
     """
     from .colors import estimate_colors
 

@@ -34,17 +34,10 @@ RANGES = {
 class Adjustment:
     """Changes of a layer's colours; its alpha stays.
 
-    Parameters
-    ----------
-    exposure : float
-        In stops: 1 doubles the light, -1 halves it.
-    saturation : float
-        -1 is grey, 0 unchanged, 1 twice as colourful.
-    hue : float
-        Turn of all hues in degrees; brightness stays.
-    blur : float
-        Standard deviation in pixels. Colours are averaged with the layer's alpha as
-        weight, so that nothing of its neighbours comes in.
+    ``exposure``: in stops: 1 doubles the light, -1 halves it. ``saturation``: -1 is
+    grey, 0 unchanged, 1 twice as colourful. ``hue``: turn of all hues in degrees;
+    brightness stays. ``blur``: standard deviation in pixels. Colours are averaged with
+    the layer's alpha as weight, so that nothing of its neighbours comes in.
     """
 
     exposure: float = 0.0
@@ -81,12 +74,10 @@ def adjust(
     hue: float = 0.0,
     blur: float = 0.0,
 ) -> SoftLayers:
-    """Change one layer's colours; see `Adjustment` for what the numbers mean.
+    """Change one layer's colours: exposure in stops, saturation, hue in degrees, blur.
 
-    Returns
-    -------
-    SoftLayers
-        Its picture is the new sum of the layers.
+    See `Adjustment` for what the numbers mean. The picture of what comes out is the new
+    sum of the layers.
     """
     place = layers.index(index)
     change = Adjustment(exposure, saturation, hue, blur)
@@ -109,11 +100,12 @@ def feather(
     Parameters
     ----------
     layers : SoftLayers
-        Two or more, with alphas that sum to one.
+        Two or more.
     index : int or str
     radius : float
         Standard deviation in pixels.
     run : Run, optional
+        Progress and cancelling.
 
     Raises
     ------
@@ -224,16 +216,8 @@ def from_linear(light: FloatArray) -> FloatArray:
 def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
     """Give the same layers in another order, the bottom one first.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-    order : sequence of int
-        Each layer's index once.
-
-    Raises
-    ------
-    ValueError
-        When a layer is missing or named twice.
+    ``order`` sequence of int: each layer's index once. Raises ValueError when a layer
+    is missing or named twice.
     """
     chosen = wholes(order, "order")
     if sorted(chosen) != list(range(len(layers))):

@@ -20,7 +20,7 @@ from ..picture import (
     read_picture,
     to_dtype,
 )
-from ..run import Run
+from ..run import SILENT, Run
 from .alphas import (
     check_alphas,
     check_ranges,
@@ -165,7 +165,7 @@ class SoftLayers:
                 f"{picture.shape[0]}x{picture.shape[1]}; both need the same height and "
                 "width."
             )
-        colors = estimate_colors(picture, alphas, device=device, run=run)
+        colors = estimate_colors(picture, alphas, device=device, run=run or SILENT)
         opaque = cls(
             alphas,
             colors,

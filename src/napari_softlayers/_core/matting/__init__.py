@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..devices import choose_device
 from ..label_images import read_labels
 from ..picture import as_image
-from ..run import Run
+from ..run import SILENT, Run
 from .read_trimap import read_trimap
 from .trimap import layer_labels, trimap_from_mask, trimap_tolerance
 
@@ -33,17 +33,10 @@ __all__ = [
     "trimap_tolerance",
 ]
 
-#: The methods by name.
-METHODS = (
-    "closed_form",
-    "knn",
-    "information_flow",
-    "auto",
-    "adamatting",
-    "deep_propagation",
-)
-#: Those that look for mistakes in the trimap, and can do without any label.
+#: Methods that look for mistakes in the trimap, and can do without any label.
 REPAIRING = ("auto", "adamatting")
+#: All: Levin 2008, Chen 2013, Aksoy 2017, the repair, networks of Cai 2019, Wang 2018.
+METHODS = ("closed_form", "knn", "information_flow", *REPAIRING, "deep_propagation")
 
 
 def __getattr__(name: str) -> Any:
@@ -61,54 +54,22 @@ def matte(
     method: str = "closed_form",
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: ArrayLike | None = None,
     labels: bool | None = None,
     **options: Any,
 ) -> SoftLayers:
-    """Layers of a picture from a trimap.
+    """Layers of a picture from a trimap: `napari_softlayers.matte` for arrays.
 
-    Parameters
-    ----------
-    image : array_like (H, W), (H, W, 3) or (H, W, 4)
-        The picture; see `as_image`.
-    trimap : array_like (H, W)
-        Labels: 0 unknown, 1..K one layer alone (1 background and 2 foreground in the
-        usual case); or a grey picture. See `read_trimap`.
-    method : str
-        closed_form: Levin 2008, exact and fastest. knn: Chen 2013, also gathers
-        colours from far away. information_flow: Aksoy 2017, sharpest in hair and fur.
-        auto: forgives wrong labels, wide bands and scribbles, then solves as
-        closed_form. adamatting: a network (Cai 2019) that corrects the trimap.
-        deep_propagation: learned affinities (Wang 2018).
-    device : {"auto", "cpu", "cuda", "mps"}
-        Where to compute.
-    run : Run, optional
-        Progress and cancel.
-    initial : array_like (K, H, W), optional
-        A matte to start from; the result is the same, sooner.
-    labels : bool, optional
-        What the trimap is, a label image or a grey picture; see `read_trimap`.
-    **options
-        Of the method; see the function of its name.
-
-    Returns
-    -------
-    SoftLayers
-        Kind "matte"; alphas (K, H, W) that sum to 1 and are exactly 0 or 1 where the
-        trimap is known. Methods "auto" and "adamatting" keep the trimap that they
-        repaired in ``extras["trimap"]``, with the labels of the one given.
-
-    Raises
-    ------
-    ValueError, TypeError
-        When the picture, the trimap or a parameter do not fit.
-    Cancelled
-        When the run was cancelled.
+    ``image``: see `as_image`. ``trimap``, ``labels``: see `read_trimap`. ``initial``
+    ``(K, H, W)``: a matte to start from; the result is the same, sooner. ``**options``:
+    of the method; see the function of its name. Returns SoftLayers of kind "matte";
+    alphas ``(K, H, W)`` that sum to 1 and are exactly 0 or 1 where the trimap is known.
+    Methods "auto" and "adamatting" keep the trimap that they repaired in
+    ``extras["trimap"]``, with the labels of the one given.
     """
     from ..layers.soft_layers import SoftLayers
 
-    run = run or Run()
     picture = as_image(image)
     numbered, present = _numbered(trimap, picture, labels, method)
     alphas, extras = _solve(
@@ -134,7 +95,7 @@ def solve_alphas(
     method: str = "closed_form",
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: ArrayLike | None = None,
     labels: bool | None = None,
     **options: Any,
@@ -142,7 +103,7 @@ def solve_alphas(
     """Only the alphas (K, H, W) of `matte`, without colours; same parameters."""
     picture = as_image(image)
     numbered, _ = _numbered(trimap, picture, labels, method)
-    return _solve(picture, numbered, method, device, run or Run(), initial, options)[0]
+    return _solve(picture, numbered, method, device, run, initial, options)[0]
 
 
 def layer_names(present: list[int]) -> list[str]:
@@ -235,9 +196,7 @@ def _filled_in(method: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked_initial(
-    initial: ArrayLike | None,
-    shape: tuple[int, ...],
-    margin: list[tuple[int, int]],
+    initial: ArrayLike | None, shape: tuple[int, ...], margin: list[tuple[int, int]]
 ) -> NDArray[np.float32] | None:
     if initial is None:
         return None

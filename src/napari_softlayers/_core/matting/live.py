@@ -14,7 +14,7 @@ from ..numerics.live_two_level import LiveTwoLevel
 from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
 from ..numerics.pcg import pcg
 from ..picture import as_image
-from ..run import Run
+from ..run import SILENT, Run
 from .methods.closed_form import two_level
 from .read_trimap import read_trimap
 from .system import Labels, assemble, one_hot, spread
@@ -31,15 +31,9 @@ class LiveMatte:
     pixel; from then on only what a stroke has changed is computed again. Safe to be
     called from several threads; calls wait for each other.
 
-    Parameters
-    ----------
-    image : array_like (H, W, 3)
-        The picture; see `as_image`.
-    eps : float
-        Regularisation of the window covariances.
-    solver_tolerance : float
-        Relative residual of `solve`; see `closed_form`.
-    run : Run, optional
+    ``image`` ``(H, W, 3)``: the picture; see `as_image`. ``eps``: regularisation of the
+    window covariances. ``solver_tolerance``: relative residual of `solve`; see
+    `closed_form`.
 
     Examples
     --------
@@ -54,9 +48,8 @@ class LiveMatte:
         *,
         eps: float = EPSILON,
         solver_tolerance: float = 1e-4,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
-        run = run or Run()
         picture = as_image(image)
         self._shape = picture.shape[:2]
         self._margin = [(0, max(0, 3 - side)) for side in self._shape]
@@ -83,46 +76,23 @@ class LiveMatte:
         self._lock = threading.Lock()
 
     def preview(
-        self,
-        trimap: ArrayLike,
-        run: Run | None = None,
-        *,
-        labels: bool | None = None,
+        self, trimap: ArrayLike, run: Run = SILENT, *, labels: bool | None = None
     ) -> Floats:
         """Give a matte at once: the last one with a coarse correction.
 
-        Parameters
-        ----------
-        trimap : array_like (H, W)
-            Labels, or a grey picture; see `read_trimap`.
-        run : Run, optional
-            Cancel.
-        labels : bool, optional
-            What the trimap is; see `read_trimap`.
-
-        Returns
-        -------
-        float32 array (K, H, W)
-            In [0, 1], summing to 1, and right where the trimap is known.
-
-        Raises
-        ------
-        ValueError
-            When the trimap does not fit or has fewer than two labels.
+        ``trimap`` ``(H, W)``: Labels, or a grey picture; see `read_trimap`. ``run``:
+        cancel. ``labels``: what the trimap is; see `read_trimap`. Returns float32
+        ``(K, H, W)``: in [0, 1], summing to 1, and right where the trimap is known.
+        Raises ValueError when the trimap does not fit or has fewer than two labels.
         """
         with self._lock:
             numbered = self._checked(trimap, labels)
-            return self._finished(self._corrected(numbered, run or Run()), numbered)
+            return self._finished(self._corrected(numbered, run), numbered)
 
     def solve(
-        self,
-        trimap: ArrayLike,
-        run: Run | None = None,
-        *,
-        labels: bool | None = None,
+        self, trimap: ArrayLike, run: Run = SILENT, *, labels: bool | None = None
     ) -> Floats:
         """Give the final matte, from the last one on; parameters as in `preview`."""
-        run = run or Run()
         with self._lock:
             numbered = self._checked(trimap, labels)
             alphas = self._corrected(numbered, run)

@@ -86,18 +86,8 @@ def grey_or_labels(
 ) -> float | None:
     """Decide what numbers from 0 are.
 
-    Parameters
-    ----------
-    values : array
-    what : str
-        Their name in messages.
-    labels : bool, optional
-        See `read_trimap`.
-
-    Returns
-    -------
-    float or None
-        White, where it is a grey picture; None for labels.
+    ``what``: their name in messages. ``labels``: see `read_trimap`. Returns float or
+    None: white, where it is a grey picture; None for labels.
     """
     whole = is_whole(values)
     white = None if labels else white_of(values)

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from ..arrays import FloatArray, Floats, Mask
 from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
-from ..run import Run
+from ..run import SILENT, Run
 
 Labels = NDArray[np.integer[Any]]
 
@@ -25,14 +25,10 @@ Labels = NDArray[np.integer[Any]]
 class System:
     """``matrix @ alphas = right`` over the unknown pixels in raster order.
 
-    Attributes
-    ----------
-    matrix : scipy.sparse.csr_matrix (n, n)
-        The Laplacian among unknown pixels, in float64: see `laplacian_stencil`.
-    right : array (n, K - 1)
-        What the known pixels add, for all layers but the last (which is what is left).
-    unknown : bool array (H, W)
-        The n unknown pixels.
+    ``matrix`` scipy.sparse.csr_matrix ``(n, n)``: the Laplacian among unknown pixels,
+    in float64: see `laplacian_stencil`. ``right`` ``(n, K - 1)``: what the known pixels
+    add, for all layers but the last (which is what is left). ``unknown`` bool
+    ``(H, W)``: the n unknown pixels.
     """
 
     matrix: sparse.csr_matrix
@@ -41,19 +37,12 @@ class System:
 
 
 def laplacian_system(
-    picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run | None = None
+    picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run = SILENT
 ) -> System:
     """Assemble the closed-form system of a labelled picture.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-        Colours in [0, 1].
-    labels : int array (H, W)
-        0 unknown, 1..K known.
-    eps : float
-        Regularisation of the window covariances.
-    run : Run, optional
+    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1]. ``labels`` int ``(H, W)``: 0
+    unknown, 1..K known. ``eps``: regularisation of the window covariances.
     """
     return assemble(stencil_strips(picture, labels == 0, eps, run=run), labels)
 
@@ -61,12 +50,8 @@ def laplacian_system(
 def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
     """Make a system of the rows of the Laplacian at the unknown pixels.
 
-    Parameters
-    ----------
-    strips : iterable of (int, array (25, m))
-        See `stencil_strips`; together all n unknown pixels.
-    labels : int array (H, W)
-        0 unknown, 1..K known.
+    ``strips`` iterable of (int, array ``(25, m)``): see `stencil_strips`; together all
+    n unknown pixels. ``labels`` int ``(H, W)``: 0 unknown, 1..K known.
     """
     unknown = labels == 0
     flat, offsets, width = _padded_positions(unknown)
@@ -100,19 +85,9 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
 def spread(values: Floats, unknown: Mask, labels: Labels) -> FloatArray:
     """Put a solution and the known labels together as layers on the simplex.
 
-    Parameters
-    ----------
-    values : array (n, K - 1)
-        Solution for all layers but the last.
-    unknown : bool array (H, W)
-        The n unknown pixels.
-    labels : int array (H, W)
-        1..K where known.
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        In [0, 1], summing to 1.
+    ``values`` ``(n, K - 1)``: solution for all layers but the last. ``unknown`` bool
+    ``(H, W)``: the n unknown pixels. ``labels`` int ``(H, W)``: 1..K where known.
+    Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
     layers = np.empty((values.shape[1] + 1, len(values)), np.float32)
     layers[:-1] = values.T

@@ -35,17 +35,9 @@ from .trimap_colors import BLACK, WHITE, white_of
 def layer_labels(trimap: TrimapArray) -> tuple[TrimapArray, list[int]]:
     """Number the labels of a trimap without gaps.
 
-    Returns
-    -------
-    labels : int32 array (H, W)
-        0 unknown, 1..K.
-    present : list of int
-        The K labels as they were in the trimap.
-
-    Raises
-    ------
-    ValueError
-        When there are fewer than two labels, or far too many.
+    Returns ``labels`` int32 ``(H, W)``: 0 unknown, 1..K. ``present``: the K labels as
+    they were in the trimap. Raises ValueError when there are fewer than two labels, or
+    far too many.
     """
     present = [int(value) for value in distinct(trimap) if value != 0]
     if len(present) < 2:
@@ -114,17 +106,9 @@ def trimap_from_mask(
 def trimap_tolerance(trimap: ArrayLike, pixels: int) -> TrimapArray:
     """Widen the unknown band of a trimap, for one that was drawn sloppily.
 
-    Parameters
-    ----------
-    trimap : array_like (H, W)
-        See `read_trimap`.
-    pixels : int
-        Known pixels that are this near to an unknown pixel, or to another label, become
-        unknown. A label that would vanish keeps its innermost pixels.
-
-    Returns
-    -------
-    int32 array (H, W)
+    ``trimap`` ``(H, W)``: see `read_trimap`. ``pixels``: known pixels that are this
+    near to an unknown pixel, or to another label, become unknown. A label that would
+    vanish keeps its innermost pixels. Returns int32 ``(H, W)``.
     """
     pixels = _whole_pixels(pixels, "pixels")
     labels = read_trimap(trimap)
@@ -214,10 +198,7 @@ def _adaptive_widths(
 
 
 def _texture(
-    labels: TrimapArray,
-    depth: NDArray[np.float64],
-    base: float,
-    picture: ArrayLike,
+    labels: TrimapArray, depth: NDArray[np.float64], base: float, picture: ArrayLike
 ) -> NDArray[np.float64]:
     """How much colour still changes beside the boundary: high in hair, low on a desk."""
     colors = as_image(picture)

@@ -42,19 +42,9 @@ def one_value_a_pixel(
 ) -> tuple[NDArray[Any], Mask | None]:
     """Bring grey, grey with alpha, RGB or RGBA to one channel.
 
-    Parameters
-    ----------
-    values : array (H, W, C)
-        C from 1 to 4.
-    hidden : bool array (H, W) or None
-        Pixels that say nothing.
-
-    Returns
-    -------
-    values : array (H, W)
-        Red, green and grey become 0, 255 and 128.
-    hidden : bool array (H, W) or None
-        With those added that are transparent.
+    ``values`` ``(H, W, C)``: C from 1 to 4. ``hidden`` bool ``(H, W)`` or None: pixels
+    that say nothing. Returns ``values`` ``(H, W)``: red, green and grey become 0, 255
+    and 128. ``hidden`` bool ``(H, W)`` or None: with those added that are transparent.
     """
     if values.shape[2] in (2, 4):
         hidden = _transparent(values, hidden)

@@ -118,12 +118,9 @@ PRESETS: dict[str, AdaMattingConfig] = {
 class Adapted:
     """What the network returns, for a batch of N pictures.
 
-    Attributes
-    ----------
-    logits : (N, 3, H, W)
-        Of background, unknown and foreground: the adapted trimap.
-    alphas : list of (N, 1, H, W)
-        The alpha decoder's matte and then that of every recurrence, in [0, 1].
+    ``logits`` ``(N, 3, H, W)``: of background, unknown and foreground: the adapted
+    trimap. ``alphas`` list of ``(N, 1, H, W)``: the alpha decoder's matte and then that
+    of every recurrence, in [0, 1].
     """
 
     logits: Tensor
@@ -133,15 +130,8 @@ class Adapted:
 class AdaMatting(nn.Module):
     """Picture and trimap to adapted trimap and matte.
 
-    Parameters
-    ----------
-    config : AdaMattingConfig
-
-    Attributes
-    ----------
-    log_sigma : Parameter (2,)
-        Logarithms of the weights sigma of the two losses (Eq. 3), learned along with
-        everything else, 4 at the start.
+    ``log_sigma`` Parameter ``(2,)``: logarithms of the weights sigma of the two losses
+    (Eq. 3), learned along with everything else, 4 at the start.
     """
 
     def __init__(self, config: AdaMattingConfig) -> None:
@@ -171,14 +161,8 @@ class AdaMatting(nn.Module):
     def forward(self, picture: Tensor, trimap: Tensor) -> Adapted:
         """Adapt and estimate.
 
-        Parameters
-        ----------
-        picture : (N, 3, H, W) float, sRGB in [0, 1]
-        trimap : (N, H, W) long, 0 background, 1 unknown, 2 foreground
-
-        Returns
-        -------
-        Adapted
+        ``picture`` ``(N, 3, H, W)`` float, sRGB in [0, 1]. ``trimap`` ``(N, H, W)``
+        long, 0 background, 1 unknown, 2 foreground.
         """
         height, width = picture.shape[-2:]
         missing = (-height % 32, -width % 32)
@@ -288,18 +272,10 @@ class _Propagation(nn.Module):
 def color_vote(picture: Tensor, trimap: Tensor, bins: int = 16) -> Tensor:
     """How a trimap labels each colour: from -1 (background) to 1 (foreground).
 
-    Parameters
-    ----------
-    picture : (N, 3, H, W) float in [0, 1]
-    trimap : (N, H, W) long
-    bins : int
-        Of each colour channel.
-
-    Returns
-    -------
-    (N, 1, H, W) float
-        ``(f - b) / (f + b)`` with the shares f and b of the foreground's and the
-        background's pixels that fall in the colour's bin; 0 for colours not seen.
+    ``picture`` ``(N, 3, H, W)`` float in [0, 1]. ``trimap`` ``(N, H, W)`` long.
+    ``bins``: of each colour channel. Returns ``(N, 1, H, W)`` float:
+    ``(f - b) / (f + b)`` with the shares f and b of the foreground's and the
+    background's pixels that fall in the colour's bin; 0 for colours not seen.
     """
     count, _, height, width = picture.shape
     levels = (picture.clamp(0, 1) * (bins - 1e-3)).long()

@@ -90,12 +90,8 @@ PRESETS: dict[str, DeepPropagationConfig] = {
 class Affinities:
     """Affinities of four-connected pixels, for a batch of N pictures.
 
-    Attributes
-    ----------
-    across : (N, H, W - 1)
-        Of pixels (y, x) and (y, x + 1).
-    down : (N, H - 1, W)
-        Of pixels (y, x) and (y + 1, x).
+    ``across`` ``(N, H, W - 1)``: of pixels (y, x) and (y, x + 1). ``down``
+    ``(N, H - 1, W)``: of pixels (y, x) and (y + 1, x).
     """
 
     across: Tensor
@@ -103,12 +99,7 @@ class Affinities:
 
 
 class DeepPropagation(nn.Module):
-    """Picture and trimap to affinities.
-
-    Parameters
-    ----------
-    config : DeepPropagationConfig
-    """
+    """Picture and trimap to affinities."""
 
     def __init__(self, config: DeepPropagationConfig) -> None:
         super().__init__()
@@ -133,15 +124,8 @@ class DeepPropagation(nn.Module):
     def forward(self, picture: Tensor, trimap: Tensor) -> Affinities:
         """Affinities of neighbouring pixels.
 
-        Parameters
-        ----------
-        picture : (N, 3, H, W) float, sRGB in [0, 1]
-        trimap : (N, H, W) long, 0 background, 1 unknown, 2 foreground
-
-        Returns
-        -------
-        Affinities
-            Positive.
+        ``picture`` ``(N, 3, H, W)`` float, sRGB in [0, 1]. ``trimap`` ``(N, H, W)``
+        long, 0 background, 1 unknown, 2 foreground. Returns Affinities: positive.
         """
         hint = trimap[:, None].to(picture.dtype) / 2
         given = torch.cat([picture, hint], 1) - 0.5

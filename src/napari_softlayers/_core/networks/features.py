@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from .blocks import convolution
-from .stages import Stage, StageBlock
+from .blocks import Stage, StageBlock, convolution
 
 
 @dataclass(frozen=True)
@@ -124,13 +123,8 @@ class Axes(nn.Module):
     length 1, are projected on the principal axes that they have in photographs: angles
     between them stay, nearly.
 
-    Parameters
-    ----------
-    channels : int
-        Of the layer.
-    count : int
-        Number of axes; all zero at first, see
-        :func:`napari_softlayers._training.feature_axes.fit_axes`.
+    ``channels``: of the layer. ``count``: number of axes; all zero at first, see
+    :func:`napari_softlayers._training.feature_axes.fit_axes`.
     """
 
     vectors: Tensor
@@ -151,12 +145,6 @@ class Axes(nn.Module):
 class FeatureNetwork(nn.Module):
     """Picture to one feature vector per pixel.
 
-    Parameters
-    ----------
-    config : FeatureConfig
-
-    Notes
-    -----
     The first 1x1 convolution acts on every tap before the taps are brought to one
     resolution. Bilinear interpolation and 1x1 convolution commute, so this is the
     paper's concatenation at a fraction of its memory.
@@ -205,14 +193,9 @@ class FeatureNetwork(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         """Features of a batch of pictures.
 
-        Parameters
-        ----------
-        picture : (N, 3, H, W) float, sRGB in [0, 1]
-
-        Returns
-        -------
-        (N, D, ceil(H / output_stride), ceil(W / output_stride)) float
-            ``D`` is ``dims`` in training, else ``dims + 2 * axes``.
+        ``picture`` ``(N, 3, H, W)`` float, sRGB in [0, 1]. Returns (N, D, ceil(H /
+        output_stride), ceil(W / output_stride)) float: ``D`` is ``dims`` in training,
+        else ``dims + 2 * axes``.
         """
         stride = self.config.output_stride
         height, width = picture.shape[-2:]
@@ -284,21 +267,10 @@ def describe_picture(
 ) -> Tensor:
     """Features of one picture, averaged over sizes and the mirrored picture.
 
-    Parameters
-    ----------
-    network : FeatureNetwork
-        In evaluation mode.
-    picture : (3, H, W) float in [0, 1], or uint8
-    sizes : sequence of int
-        Long sides at which the network sees the picture.
-    flip : bool
-    check : callable, optional
-        Called before every pass; may raise to cancel.
-
-    Returns
-    -------
-    (dims, h, w) float
-        Of the largest size; every pass has vectors of length 1 before averaging.
+    ``network``: in evaluation mode. ``picture`` ``(3, H, W)`` float in [0, 1], or
+    uint8. ``sizes`` sequence of int: long sides at which the network sees the picture.
+    ``check``: called before every pass; may raise to cancel. Returns ``(dims, h, w)``
+    float: of the largest size; every pass has vectors of length 1 before averaging.
     """
     values = picture.float() / 255 if picture.dtype == torch.uint8 else picture
     height, width = values.shape[-2:]

@@ -18,7 +18,7 @@ from torch.nn.functional import pad
 
 from ..arrays import FloatArray
 from ..numerics.mixture import Mixture
-from ..run import Run
+from ..run import SILENT, Run
 from .weights import load_network
 
 STRIDE = 8  # the U-Net halves its picture three times
@@ -31,18 +31,11 @@ FLOOR = 0.01  # so that the network can raise alphas that the mixture has at 0
 class PaletteConfig:
     """Sizes of the pair.
 
-    Parameters
-    ----------
-    slots : int
-        Number of colours of the published form; 0 is the order-invariant form.
-    width : int
-        Feature maps n of the order-invariant U-Net, which has 2 n, 4 n and 8 n further
-        down. The published form has as many as its input has channels.
-    guided : bool
-        The alpha predictor also sees the closed-form mixture's alphas, and changes them
-        (order-invariant form only).
-    residues : bool
-        There is a residue predictor.
+    ``slots``: number of colours of the published form; 0 is the order-invariant form.
+    ``width``: feature maps n of the order-invariant U-Net, which has 2 n, 4 n and 8 n
+    further down. The published form has as many as its input has channels. ``guided``:
+    the alpha predictor also sees the closed-form mixture's alphas, and changes them
+    (order-invariant form only). ``residues``: there is a residue predictor.
     """
 
     slots: int = 0
@@ -61,10 +54,8 @@ class UNet(nn.Module):
 
     All kernels are 3 x 3; batch normalisation follows the ReLU.
 
-    Parameters
-    ----------
-    inputs, width, outputs : int
-        Channels of the input, n, and channels of the output.
+    ``inputs``, ``width``, ``outputs``: channels of the input, n, and channels of the
+    output.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int) -> None:
@@ -92,18 +83,9 @@ class UNet(nn.Module):
     def forward(self, values: Tensor, picture: Tensor, colors: int = 1) -> Tensor:
         """Run the network.
 
-        Parameters
-        ----------
-        values : Tensor, ``(B, inputs, H, W)``
-            H and W are multiples of 8.
-        picture : Tensor, ``(B, 3, H, W)``
-        colors : int
-            The batch holds this many colours of each picture, one after the other; their
-            means are shared.
-
-        Returns
-        -------
-        Tensor, ``(B, outputs, H, W)``
+        ``values`` ``(B, inputs, H, W)``: H and W are multiples of 8. ``picture``
+        ``(B, 3, H, W)``. ``colors``: the batch holds this many colours of each picture,
+        one after the other; their means are shared. Returns ``(B, outputs, H, W)``.
         """
         h1 = _share(self.bn1(self.conv1(values).relu()), colors)
         h2 = _share(self.bn2(self.conv2(h1).relu()), colors)
@@ -125,12 +107,7 @@ def _share(features: Tensor, colors: int) -> Tensor:
 
 
 class PaletteNetwork(nn.Module):
-    """Alpha predictor and, where it was trained, residue predictor.
-
-    Parameters
-    ----------
-    config : PaletteConfig
-    """
+    """Alpha predictor and, where it was trained, residue predictor."""
 
     def __init__(self, config: PaletteConfig | None = None) -> None:
         super().__init__()
@@ -155,18 +132,9 @@ class PaletteNetwork(nn.Module):
     ) -> Tensor:
         """Predict alphas (Eq. 5).
 
-        Parameters
-        ----------
-        picture : Tensor, ``(B, 3, H, W)``
-            H and W are multiples of 8.
-        palette : Tensor, ``(B, K, 3)``
-        mixture : Tensor, ``(B, K, H, W)``, optional
-            Alphas of the closed-form mixture, for a guided network.
-
-        Returns
-        -------
-        Tensor, ``(B, K, H, W)``
-            Non-negative, summing to 1.
+        ``picture`` ``(B, 3, H, W)``: H and W are multiples of 8. ``palette``
+        ``(B, K, 3)``. ``mixture`` ``(B, K, H, W)``: alphas of the closed-form mixture,
+        for a guided network. Returns ``(B, K, H, W)``: non-negative, summing to 1.
         """
         batch, _, height, width = picture.shape
         count = palette.shape[1]
@@ -188,16 +156,8 @@ class PaletteNetwork(nn.Module):
     def layer_colors(self, picture: Tensor, palette: Tensor, alphas: Tensor) -> Tensor:
         """Predict layer colours: palette plus zero-centred residues, in [0, 1].
 
-        Parameters
-        ----------
-        picture : Tensor, ``(B, 3, H, W)``
-        palette : Tensor, ``(B, K, 3)``
-        alphas : Tensor, ``(B, K, H, W)``
-            After their processing.
-
-        Returns
-        -------
-        Tensor, ``(B, K, 3, H, W)``
+        ``picture`` ``(B, 3, H, W)``. ``palette`` ``(B, K, 3)``. ``alphas``
+        ``(B, K, H, W)``: after their processing. Returns ``(B, K, 3, H, W)``.
         """
         if self.residue is None:
             raise ValueError("These weights hold no residue predictor.")
@@ -225,7 +185,7 @@ def network_alphas(
     picture: Tensor,
     palette: FloatArray,
     weights: str | Path | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
     tile: int | None = None,
 ) -> Tensor:
     """Alphas of a whole picture, tile by tile.
@@ -233,27 +193,11 @@ def network_alphas(
     Tiles overlap by more than the network sees, so they leave no seams: the result is that
     of the whole picture at once. Half precision on CUDA.
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    palette : ndarray, ``(K, 3)``
-    weights : str or Path, optional
-        See `weights.find_weights`; the shipped ones by default.
-    run : Run, optional
-    tile : int, optional
-        Side of the tiles in pixels.
-
-    Returns
-    -------
-    Tensor, ``(K, H, W)``
-        In [0, 1], summing to 1.
-
-    Raises
-    ------
-    ValueError
-        When the weights are for fewer colours.
+    ``picture`` ``(3, H, W)``. ``palette`` ``(K, 3)``. ``weights``: see
+    `weights.find_weights`; the shipped ones by default. ``tile``: side of the tiles in
+    pixels. Returns ``(K, H, W)``: in [0, 1], summing to 1. Raises ValueError when the
+    weights are for fewer colours.
     """
-    run = run or Run()
     device = picture.device
     network = load_network(weights or "palette", device, "palette")
     if not isinstance(network, PaletteNetwork):

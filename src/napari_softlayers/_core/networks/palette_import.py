@@ -27,23 +27,12 @@ def import_checkpoints(
 ) -> Path:
     """Convert the authors' pair of checkpoints into one safetensors file.
 
-    Parameters
-    ----------
-    mask_generator, residue_predictor : path-like
-        The two ``.pth`` files; the number of colours is found from their shapes.
-    target : path-like
-        The ``.safetensors`` file to be written, in float32.
-
-    Returns
-    -------
-    Path
-        The file, which ``palette_layers(..., method="network", weights=file)`` takes.
-
-    Raises
-    ------
-    ValueError
-        When a file is truncated, holds anything but tensors, or other tensors than
-        these networks have.
+    ``mask_generator``, ``residue_predictor`` path-like: the two ``.pth`` files; the
+    number of colours is found from their shapes. ``target`` path-like: the
+    ``.safetensors`` file to be written, in float32. Returns Path: the file, which
+    ``palette_layers(..., method="network", weights=file)`` takes. Raises ValueError
+    when a file is truncated, holds anything but tensors, or other tensors than these
+    networks have.
     """
     from safetensors.torch import save_file
 
@@ -84,18 +73,8 @@ def import_checkpoints(
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
     """Read a PyTorch checkpoint of tensors alone, without running what it may hold.
 
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    dict of str to Tensor, on the CPU
-
-    Raises
-    ------
-    ValueError
-        When the file is no checkpoint, is truncated, or holds anything but tensors.
+    ``path`` path-like. Returns dict of str to Tensor, on the CPU. Raises ValueError
+    when the file is no checkpoint, is truncated, or holds anything but tensors.
     """
     source = Path(path)
     if not source.is_file():

@@ -31,7 +31,7 @@ from ..arrays import DoubleArray, Floats, Mask
 from ..numerics.operators import SparseOperator
 from ..numerics.pcg import pcg
 from ..numerics.two_level import TwoLevel
-from ..run import Run
+from ..run import SILENT, Run
 
 #: Up to so many pixels a factorisation is quicker than iterations, and exact.
 _DIRECT = 60_000
@@ -40,18 +40,11 @@ _DIRECT = 60_000
 class PropagationSystem:
     """The matrix ``A = L + C`` of one picture, ready to be solved.
 
-    Parameters
-    ----------
-    across : array (H, W - 1)
-        Affinities of pixels side by side, positive.
-    down : array (H - 1, W)
-        Affinities of pixels one above the other, positive.
-    known : bool array (H, W)
-        At least one pixel of it must be True.
-    weight : float
-        The value c of known pixels.
-    tolerance : float
-        Relative residual of iterative solutions (large pictures only).
+    ``across`` ``(H, W - 1)``: affinities of pixels side by side, positive. ``down``
+    ``(H - 1, W)``: affinities of pixels one above the other, positive. ``known`` bool
+    ``(H, W)``: at least one pixel of it must be True. ``weight``: the value c of known
+    pixels. ``tolerance``: relative residual of iterative solutions (large pictures
+    only).
     """
 
     def __init__(
@@ -61,7 +54,7 @@ class PropagationSystem:
         known: Mask,
         weight: float = 0.8,
         tolerance: float = 1e-4,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
         if not known.any():
             raise ValueError(
@@ -84,12 +77,12 @@ class PropagationSystem:
                 self.matrix, pixels // 6, np.ones((known.size, 1), np.float32), run=run
             )
 
-    def propagate(self, given: Floats, run: Run | None = None) -> NDArray[Any]:
+    def propagate(self, given: Floats, run: Run = SILENT) -> NDArray[Any]:
         """Solve ``A alpha = C alpha*`` for layers (K, H, W) of known values."""
         right = (self.weight * self.known * given).reshape(len(given), -1).T
         return self.solve(right, run).T.reshape(given.shape)
 
-    def solve(self, right: Floats, run: Run | None = None) -> NDArray[Any]:
+    def solve(self, right: Floats, run: Run = SILENT) -> NDArray[Any]:
         """Solve ``A x = b`` for columns (H * W, K)."""
         if self._factors is not None:
             solution: NDArray[Any] = self._factors.solve(
@@ -138,28 +131,12 @@ def propagate(
 ) -> Tensor:
     """Matte of one picture from affinities (Eq. 3), differentiable in them.
 
-    Parameters
-    ----------
-    across : (H, W - 1) float
-        Affinities of pixels side by side, positive.
-    down : (H - 1, W) float
-        Affinities of pixels one above the other, positive.
-    known : (H, W) bool
-        Pixels whose alpha is given.
-    given : (H, W) float
-        Their alpha; any value elsewhere.
-    weight : float
-        The value c of known pixels.
-
-    Returns
-    -------
-    (H, W) float
-        The matte, within the range of the known values.
-
-    Raises
-    ------
-    ValueError
-        When no pixel is known.
+    ``across`` ``(H, W - 1)`` float: affinities of pixels side by side, positive.
+    ``down`` ``(H - 1, W)`` float: affinities of pixels one above the other, positive.
+    ``known`` ``(H, W)`` bool: pixels whose alpha is given. ``given`` ``(H, W)`` float:
+    their alpha; any value elsewhere. ``weight``: the value c of known pixels. Returns
+    ``(H, W)`` float: the matte, within the range of the known values. Raises ValueError
+    when no pixel is known.
     """
     result: Tensor = _Propagate.apply(across, down, known, given, weight)  # type: ignore[no-untyped-call]
     return result

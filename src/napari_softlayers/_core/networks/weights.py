@@ -44,16 +44,9 @@ def shipped_weights() -> dict[str, Path]:
 def find_weights(name: str | Path) -> Path:
     """The file that a name or a path means.
 
-    Parameters
-    ----------
-    name : str or Path
-        A kind (``"features"``, which is ``"features-compact"``), the name of a shipped
-        file, or the path of a safetensors file.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, or it is not a safetensors file.
+    ``name``: a kind (``"features"``, which is ``"features-compact"``), the name of a
+    shipped file, or the path of a safetensors file. Raises ValueError if there is no
+    such file, or it is not a safetensors file.
     """
     shipped = shipped_weights()
     for key in (str(name), f"{name}-compact"):
@@ -77,15 +70,9 @@ def find_weights(name: str | Path) -> Path:
 def describe_weights(name: str | Path) -> dict[str, Any]:
     """What a weights file says of itself.
 
-    Returns
-    -------
-    dict
-        ``network`` (the kind), ``config`` and ``about`` (data, steps, figures).
-
-    Raises
-    ------
-    ValueError
-        If the file is missing, broken, or was not written by :func:`save_network`.
+    Returns dict: ``network`` (the kind), ``config`` and ``about`` (data, steps,
+    figures). Raises ValueError if the file is missing, broken, or was not written by
+    :func:`save_network`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -116,22 +103,11 @@ def save_network(
 ) -> Path:
     """Write a network as one safetensors file.
 
-    Parameters
-    ----------
-    path : path-like
-    kind : str
-        A key of :data:`NETWORKS`.
-    network : torch.nn.Module
-        Kernels are stored as float16, vectors (biases, batch statistics) as float32.
-    config : dataclass, optional
-        What the network was built with; ``network.config`` if not given.
-    about : mapping, optional
-        Anything that JSON can hold: data, steps, figures.
-
-    Returns
-    -------
-    Path
-        The file.
+    ``path`` path-like. ``kind``: a key of :data:`NETWORKS`. ``network``
+    torch.nn.Module: kernels are stored as float16, vectors (biases, batch statistics)
+    as float32. ``config`` dataclass: what the network was built with;
+    ``network.config`` if not given. ``about`` mapping: anything that JSON can hold:
+    data, steps, figures. Returns Path: the file.
     """
     from safetensors.torch import save_file
 
@@ -161,26 +137,12 @@ def load_network(
 ) -> nn.Module:
     """A trained network, ready for inference.
 
-    Parameters
-    ----------
-    name : str or Path
-        See :func:`find_weights`.
-    device : torch.device or str
-    kind : str, optional
-        The kind that is needed; another one in the file is an error.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode, float32, without gradients, batch normalisation taken into
-        the convolutions. The same object for the same unchanged file and device, so
-        treat it as read-only.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is not one of this project's, holds another kind of
-        network, or its tensors do not fit the sizes that it names.
+    ``name``: see :func:`find_weights`. ``kind``: the kind that is needed; another one
+    in the file is an error. Returns torch.nn.Module: in evaluation mode, float32,
+    without gradients, batch normalisation taken into the convolutions. The same object
+    for the same unchanged file and device, so treat it as read-only. Raises ValueError
+    if there is no such file, it is not one of this project's, holds another kind of
+    network, or its tensors do not fit the sizes that it names.
     """
     path = _find_kind(name, kind)
     return _load(path, path.stat().st_mtime_ns, str(torch.device(device)))
@@ -215,19 +177,10 @@ def _fused(network: nn.Module) -> nn.Module:
 def put_weights(network: nn.Module, name: str | Path, kind: str) -> None:
     """Put the weights of a file into a network of the same sizes.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-    name : str or Path
-        See :func:`find_weights`.
-    kind : str
-        The kind that is needed; another one in the file is an error.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is not one of this project's, holds another kind of
-        network, or its tensors do not fit.
+    ``network`` torch.nn.Module. ``name``: see :func:`find_weights`. ``kind``: the kind
+    that is needed; another one in the file is an error. Raises ValueError if there is
+    no such file, it is not one of this project's, holds another kind of network, or its
+    tensors do not fit.
     """
     from safetensors.torch import load_file
 

@@ -16,8 +16,8 @@ from scipy import sparse
 
 from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
-from ..run import Run
-from ..threads import one_blas_thread
+from ..run import SILENT, Run
+from ..threads import one_thread
 from .eigenvectors import DENSE, Eigenpairs, exact_eigenpairs, spectrum_ends
 from .operators import BlockProduct
 
@@ -65,44 +65,27 @@ def filtered_eigenpairs(
     seed: int = 0,
     device: Any = "cpu",
     options: FilterOptions | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Eigenpairs:
     """Compute the ``count`` smallest eigenpairs of the last of several matrices.
 
-    Parameters
-    ----------
-    matrices : sequence of csr_array
-        Forms of one operator from coarse to fine, symmetric.
-    enlarge : sequence of callable
-        ``enlarge[i]`` interpolates columns ``(N_i, C)`` to ``(N_(i+1), C)``; one fewer
-        than matrices.
-    count : int
-        Number of eigenpairs; fewer when the finest matrix is smaller.
-    seed : int
-        Chooses the random start.
-    device : torch.device or str
-        Where the blocks live; on the CPU, SciPy multiplies by the sparse matrix.
-    options : FilterOptions, optional
-    run : Run, optional
+    See Zhou et al., Self-consistent-field calculations using Chebyshev-filtered
+    subspace iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
 
-    Returns
-    -------
-    Eigenpairs
-        Of the finest matrix. Slightly above the exact ones; the subspace they span is
-        what the tolerance of `FilterOptions` is chosen for.
-
-    References
-    ----------
-    Zhou et al., Self-consistent-field calculations using Chebyshev-filtered subspace
-    iteration, J. Comput. Phys. 219, 2006, doi:10.1016/j.jcp.2006.03.017.
+    ``matrices`` sequence of csr_array: forms of one operator from coarse to fine,
+    symmetric. ``enlarge`` sequence of callable: ``enlarge[i]`` interpolates columns
+    ``(N_i, C)`` to ``(N_(i+1), C)``; one fewer than matrices. ``count``: number of
+    eigenpairs; fewer when the finest matrix is smaller. ``seed``: chooses the random
+    start. ``device``: where the blocks live; on the CPU, SciPy multiplies by the sparse
+    matrix. Returns Eigenpairs: of the finest matrix. Slightly above the exact ones; the
+    subspace they span is what the tolerance of `FilterOptions` is chosen for.
     """
-    run = run or Run()
     options = options or FilterOptions()
     if matrices[-1].shape[0] <= DENSE:
         return exact_eigenpairs(matrices[-1], count, seed, run)
     width = count + options.guard
     matrices, enlarge = _drop_small(matrices, enlarge, 2 * width)
-    with one_blas_thread():
+    with one_thread("blas"):
         shares = np.cumsum([0] + [m.shape[0] for m in matrices]) / sum(
             m.shape[0] for m in matrices
         )

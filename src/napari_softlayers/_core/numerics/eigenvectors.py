@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 
 from ..arrays import DoubleArray, FloatArray
-from ..run import Run
-from ..threads import one_blas_thread
+from ..run import SILENT, Run
+from ..threads import one_thread
 from .two_level import factorise
 
 DENSE = 1500
@@ -31,29 +31,18 @@ class Eigenpairs:
 
 
 def exact_eigenpairs(
-    matrix: sparse.csr_array, count: int, seed: int = 0, run: Run | None = None
+    matrix: sparse.csr_array, count: int, seed: int = 0, run: Run = SILENT
 ) -> Eigenpairs:
     """Compute the ``count`` smallest eigenpairs by factorising the matrix.
 
-    Parameters
-    ----------
-    matrix : csr_array, ``(N, N)``
-        Symmetric; a few slightly negative eigenvalues are allowed.
-    count : int
-        Number of eigenpairs, at most ``N``.
-    seed : int
-        Chooses the start vector.
-    run : Run, optional
-
-    Returns
-    -------
-    Eigenpairs
+    ``matrix`` csr_array, ``(N, N)``: symmetric; a few slightly negative eigenvalues are
+    allowed. ``count``: number of eigenpairs, at most ``N``. ``seed``: chooses the start
+    vector.
     """
-    run = run or Run()
     size = matrix.shape[0]
     count = min(count, size)
     if size <= DENSE or count >= size - 1:
-        with one_blas_thread():
+        with one_thread("blas"):
             values, vectors = np.linalg.eigh(matrix.toarray().astype(np.float64))
         return Eigenpairs(values[:count], vectors[:, :count].astype(np.float32))
     from scipy.sparse.linalg import LinearOperator, eigsh
@@ -86,10 +75,8 @@ def exact_eigenpairs(
 def spectrum_ends(matrix: Any, steps: int) -> tuple[float, float, float]:
     """Estimate the lowest and highest eigenvalue by a short Lanczos run.
 
-    Returns
-    -------
-    low, high, residual : float
-        The highest eigenvalue is at most about ``high + residual``.
+    Returns ``low``, ``high``, ``residual``: the highest eigenvalue is at most about
+    ``high + residual``.
     """
     size = matrix.shape[0]
     vector = np.random.default_rng(0).standard_normal(size).astype(matrix.dtype)

@@ -4,6 +4,9 @@ In every window the values p are fitted by ``a . I + b`` with ``a = (Cov(I) + ep
 Cov(I, p)`` and ``b = mean(p) - a . mean(I)`` (Eq. 11 and 18-19 of [1]_); overlapping fits
 are averaged. The fits may be made at a smaller size and interpolated [2]_.
 
+Symmetric matrices of every pixel, 1 x 1 or 3 x 3, are planes of their upper triangle, in
+the order rr, rg, rb, gg, gb, bb.
+
 References
 ----------
 .. [1] K. He, J. Sun, X. Tang, "Guided Image Filtering", IEEE TPAMI 35(6), 2013.
@@ -19,9 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
-from .symmetric import inverses, multiplied, products
 
 MESSAGE = "Following the picture's edges"
 
@@ -45,7 +47,6 @@ class GuidedFilter:
     repeat : bool
         What windows see beyond the border: the outermost pixels again, or (False)
         nothing, so that they are smaller there.
-    run : Run, optional
 
     Raises
     ------
@@ -61,7 +62,7 @@ class GuidedFilter:
         *,
         step: int = 1,
         repeat: bool = False,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
         if guide.ndim != 3 or len(guide) not in (1, 3):
             raise ValueError(
@@ -73,7 +74,6 @@ class GuidedFilter:
                 f"radius={radius}, eps={eps} and step={step}; radius >= 1, eps > 0 and "
                 "a step of 1 or 2 are needed."
             )
-        run = run or Run()
         # Centred, so that covariances lose fewer digits; the filter does not change.
         self._middle = guide.mean((1, 2), keepdim=True)
         self._guide = guide - self._middle
@@ -91,30 +91,19 @@ class GuidedFilter:
 
         _for_rows(invert, moments, run.part(0.6, 1))
 
-    def __call__(self, values: Tensor, run: Run | None = None) -> Tensor:
+    def __call__(self, values: Tensor, run: Run = SILENT) -> Tensor:
         """Filter values ``(K, H, W)`` of the guide's size."""
-        run = run or Run()
         fits = self._fits(values, run.part(0, 0.5))
         return _drawn(fits, self._guide, self._step, run.part(0.5, 1))
 
     def enlarged(
-        self, values: Tensor, picture: Tensor, step: int, run: Run | None = None
+        self, values: Tensor, picture: Tensor, step: int, run: Run = SILENT
     ) -> Tensor:
         """Filter values ``(K, h, w)`` of the guide's size up to that of a picture.
 
-        Parameters
-        ----------
-        values : Tensor, ``(K, h, w)``
-        picture : Tensor, ``(C, H, W)``
-            What the guide was made from, up to ``step`` times as large.
-        step : int
-        run : Run, optional
-
-        Returns
-        -------
-        Tensor, ``(K, H, W)``
+        ``values`` ``(K, h, w)``. ``picture`` ``(C, H, W)``: what the guide was made
+        from, up to ``step`` times as large. Returns ``(K, H, W)``.
         """
-        run = run or Run()
         fits = self._fits(values, run.part(0, 0.5))
         step *= self._step
         return _drawn(fits, picture - self._middle, step, run.part(0.5, 1))
@@ -236,3 +225,48 @@ def _window_sizes(size: int, radius: int, like: Tensor) -> Tensor:
     at = torch.arange(size, device=like.device)
     below = (at + radius).clamp(max=size - 1) - (at - radius).clamp(min=0)
     return (below + 1).to(like.dtype)
+
+
+def products(vectors: Tensor) -> Tensor:
+    """Products ``v v^T`` of vectors ``(C, ...)``."""
+    size = len(vectors)
+    planes = [vectors[i] * vectors[j] for i in range(size) for j in range(i, size)]
+    return torch.stack(planes)
+
+
+def inverses(matrices: Tensor, ridge: float) -> Tensor:
+    """Invert positive semidefinite matrices with a ridge on their diagonals.
+
+    By the adjugate; its determinant is at least ``ridge^3``, whatever rounding says.
+    """
+    if len(matrices) == 1:
+        return 1 / (matrices.clamp(min=0) + ridge)
+    rr, rg, rb, gg, gb, bb = matrices
+    rr, gg, bb = (diagonal.clamp(min=0) + ridge for diagonal in (rr, gg, bb))
+    adjugate = torch.stack(
+        [
+            gg * bb - gb * gb,
+            rb * gb - rg * bb,
+            rg * gb - rb * gg,
+            rr * bb - rb * rb,
+            rg * rb - rr * gb,
+            rr * gg - rg * rg,
+        ]
+    )
+    determinant = rr * adjugate[0] + rg * adjugate[1] + rb * adjugate[2]
+    return adjugate.div_(determinant.clamp_(min=ridge**3))
+
+
+def multiplied(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Multiply vectors ``(C, ...)`` by matrices."""
+    if len(vectors) == 1:
+        return matrices * vectors
+    rr, rg, rb, gg, gb, bb = matrices
+    r, g, b = vectors
+    return torch.stack(
+        [
+            rr * r + rg * g + rb * b,
+            rg * r + gg * g + gb * b,
+            rb * r + gb * g + bb * b,
+        ]
+    )

@@ -24,30 +24,14 @@ def kmeans(
 ) -> tuple[DoubleArray, float]:
     """Cluster points from one random start.
 
-    Parameters
-    ----------
-    points : ndarray of float64, ``(N, D)``
-    count : int
-        Number of clusters, with the fixed ones; fewer come out where there are fewer
-        different points.
-    generator : Generator
-        Chooses the start.
-    fixed : ndarray, ``(L, D)``, optional
-        Centres that do not move; they come first.
-    draws : int
-        Of so many candidates for a start centre, the best is taken.
-    same : float
-        Floats up to this distance from a centre are no start of another one.
-    iterations : int
-        Largest number of Lloyd's iterations.
-    tolerance : float
-        They stop when no coordinate of a centre moves farther.
-
-    Returns
-    -------
-    centers : ndarray of float64, ``(count, D)``
-    cost : float
-        Sum of the squared distances from the centres.
+    ``points`` float64 ``(N, D)``. ``count``: number of clusters, with the fixed ones;
+    fewer come out where there are fewer different points. ``generator``: chooses the
+    start. ``fixed`` ``(L, D)``: centres that do not move; they come first. ``draws``:
+    of so many candidates for a start centre, the best is taken. ``same``: floats up to
+    this distance from a centre are no start of another one. ``iterations``: largest
+    number of Lloyd's iterations. ``tolerance``: they stop when no coordinate of a
+    centre moves farther. Returns ``centers`` float64 ``(count, D)``. ``cost``: sum of
+    the squared distances from the centres.
     """
     kept = 0 if fixed is None else len(fixed)
     if fixed is None or kept == 0:

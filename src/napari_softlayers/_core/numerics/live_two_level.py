@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..arrays import Floats, Mask
-from ..run import Run
+from ..run import SILENT, Run
 from .two_level import block_basis, factorise
 
 _ROWS_PER_SLICE = 65536
@@ -23,20 +23,11 @@ _ROWS_PER_SLICE = 65536
 class LiveTwoLevel:
     """Coarse correction and Jacobi for the rows of a matrix that are free.
 
-    Parameters
-    ----------
-    matrix : scipy.sparse.csr_matrix (n, n)
-        Symmetric, positive semi-definite; couples unknowns of neighbouring blocks at
-        most.
-    rank : int array (n,)
-        Number of the block of every unknown, blocks counted in raster order.
-    grid : (int, int)
-        Rows and columns of the grid of blocks.
-    candidates : array (n, m)
-        Vectors that the matrix nearly annihilates.
-    damping : float
-        Weight of the Jacobi part.
-    run : Run, optional
+    ``matrix`` scipy.sparse.csr_matrix ``(n, n)``: symmetric, positive semi-definite;
+    couples unknowns of neighbouring blocks at most. ``rank`` int ``(n,)``: number of
+    the block of every unknown, blocks counted in raster order. ``grid`` ``(int, int)``:
+    rows and columns of the grid of blocks. ``candidates`` ``(n, m)``: vectors that the
+    matrix nearly annihilates. ``damping``: weight of the Jacobi part.
     """
 
     def __init__(
@@ -47,7 +38,7 @@ class LiveTwoLevel:
         candidates: Floats,
         *,
         damping: float = 0.8,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
         self._matrix, self._rank, self._candidates = matrix, rank, candidates
         self._size, self._width = grid[0] * grid[1], candidates.shape[1]
@@ -66,9 +57,8 @@ class LiveTwoLevel:
         self._factors: Any = None
         self.set_free(np.ones(count, bool), run)
 
-    def set_free(self, free: Mask, run: Run | None = None) -> None:
+    def set_free(self, free: Mask, run: Run = SILENT) -> None:
         """Say which rows are free (n,); the others are held."""
-        run = run or Run()
         changed = np.flatnonzero(free != self.free)
         if self._factors is not None and not len(changed):
             return

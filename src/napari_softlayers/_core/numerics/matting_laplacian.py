@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from ..arrays import DoubleArray, Floats, Mask
-from ..run import Run
+from ..run import SILENT, Run
 
 #: The nine pixels of a window, and the twenty-five neighbours that a pixel shares a
 #: window with (itself included), as (dy, dx) in raster order.
@@ -41,25 +41,15 @@ def matting_laplacian(
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> sparse.csr_matrix:
     """Matting Laplacian of a whole picture.
 
-    Parameters
-    ----------
-    picture : array (H, W, 3)
-        Colours in [0, 1].
-    eps : float
-        Regularisation of the window covariances (divided by the nine pixels).
-    dtype : numpy dtype
-        Of the matrix; the products are accumulated in it.
-    run : Run, optional
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix (H * W, H * W)
-        Symmetric, positive semi-definite, rows add up to zero, sorted indices. Not
-        normalised. A picture with a side under three pixels has no window: all zero.
+    ``picture`` ``(H, W, 3)``: colours in [0, 1]. ``eps``: regularisation of the window
+    covariances (divided by the nine pixels). ``dtype``: of the matrix; the products are
+    accumulated in it. Returns scipy.sparse.csr_matrix ``(H * W, H * W)``: symmetric,
+    positive semi-definite, rows add up to zero, sorted indices. Not normalised. A
+    picture with a side under three pixels has no window: all zero.
     """
     height, width = picture.shape[:2]
     everywhere = np.ones((height, width), bool)
@@ -84,28 +74,17 @@ def laplacian_stencil(
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> NDArray[Any]:
     """Rows of the matting Laplacian, for some of the pixels only.
 
-    Parameters
-    ----------
-    picture : array (H, W, 3)
-        Colours in [0, 1].
-    unknown : bool array (H, W)
-        The n pixels whose rows are wanted. Windows that hold none of them are skipped.
-    eps : float
-        Regularisation of the window covariances (divided by the nine pixels).
-    dtype : numpy dtype
-        Of the values. In float32, mattes of large, smooth pictures are off by some per
-        cent: their slowest modes cost less than its rounding.
-    run : Run, optional
-
-    Returns
-    -------
-    array (25, n)
-        ``L[p, p + NEIGHBOURS[k]]`` for the unknown pixels p in raster order; zero where
-        the neighbour lies outside of the picture.
+    ``picture`` ``(H, W, 3)``: colours in [0, 1]. ``unknown`` bool ``(H, W)``: the n
+    pixels whose rows are wanted. Windows that hold none of them are skipped. ``eps``:
+    regularisation of the window covariances (divided by the nine pixels). ``dtype``: of
+    the values. In float32, mattes of large, smooth pictures are off by some per cent:
+    their slowest modes cost less than its rounding. Returns ``(25, n)``:
+    ``L[p, p + NEIGHBOURS[k]]`` for the unknown pixels p in raster order; zero where the
+    neighbour lies outside of the picture.
     """
     stencil = np.empty((25, int(np.count_nonzero(unknown))), dtype)
     for start, part in stencil_strips(picture, unknown, eps, dtype=dtype, run=run):
@@ -119,10 +98,9 @@ def stencil_strips(
     eps: float = EPSILON,
     *,
     dtype: DTypeLike = np.float64,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Iterator[tuple[int, NDArray[Any]]]:
     """The columns of `laplacian_stencil` strip by strip: (first column, (25, m))."""
-    run = run or Run()
     ends = np.cumsum(np.count_nonzero(unknown, axis=1))
     height, count = unknown.shape[0], int(ends[-1])
     start_row = done = 0
@@ -143,17 +121,10 @@ def stencil_strips(
 def whitened_colors(colors: DoubleArray, eps: float) -> DoubleArray:
     """Whiten the colours of windows, so that affinities become inner products.
 
-    Parameters
-    ----------
-    colors : float64 array (9, 3, n)
-        Colours of the nine pixels of n windows; overwritten.
-    eps : float
-        Regularisation of the covariance (divided by nine).
-
-    Returns
-    -------
-    float64 array (9, 3, n)
-        ``y`` with ``y_i . y_j = (I_i - mu)^T (C + eps / 9)^-1 (I_j - mu)``.
+    ``colors`` float64 ``(9, 3, n)``: colours of the nine pixels of n windows;
+    overwritten. ``eps``: regularisation of the covariance (divided by nine). Returns
+    float64 ``(9, 3, n)``: ``y`` with
+    ``y_i . y_j = (I_i - mu)^T (C + eps / 9)^-1 (I_j - mu)``.
     """
     y = colors
     y -= y.sum(axis=0) / 9
@@ -197,7 +168,7 @@ def _strip(
     # that pixels on the border have nine windows as well, those outside counting zero.
     inside = np.zeros((stop - start + 2, width + 2), bool)
     inside[1:-1, 1:-1] = unknown[start:stop]
-    centers = _dilated(inside)
+    centers = ndimage.binary_dilation(inside, np.ones((3, 3), bool))
     rank = np.cumsum(centers).reshape(centers.shape) - 1
     y, x = np.nonzero(centers)
     y += start - 1
@@ -277,14 +248,3 @@ def _window_colors(
         for c, channel in enumerate(channels):
             np.take(channel, where, out=colors[p, c], mode="clip")
     return colors
-
-
-def _dilated(mask: Mask) -> Mask:
-    """Dilation by one pixel in the eight directions."""
-    wide = mask.copy()
-    wide[:, 1:] |= mask[:, :-1]
-    wide[:, :-1] |= mask[:, 1:]
-    tall = wide.copy()
-    tall[1:] |= wide[:-1]
-    tall[:-1] |= wide[1:]
-    return tall

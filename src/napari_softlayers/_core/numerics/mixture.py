@@ -26,10 +26,10 @@ import numpy as np
 import torch
 
 from ..arrays import DoubleArray, FloatArray
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import for_bands
 
-SIGMA = 5e-4  # weight of the sparsity term
+SIGMA = 5e-4  # weight of the sparsity term: larger is nearer to a hard segmentation
 BINS = 64  # colours a channel at which the support is decided
 _INFEASIBLE = 1e6
 
@@ -59,22 +59,16 @@ class Supports:
 
 
 def palette_supports(
-    palette: FloatArray, device: torch.device | None = None, largest: int = 3
+    palette: FloatArray, device: torch.device | None = None
 ) -> Supports:
     """Set up the supports of a palette.
 
-    Parameters
-    ----------
-    palette : ndarray, ``(K, 3)``
-        Distinct colours in [0, 1].
-    device : torch.device, optional
-        Where the pixels will be.
-    largest : {1, 2, 3}
-        Largest number of colours mixed at a pixel.
+    ``palette`` ``(K, 3)``: distinct colours in [0, 1]. ``device``: where the pixels
+    will be.
     """
     colors = np.asarray(palette, dtype=np.float64)
     members, forms, errors = [], [], []
-    for size in range(1, largest + 1):
+    for size in (1, 2, 3):
         for support in combinations(range(len(colors)), size):
             made = _affine_form(colors[list(support)])
             if made is not None:
@@ -117,22 +111,10 @@ def _affine_form(corners: DoubleArray) -> tuple[DoubleArray, DoubleArray] | None
     return forms, errors
 
 
-def best_supports(
-    colors: torch.Tensor, supports: Supports, sigma: float = SIGMA
-) -> torch.Tensor:
+def best_supports(colors: torch.Tensor, supports: Supports) -> torch.Tensor:
     """Find the support with the smallest energy for each colour.
 
-    Parameters
-    ----------
-    colors : Tensor of float32, ``(N, 3)``
-    supports : Supports
-    sigma : float
-        Weight of the sparsity term.
-
-    Returns
-    -------
-    Tensor of int64, ``(N,)``
-        Rows of `supports`.
+    ``colors`` float32 ``(N, 3)``. Returns int64 ``(N,)``: rows of `supports`.
     """
     bias = torch.cat([supports.forms, supports.errors], 1).permute(1, 2, 0)
     weight, offset = bias[:, :3].contiguous(), bias[:, 3:].contiguous()
@@ -140,7 +122,7 @@ def best_supports(
     alphas, error = values[:3], values[3:]
     energy = error.square_().sum(0)
     energy.add_(alphas.amin(0) < -1e-6, alpha=_INFEASIBLE)
-    energy.add_(alphas.square_().sum(0).reciprocal_(), alpha=sigma)
+    energy.add_(alphas.square_().sum(0).reciprocal_(), alpha=SIGMA)
     return energy.argmin(1)
 
 
@@ -149,16 +131,8 @@ def mix(
 ) -> torch.Tensor:
     """Alphas of colours on their supports.
 
-    Parameters
-    ----------
-    picture : Tensor of float32, ``(3, N)``
-    chosen : Tensor of int, ``(N,)``
-        Rows of `supports`.
-
-    Returns
-    -------
-    Tensor of float32, ``(K, N)``
-        Non-negative, summing to 1.
+    ``picture`` float32 ``(3, N)``. ``chosen`` int ``(N,)``: rows of `supports`. Returns
+    float32 ``(K, N)``: non-negative, summing to 1.
     """
     values = picture.new_empty(3, picture.shape[1])
     for member, forms in enumerate(supports.forms[:, :2].permute(1, 2, 0)):
@@ -178,28 +152,15 @@ class Mixture:
     Remembers the support of each colour that it has met on its grid, so that frames of a
     stack and repeated calls pay only for the pixels.
 
-    Parameters
-    ----------
-    palette : ndarray, ``(K, 3)``
-        Distinct colours in [0, 1].
-    device : torch.device, optional
-    sigma : float
-        Weight of the sparsity term: larger is closer to a hard segmentation.
+    ``palette`` ``(K, 3)``: distinct colours in [0, 1].
     """
 
-    def __init__(
-        self,
-        palette: FloatArray,
-        device: torch.device | None = None,
-        sigma: float = SIGMA,
-    ) -> None:
-        self.sigma = sigma
+    def __init__(self, palette: FloatArray, device: torch.device | None = None) -> None:
         self.supports = palette_supports(palette, device)
         self._table = torch.full((BINS**3,), -1, dtype=torch.int32, device=device)
 
-    def alphas(self, picture: torch.Tensor, run: Run | None = None) -> torch.Tensor:
+    def alphas(self, picture: torch.Tensor, run: Run = SILENT) -> torch.Tensor:
         """Alphas ``(K, H, W)`` of a picture ``(3, H, W)`` with values in [0, 1]."""
-        run = run or Run()
         height, width = picture.shape[1:]
         codes = torch.empty(height, width, dtype=torch.int32, device=picture.device)
         met = torch.zeros(BINS**3, dtype=torch.bool, device=picture.device)
@@ -231,7 +192,7 @@ class Mixture:
         colors = steps.to(torch.float32) / (BINS - 1)
 
         def work(span: slice) -> None:
-            chosen = best_supports(colors[span], self.supports, self.sigma)
+            chosen = best_supports(colors[span], self.supports)
             self._table[new[span]] = chosen.to(torch.int32)
 
         size = 8 * len(self.supports.members)
@@ -245,30 +206,24 @@ class LookupTable:
     milliseconds whatever the size of the picture. The interpolation makes the alphas
     continuous in the colour, and a little less sparse than `Mixture`.
 
-    Parameters
-    ----------
-    palette : ndarray, ``(K, 3)``
-        Distinct colours in [0, 1].
-    size : int
-        Grid points a channel.
+    ``palette`` ``(K, 3)``: distinct colours in [0, 1]. ``size``: grid points a channel.
     """
 
     def __init__(
         self,
         palette: FloatArray,
         device: torch.device | None = None,
-        sigma: float = SIGMA,
         size: int = 33,
     ) -> None:
         axis = torch.linspace(0, 1, size, device=device)
         grid = torch.cartesian_prod(axis, axis, axis)
         supports = palette_supports(palette, device)
-        alphas = mix(grid.T, best_supports(grid, supports, sigma), supports)
+        alphas = mix(grid.T, best_supports(grid, supports), supports)
         self.table = alphas.reshape(1, -1, size, size, size).contiguous()
 
-    def alphas(self, picture: torch.Tensor, run: Run | None = None) -> torch.Tensor:
+    def alphas(self, picture: torch.Tensor, run: Run = SILENT) -> torch.Tensor:
         """Alphas ``(K, H, W)`` of a picture ``(3, H, W)`` with values in [0, 1]."""
-        (run or Run()).check()
+        run.check()
         # grid_sample wants (x, y, z) = (last, middle, first axis of the table)
         places = (picture * 2 - 1).flip(0).permute(1, 2, 0)[None, None]
         alphas = torch.nn.functional.grid_sample(

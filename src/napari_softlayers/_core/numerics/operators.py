@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..devices import import_torch
+from ..devices import choose_device, import_torch
 from ..run import Run
 
 if TYPE_CHECKING:
@@ -31,12 +31,8 @@ Vectors = Any
 class SparseOperator:
     """A sparse matrix that multiplies blocks of vectors where they live.
 
-    Parameters
-    ----------
-    matrix : scipy.sparse matrix (n, m)
-        In float32 or float64.
-    device : torch.device, optional
-        None for SciPy and NumPy arrays; a device for torch tensors on it.
+    ``matrix`` scipy.sparse matrix ``(n, m)``: in float32 or float64. ``device``: None
+    for SciPy and NumPy arrays; a device for torch tensors on it.
     """
 
     def __init__(
@@ -66,11 +62,7 @@ class BlockProduct:
     pieces of rows are shared out among threads, and their results are small enough for
     memory that was just freed to be used again.
 
-    Parameters
-    ----------
-    matrix : csr_matrix, ``(n, m)``
-        In float32.
-    device : torch.device
+    ``matrix`` csr_matrix, ``(n, m)``: in float32.
     """
 
     def __init__(self, matrix: sparse.csr_matrix, device: torch.device) -> None:
@@ -164,9 +156,10 @@ def to_numpy(vectors: Vectors) -> NDArray[Any]:
     return vectors if isinstance(vectors, np.ndarray) else vectors.cpu().numpy()
 
 
-def solver_device(device: torch.device) -> torch.device | None:
+def solver_device(device: str) -> torch.device | None:
     """Choose PyTorch on CUDA, otherwise SciPy (None): MPS has no sparse products."""
-    return device if device.type == "cuda" else None
+    chosen = choose_device(device)
+    return chosen if chosen.type == "cuda" else None
 
 
 def interruptible(compute: Callable[[], Any], run: Run) -> Any:

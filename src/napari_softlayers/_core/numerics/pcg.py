@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..run import Run
+from ..run import SILENT, Run
 from .operators import Throttle, Vectors
 
 
@@ -18,17 +18,11 @@ from .operators import Throttle, Vectors
 class Solution:
     """What an iterative solver found.
 
-    Attributes
-    ----------
-    solution : array or tensor (n, k)
-        The last iterate. It is the best one: conjugate gradients lower the error's
-        energy ``e . A e`` in every iteration, though not the residual.
-    iterations : int
-        Iterations done.
-    residual : float
-        Largest relative residual ``|b - A x| / |b|`` of the k systems.
-    converged : bool
-        Whether the residual is below the tolerance that was asked for.
+    ``solution`` array or tensor ``(n, k)``: the last iterate. It is the best one:
+    conjugate gradients lower the error's energy ``e . A e`` in every iteration, though
+    not the residual. ``iterations``: iterations done. ``residual``: largest relative
+    residual ``|b - A x| / |b|`` of the k systems. ``converged``: whether the residual
+    is below the tolerance that was asked for.
     """
 
     solution: Vectors
@@ -45,39 +39,22 @@ def pcg(
     *,
     tolerance: float = 1e-4,
     max_iterations: int = 1000,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Solution:
     """Solve ``A X = B`` for a symmetric positive definite A.
 
     The k systems share the products with A and the preconditioner; each has its own
     step lengths (Saad, *Iterative Methods for Sparse Linear Systems*, algorithm 9.1).
 
-    Parameters
-    ----------
-    multiply, precondition : callable
-        ``A @ X`` and ``M^-1 @ X`` for blocks of vectors (n, k).
-    right : array or tensor (n, k)
-        The right-hand sides.
-    start : array or tensor (n, k), optional
-        First guess; zero when not given.
-    tolerance : float
-        Stop when ``|b - A x| <= tolerance * |b|`` in every system.
-    max_iterations : int
-        Stop then at the latest, with a warning.
-    run : Run, optional
-        Progress and cancel, looked at in every iteration.
-
-    Returns
-    -------
-    Solution
-        With the last, which is the best iterate, also after an early stop.
-
-    Warns
-    -----
-    RuntimeWarning
-        When the tolerance was not reached.
+    ``multiply``, ``precondition``: ``A @ X`` and ``M^-1 @ X`` for blocks of vectors (n,
+    k). ``right`` array or tensor ``(n, k)``: the right-hand sides. ``start`` array or
+    tensor ``(n, k)``: first guess; zero when not given. ``tolerance``: stop when
+    ``|b - A x| <= tolerance * |b|`` in every system. ``max_iterations``: stop then at
+    the latest, with a warning. ``run``: progress and cancel, looked at in every
+    iteration. Returns Solution: with the last, which is the best iterate, also after an
+    early stop. Warns RuntimeWarning when the tolerance was not reached.
     """
-    throttle = Throttle(run or Run())
+    throttle = Throttle(run)
     x = right * 0 if start is None else start + 0
     residual = right - multiply(x) if start is not None else right + 0
     scale = np.sqrt(dots(right, right))

@@ -20,10 +20,7 @@ LARGEST_SLIC_PICTURE = 640 * 480
 class Superpixels:
     """A partition of the picture into small regions.
 
-    Parameters
-    ----------
-    labels : ndarray of int, ``(H, W)``
-        Region numbers ``0..n-1``, every one present.
+    ``labels`` int ``(H, W)``: region numbers ``0..n-1``, every one present.
     """
 
     labels: NDArray[np.int64]
@@ -80,24 +77,13 @@ class Superpixels:
 def slic_superpixels(picture: FloatArray, count: int = 2500) -> Superpixels:
     """Compute SLIC superpixels with adaptive compactness (SLICO).
 
-    Parameters
-    ----------
-    picture : ndarray, ``(H, W, 3)``
-        Values in [0, 1].
-    count : int
-        Number of regions asked for; a small picture gets fewer, at least about eight
-        pixels each.
+    ``picture`` ``(H, W, 3)``: values in [0, 1]. ``count``: number of regions asked for;
+    a small picture gets fewer, at least about eight pixels each. Returns Superpixels:
+    pictures above `LARGEST_SLIC_PICTURE` are divided on a smaller copy, and the labels
+    enlarged by repetition.
 
-    Returns
-    -------
-    Superpixels
-        Pictures above `LARGEST_SLIC_PICTURE` are divided on a smaller copy, and the
-        labels enlarged by repetition.
-
-    References
-    ----------
-    Achanta et al., SLIC superpixels compared to state-of-the-art superpixel methods,
-    IEEE TPAMI 34(11), 2012, doi:10.1109/TPAMI.2012.120.
+    See Achanta et al., SLIC superpixels compared to state-of-the-art superpixel
+    methods, IEEE TPAMI 34(11), 2012, doi:10.1109/TPAMI.2012.120.
     """
     from skimage.segmentation import slic
 
@@ -114,12 +100,8 @@ def slic_superpixels(picture: FloatArray, count: int = 2500) -> Superpixels:
 def user_superpixels(labels: Any, shape: tuple[int, int]) -> Superpixels:
     """Check a label image ``(H, W)`` of the user's own and number its regions.
 
-    Raises
-    ------
-    TypeError
-        When the labels are not numbers.
-    ValueError
-        When they are not whole or not of the size of the picture.
+    Raises TypeError when the labels are not numbers; ValueError when they are not whole
+    or not of the size of the picture.
     """
     return Superpixels(_renumbered(read_labels(labels, shape)))
 
@@ -133,9 +115,7 @@ def _renumbered(labels: NDArray[Any]) -> NDArray[np.int64]:
 def block_means(values: NDArray[Any], step: int) -> FloatArray:
     """Average ``(H, W, C)`` over ``step`` x ``step`` blocks; the last may be smaller.
 
-    Returns
-    -------
-    ndarray of float32, ``(ceil(H / step), ceil(W / step), C)``
+    Returns float32 ``(ceil(H / step), ceil(W / step), C)``.
     """
     result: FloatArray = values.astype(np.float32, copy=False)
     if step == 1:
@@ -149,3 +129,12 @@ def block_means(values: NDArray[Any], step: int) -> FloatArray:
         sums: FloatArray = np.add.reduceat(result, starts, axis=axis)
         result = sums / counts.reshape(shape)
     return result
+
+
+def thinned(labels: NDArray[Any], step: int) -> NDArray[Any]:
+    """Take the label in the middle of each block of `block_means`."""
+    rows, columns = (
+        np.minimum(np.arange(0, side, step) + step // 2, side - 1)
+        for side in labels.shape
+    )
+    return labels[np.ix_(rows, columns)]

@@ -23,7 +23,7 @@ from scipy import sparse
 from scipy.sparse import linalg
 
 from ..arrays import DoubleArray, Floats
-from ..run import Run
+from ..run import SILENT, Run
 from .operators import SparseOperator, Vectors, cast, interruptible, on_device, to_numpy
 
 if TYPE_CHECKING:
@@ -70,9 +70,8 @@ class TwoLevel:
         damping: float = 1.0,
         precision: DTypeLike | None = None,
         device: torch.device | None = None,
-        run: Run | None = None,
+        run: Run = SILENT,
     ) -> None:
-        run = run or Run()
         if precision is None:
             single = _FEW < matrix.shape[0] < _MANY
             precision = np.float32 if single else np.float64
@@ -116,20 +115,10 @@ def block_basis(
 ) -> DoubleArray:
     """Orthonormalise candidates block by block (modified Gram-Schmidt).
 
-    Parameters
-    ----------
-    rank : int array (n,)
-        Block of every unknown, from 0 to n_blocks - 1.
-    n_blocks : int
-        Number of blocks.
-    candidates : array (n, m)
-        The vectors.
-
-    Returns
-    -------
-    float64 array (n, m)
-        Values of the basis vectors. Where a candidate is a combination of earlier
-        ones in a block (a flat block), its values there are zero.
+    ``rank`` int ``(n,)``: block of every unknown, from 0 to n_blocks - 1. ``n_blocks``:
+    number of blocks. ``candidates`` ``(n, m)``: the vectors. Returns float64
+    ``(n, m)``: values of the basis vectors. Where a candidate is a combination of
+    earlier ones in a block (a flat block), its values there are zero.
     """
     values = np.array(candidates.T, np.float64)
     sizes = np.bincount(rank, minlength=n_blocks)
@@ -149,7 +138,7 @@ def coarse_matrix(
     values: Floats,
     grid: NDArray[np.integer[Any]],
     rank: NDArray[np.integer[Any]],
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> sparse.csc_matrix:
     """Galerkin product ``P^T A P``, by dense products with coloured columns.
 
@@ -157,7 +146,6 @@ def coarse_matrix(
     block, so the columns of all of them fit in m dense vectors without mixing. This is
     three times faster than sparse products.
     """
-    run = run or Run()
     size, width = len(grid), values.shape[1]
     lookup = np.full(tuple(grid.max(axis=0) + 3), -1, np.int32)
     lookup[grid[:, 0] + 1, grid[:, 1] + 1] = np.arange(size)

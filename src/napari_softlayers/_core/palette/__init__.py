@@ -16,13 +16,12 @@ from ..arrays import DoubleArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
-from ..run import Run
-from .decomposer import METHODS, Decomposer, Processing
+from ..run import SILENT, Run
+from .decomposer import METHODS, Decomposer, Processing, exact_residues
 from .intersect import intersect
-from .masks import Masks, as_masks
 from .names import hex_name
+from .processing import Masks, as_masks
 from .recolor import Recolorer, recolor
-from .residues import exact_residues
 from .selection import check_colors, select_palette
 
 if TYPE_CHECKING:
@@ -54,13 +53,14 @@ def palette_layers(
     seed: int = 0,
     visible: ArrayLike | None = None,
     device: str | torch.device = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SoftLayers:
     """Take a picture apart into soft layers of nearly one colour each.
 
+    See Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
+
     Parameters
     ----------
-    image : array_like, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
     palette : int from 2 to 12, "auto" or array_like ``(K, 3)``
         Number of colours, or the colours themselves in [0, 1]. Equal colours become
         one layer; the order of the colours changes nothing but the order of the layers.
@@ -83,11 +83,8 @@ def palette_layers(
     weights : str or Path, optional
         Weights for "network": a safetensors file, for example an imported checkpoint.
         The ones that come with the package by default.
-    seed : int
     visible : array_like of bool, ``(H, W)``, optional
         Pixels that the colours are chosen from; all by default.
-    device : str or torch.device
-    run : Run, optional
 
     Returns
     -------
@@ -98,12 +95,7 @@ def palette_layers(
     ------
     ValueError
         When the palette, the masks or the result of `processing` do not fit.
-
-    References
-    ----------
-    Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
     """
-    run = run or Run()
     picture = as_image(image)
     run.step(0, "Choosing the palette")
     seen = picture if visible is None else picture[np.asarray(visible, bool)][None]
@@ -121,14 +113,7 @@ def palette_layers(
         weights=weights,
     )
     alphas, residues = decompose(picture, masks, run)
-    parameters = {
-        "palette": colors.tolist(),
-        "method": method,
-        "selection": selection,
-        "smoothing": float(smoothing),
-        "weights": None if weights is None else str(weights),
-        "seed": int(seed),
-    }
+    parameters = decompose.noted(colors, selection, seed)
     if mask is not None or processing is not None:
         parameters["by_user"] = True  # arrays and functions are not kept
     return SoftLayers(

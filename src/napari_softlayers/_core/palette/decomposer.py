@@ -1,9 +1,16 @@
-"""Pictures -> alphas and residues for one palette: stages two and three."""
+"""Pictures -> alphas and residues for one palette: stages two and three.
+
+Residues are layer colours near the palette that add up to the picture. Given the
+alphas, the colours that minimise ``sum_i a_i |u_i - p_i|^2`` (Eq. 8, squared) subject
+to ``sum_i a_i u_i = c`` (Eq. 1) and ``0 <= u_i <= 1`` (Eq. 3) are ``u_i = clip(p_i + t,
+0, 1)`` with one scalar t a pixel and channel, which `colors.project_exact` finds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +19,11 @@ from ..arrays import FloatArray
 from ..checks import number
 from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
+from ..layers.colors import project_exact
 from ..numerics.mixture import LookupTable, Mixture
-from ..run import Run
+from ..run import SILENT, Run
+from ..threads import for_bands
 from .processing import apply_masks, refine, smooth
-from .residues import exact_residues
 
 Processing = Callable[[FloatArray], FloatArray]
 
@@ -28,16 +36,8 @@ class Decomposer:
     Computes with the colours in an order of its own, so that the order of the palette
     changes nothing but the order of the layers.
 
-    Parameters
-    ----------
-    palette : ndarray of float32, ``(K, 3)``
-        Distinct colours in [0, 1].
-    method : {"mixture", "lookup", "network"}
-    smoothing : float
-    processing : callable, optional
-    weights : str or Path, optional
-    device : torch.device
-        See `palette_layers` for all of them.
+    ``palette`` float32 ``(K, 3)``: distinct colours in [0, 1]. ``method`` {"mixture",
+    "lookup", "network"}. ``device``: see `palette_layers` for all of them.
     """
 
     def __init__(
@@ -87,6 +87,17 @@ class Decomposer:
             return self._given_order(stack), colors
 
         return with_cpu_fallback(compute, self.device)
+
+    def noted(self, colors: FloatArray, selection: str, seed: int) -> dict[str, Any]:
+        """What layers were made with; enough to make them again, but for functions."""
+        return {
+            "palette": colors.tolist(),
+            "method": self.method,
+            "selection": selection,
+            "smoothing": self.smoothing,
+            "weights": None if self.weights is None else str(self.weights),
+            "seed": int(seed),
+        }
 
     def alphas(self, picture: FloatArray, run: Run) -> FloatArray:
         """Alphas ``(K, H, W)`` before any processing."""
@@ -143,3 +154,33 @@ class Decomposer:
 def to_planes(picture: FloatArray, device: torch.device) -> torch.Tensor:
     """Picture ``(H, W, 3)`` -> tensor ``(3, H, W)`` on the device."""
     return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device)
+
+
+def exact_residues(
+    picture: torch.Tensor,
+    alphas: torch.Tensor,
+    palette: torch.Tensor,
+    run: Run = SILENT,
+    places: Sequence[int] | None = None,
+) -> FloatArray:
+    """Colours of palette layers with an exact sum.
+
+    ``picture`` ``(3, H, W)``, in [0, 1]. ``alphas`` ``(K, H, W)``, summing to 1.
+    ``palette`` ``(K, 3)``, in [0, 1]. ``places`` sequence of int: where each layer goes
+    in the result. Returns float32 ``(K, H, W, 3)``, in [0, 1]:
+    ``sum_k alphas[k] * colors[k] == picture``; a layer without alpha has its palette
+    colour.
+    """
+    count, height, width = alphas.shape
+    result = torch.empty(count, height, width, 3)
+    where = list(range(count)) if places is None else list(places)
+    base = palette[:, :, None, None]
+
+    def work(rows: slice) -> None:
+        colors = project_exact(picture[:, rows], alphas[:, rows], base)
+        for layer, place in zip(colors, where, strict=True):
+            result[place, rows] = layer.permute(1, 2, 0).cpu()
+
+    size = 8 * count * width
+    for_bands(work, height, size, alphas.device, run, "Exact residues")
+    return result.numpy()

@@ -23,18 +23,9 @@ LOOKED_AT = 8
 class Frames:
     """Frames of a stack ``(T, H, W, 3)`` or ``(T, H, W, 4)``.
 
-    Parameters
-    ----------
-    array : array_like
-        NumPy, dask, zarr: a frame is read when it is asked for. See `read_picture` for
-        the values; white is the same in all frames.
-    nan : {"refuse", "fill"}
-        See `read_picture`.
-
-    Raises
-    ------
-    ValueError
-        When the stack has another shape.
+    ``array`` array_like: NumPy, dask, zarr: a frame is read when it is asked for. See
+    `read_picture` for the values; white is the same in all frames. ``nan`` {"refuse",
+    "fill"}: see `read_picture`. Raises ValueError when the stack has another shape.
     """
 
     def __init__(self, array: Any, nan: str = "refuse") -> None:

@@ -21,22 +21,9 @@ SAID = re.compile(r"(Name|Columns|Channels):", re.IGNORECASE)
 def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]:
     """Read a GIMP palette, UTF-8 or Latin-1, also with an alpha (that is left out).
 
-    Parameters
-    ----------
-    path : str or Path
-    most : int
-        Only the first ``most`` colours are taken.
-
-    Returns
-    -------
-    palette : ndarray of float32, ``(K, 3)``
-        Colours in [0, 1].
-    names : list of str
-
-    Raises
-    ------
-    ValueError
-        When the file is not a GIMP palette, is too large, has no colours or a bad line.
+    ``most``: only the first ``most`` colours are taken. Returns ``palette`` float32
+    ``(K, 3)``: colours in [0, 1]. Raises ValueError when the file is not a GIMP
+    palette, is too large, has no colours or a bad line.
     """
     lines = _lines(Path(path))
     if not lines[0].strip().casefold().startswith(HEADER.casefold()):
@@ -97,22 +84,11 @@ def write_gpl(
     path: str | Path,
     palette: ArrayLike,
     names: Sequence[str] | None = None,
-    title: str = "Palette layers",
 ) -> Path:
     """Write a GIMP palette.
 
-    Parameters
-    ----------
-    path : str or Path
-    palette : array_like, ``(K, 3)``
-        Colours in [0, 1], rounded to 8 bits.
-    names : sequence of str, optional
-        One a colour; everyday names otherwise.
-    title : str
-
-    Returns
-    -------
-    Path
+    ``palette`` ``(K, 3)``: colours in [0, 1], rounded to 8 bits. ``names`` sequence of
+    str: one a colour; everyday names otherwise.
     """
     colors = check_colors(palette)
     labels = list(names) if names is not None else [color_name(c) for c in colors]
@@ -120,7 +96,7 @@ def write_gpl(
         raise ValueError(
             f"{len(labels)} names came for {len(colors)} colours; give one a colour."
         )
-    lines = [HEADER, f"Name: {_one_line(title)}", f"Columns: {len(colors)}", "#"]
+    lines = [HEADER, "Name: Palette layers", f"Columns: {len(colors)}", "#"]
     for color, label in zip(np.rint(colors * 255).astype(int), labels, strict=True):
         red, green, blue = color
         lines.append(f"{red:3d} {green:3d} {blue:3d}\t{_one_line(label)}")

@@ -27,17 +27,9 @@ _SLACK = 1e-9
 def simplified_hull(sample: DoubleArray, count: int) -> DoubleArray | None:
     """Vertices of a simple polyhedron around (nearly) all colours.
 
-    Parameters
-    ----------
-    sample : ndarray, ``(N, 3)``
-        Colours in [0, 1].
-    count : int
-        Wanted number of vertices; at least 4 are needed for a solid.
-
-    Returns
-    -------
-    ndarray, ``(count or fewer, 3)``, clipped to [0, 1], or None
-        None when the colours are flat (a plane, a line, a point).
+    ``sample`` ``(N, 3)``: colours in [0, 1]. ``count``: wanted number of vertices; at
+    least 4 are needed for a solid. Returns ``(count or fewer, 3)``, clipped to [0, 1],
+    or None: None when the colours are flat (a plane, a line, a point).
     """
     if count < 4:
         return _widest(sample, count)

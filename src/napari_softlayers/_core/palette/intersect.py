@@ -24,26 +24,13 @@ def intersect(
 ) -> SoftLayers:
     """Cut each palette layer along the segments.
 
-    Parameters
-    ----------
-    segments, palette : SoftLayers
-        Two decompositions of the same picture.
-    empty : float
-        Pairs that cover a smaller share of the picture are dropped and their light goes
-        to the segment's largest pair, so that nothing crosses a segment's edge.
-    run : Run, optional
-
-    Returns
-    -------
-    SoftLayers
-        Of kind "palette": alphas ``a_s a_p``, named "segment · colour", with an exact
-        sum. ``extras["palette"]`` holds the palette colour of each layer and
-        ``extras["pairs"]`` the two indices, so that `recolor` works on them.
-
-    Raises
-    ------
-    ValueError
-        When the two are of different size or of different pictures.
+    ``segments``, ``palette``: two decompositions of the same picture. ``empty``: pairs
+    that cover a smaller share of the picture are dropped and their light goes to the
+    segment's largest pair, so that nothing crosses a segment's edge. Returns
+    SoftLayers: of kind "palette": alphas ``a_s a_p``, named "segment · colour", with an
+    exact sum. ``extras["palette"]`` holds the palette colour of each layer and
+    ``extras["pairs"]`` the two indices, so that `recolor` works on them. Raises
+    ValueError when the two are of different size or of different pictures.
     """
     run = as_run(run)
     if not isinstance(palette, SoftLayers):

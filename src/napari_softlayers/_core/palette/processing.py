@@ -1,17 +1,23 @@
 """Alpha layer processing (Section 4.4): smoothing, masks and the bounds of Eq. 3.
 
-All functions take and give torch tensors: pictures ``(3, H, W)`` in [0, 1] and alphas
+Pictures and alphas are torch tensors: pictures ``(3, H, W)`` in [0, 1] and alphas
 ``(K, H, W)``.
 """
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
+from typing import Any
 
-from ..numerics.guided_filter import GuidedFilter
-from ..numerics.symmetric import inverses, multiplied, products
-from ..run import Run
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from ..arrays import FloatArray
+from ..numerics.guided_filter import GuidedFilter, inverses, multiplied, products
+from ..run import SILENT, Run
 from ..threads import for_bands
+from .selection import merge_duplicates
 
 EDGE = 0.05  # variance of the guide below which smoothing = 1 averages (He et al.: eps)
 LEAST_EPS = 1e-6  # below, float32 covariances of flat parts have no inverse
@@ -24,7 +30,7 @@ def smooth(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     strength: float = 1.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> torch.Tensor:
     """Smooth alphas along the picture with a guided filter.
 
@@ -32,25 +38,15 @@ def smooth(
     picture's colours, ``a = w . c + b`` with ``w = (Cov(c) + eps I)^-1 Cov(c, a)`` [1]_;
     the fits are computed at half size and interpolated ("fast guided filter" [2]_).
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    alphas : Tensor, ``(K, H, W)``
-    strength : float
-        0 changes nothing; ``eps = 0.05 strength``.
-    run : Run, optional
-
-    Returns
-    -------
-    Tensor, ``(K, H, W)``
-        Sums to 1 where the alphas do; values may lie slightly outside [0, 1].
+    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``. ``strength``: 0 changes
+    nothing; ``eps = 0.05 strength``. Returns ``(K, H, W)``: sums to 1 where the alphas
+    do; values may lie slightly outside [0, 1].
 
     References
     ----------
     .. [1] He, Sun, Tang, "Guided image filtering", ECCV 2010, Eq. 14-16.
     .. [2] He, Sun, "Fast guided filter", arXiv:1505.00996.
     """
-    run = run or Run()
     if strength == 0:
         return alphas
     part = run.part(0, 0.2)
@@ -63,7 +59,7 @@ def refine(
     picture: torch.Tensor,
     alphas: torch.Tensor,
     palette: torch.Tensor,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> torch.Tensor:
     """Bring smoothed alphas back into bounds and back to the picture's colours.
 
@@ -81,20 +77,9 @@ def refine(
 
     which keeps zeros and the sum.
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    alphas : Tensor, ``(K, H, W)``
-        May lie outside [0, 1].
-    palette : Tensor, ``(K, 3)``
-    run : Run, optional
-
-    Returns
-    -------
-    Tensor, ``(K, H, W)``
-        In [0, 1], summing to 1.
+    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``: may lie outside [0, 1].
+    ``palette`` ``(K, 3)``. Returns ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    run = run or Run()
     result = torch.empty_like(alphas)
     cuts = _cuts(palette)
     moments = torch.cat([palette.T, products(palette.T)])
@@ -165,11 +150,8 @@ def apply_masks(
     Where nothing is left, the allowed layer with the nearest palette colour takes the
     pixel; where every layer is forbidden, the masks are ignored.
 
-    Parameters
-    ----------
-    picture : Tensor, ``(3, H, W)``
-    alphas, masks : Tensor, ``(K, H, W)``
-    palette : Tensor, ``(K, 3)``
+    ``picture`` ``(3, H, W)``. ``alphas``, ``masks`` ``(K, H, W)``. ``palette``
+    ``(K, 3)``.
     """
     masked = alphas * masks
     total = masked.sum(0)
@@ -182,3 +164,61 @@ def apply_masks(
         masked[:, lost] = torch.where(free, alphas[:, lost], nearest)
         total = masked.sum(0)
     return masked / total
+
+
+Masks = ArrayLike | Mapping[int, ArrayLike]
+
+
+def as_masks(
+    mask: Masks | None, colors: NDArray[Any], picture: FloatArray
+) -> FloatArray | None:
+    """Check the user's masks and bring them to one form.
+
+    ``mask`` ``(K, H, W)``, dict of int to ``(H, W)``, or None. ``colors`` ``(K, 3)``:
+    the palette that the masks were made for; masks of equal colours unite. ``picture``
+    ``(H, W, 3)``. Returns float32 ``(K', H, W)``, or None: in [0, 1], one mask a
+    distinct colour. Raises ValueError when sizes, numbers or values do not fit.
+    """
+    if mask is None:
+        return None
+    size = picture.shape[:2]
+    if isinstance(mask, Mapping):
+        masks = np.ones((len(colors), *size), np.float32)
+        for place, values in mask.items():
+            if not 0 <= place < len(colors):
+                raise ValueError(
+                    f"A mask came for colour {place}; the palette has {len(colors)}, "
+                    "numbered from 0."
+                )
+            masks[place] = _one_mask(values, size)
+    else:
+        stack = np.asarray(mask)
+        if stack.ndim != 3 or len(stack) != len(colors):
+            raise ValueError(
+                f"mask has shape {stack.shape}; one mask a palette colour is needed: "
+                f"{(len(colors), *size)}, or a dict of place to mask."
+            )
+        masks = np.stack([_one_mask(values, size) for values in stack])
+    distinct, index = merge_duplicates(colors)
+    merged = np.zeros((len(distinct), *size), np.float32)
+    np.maximum.at(merged, index, masks)
+    return merged
+
+
+def _one_mask(values: ArrayLike, size: tuple[int, ...]) -> FloatArray:
+    """One mask as float32 in [0, 1]; 8-bit masks are divided by 255."""
+    mask = np.asarray(values)
+    if mask.shape != size:
+        raise ValueError(
+            f"A mask has shape {mask.shape}; the picture is {size[0]}x{size[1]}, and a "
+            "mask must have the same height and width. Resize it first."
+        )
+    if mask.dtype == np.uint8:
+        mask = mask / np.float32(255)
+    mask = mask.astype(np.float32)
+    if not np.isfinite(mask).all() or mask.min() < 0 or mask.max() > 1:
+        raise ValueError(
+            f"A mask has values from {mask.min():g} to {mask.max():g}; values in [0, 1] "
+            "are needed."
+        )
+    return mask

@@ -39,24 +39,10 @@ def recolor(
 ) -> NDArray[Any]:
     """Paint the picture with another palette.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-        Palette layers; any others are moved by their mean colours.
-    palette : array_like, ``(K, 3)``
-        New colours in [0, 1], in the order of the layers.
-    dtype : {float32, uint8}
-        Of the result.
-
-    Returns
-    -------
-    ndarray, ``(H, W, 3)``
-        ``clip(c + sum_i a_i (p'_i - p_i))`` in [0, 1], or 0 to 255.
-
-    Raises
-    ------
-    ValueError
-        When the palette does not fit the layers.
+    ``layers``: palette layers; any others are moved by their mean colours. ``palette``
+    ``(K, 3)``: new colours in [0, 1], in the order of the layers. ``dtype`` {float32,
+    uint8}: of the result. Returns ``(H, W, 3)``: ``clip(c + sum_i a_i (p'_i - p_i))``
+    in [0, 1], or 0 to 255. Raises ValueError when the palette does not fit the layers.
     """
     return Recolorer(layers, dtype)(palette)
 
@@ -64,16 +50,8 @@ def recolor(
 def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
     """Move every layer to its new colour; the sum is the recoloured picture.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-    palette : array_like, ``(K, 3)``
-        New colours in [0, 1], in the order of the layers.
-
-    Returns
-    -------
-    SoftLayers
-        The same alphas; ``image`` is what `recolor` gives.
+    ``palette`` ``(K, 3)``: new colours in [0, 1], in the order of the layers. Returns
+    SoftLayers: the same alphas; ``image`` is what `recolor` gives.
     """
     colors = check_colors(palette, most=None)
     picture = recolor(layers, colors)
@@ -91,14 +69,8 @@ def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
 class Recolorer:
     """A picture that follows its palette, for many quick changes.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-    dtype : {uint8, float32}
-        Of the pictures it gives.
+    ``dtype`` {uint8, float32}: of the pictures it gives.
 
-    Notes
-    -----
     Each call gives the same array, with other contents: copy it to keep it. Only the
     layers whose colour differs from the original are added up.
     """

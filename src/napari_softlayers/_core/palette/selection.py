@@ -117,11 +117,7 @@ def check_colors(
 def merge_duplicates(colors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Keep the first of equal colours.
 
-    Returns
-    -------
-    colors : ndarray, ``(K', 3)``
-    index : ndarray of int, ``(K,)``
-        Where each colour went.
+    Returns ``colors`` ``(K', 3)``. ``index`` int ``(K,)``: where each colour went.
     """
     kept: list[int] = []
     index = np.empty(len(colors), np.int64)
@@ -171,19 +167,9 @@ def cluster_colors(
 ) -> DoubleArray:
     """Centres of clusters of colours.
 
-    Parameters
-    ----------
-    sample : ndarray, ``(N, 3)``
-    count : int
-        Centres, the fixed ones included.
-    fixed : ndarray, ``(L, 3)``, optional
-    seed : int
-
-    Returns
-    -------
-    ndarray, ``(K, 3)``
-        The fixed centres first; K is smaller than `count` when the sample has fewer
-        distinct colours.
+    ``sample`` ``(N, 3)``. ``count``: centres, the fixed ones included. ``fixed``
+    ``(L, 3)``. Returns ``(K, 3)``: the fixed centres first; K is smaller than `count`
+    when the sample has fewer distinct colours.
     """
     generator = np.random.default_rng(seed)
     return kmeans(

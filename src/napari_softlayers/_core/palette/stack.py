@@ -15,7 +15,7 @@ from ..arrays import FloatArray
 from ..checks import whole
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from .decomposer import Decomposer, Processing
 from .frames import Frames
 from .names import hex_name
@@ -90,16 +90,6 @@ class PaletteStack:
             seed=seed,
         )
         self.names = [hex_name(color) for color in self.palette]
-        self.parameters: dict[str, Any] = {
-            "palette": self.palette.tolist(),
-            "method": method,
-            "selection": selection,
-            "smoothing": float(smoothing),
-            "weights": None if weights is None else str(weights),
-            "seed": int(seed),
-        }
-        if processing is not None:
-            self.parameters["by_user"] = True  # functions are not kept
         self._decompose = Decomposer(
             self.palette,
             method,
@@ -108,6 +98,9 @@ class PaletteStack:
             processing=processing,
             weights=weights,
         )
+        self.parameters = self._decompose.noted(self.palette, selection, seed)
+        if processing is not None:
+            self.parameters["by_user"] = True  # functions are not kept
         self._frames: OrderedDict[int, SoftLayers] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -123,7 +116,7 @@ class PaletteStack:
                 self._frames.move_to_end(frame)
                 return self._frames[frame]
             picture, alpha = self.frames.read(frame)
-            alphas, colors = self._decompose(picture, None, run or Run())
+            alphas, colors = self._decompose(picture, None, run or SILENT)
             parameters = {**self.parameters, "frame": frame}
             extras = {"palette": self.palette}
             layers = SoftLayers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from .cutting import check_count, cut
 from .merge_tree import MergeTree
 from .preparation import CACHE, prepare_segments
@@ -39,9 +39,12 @@ def soft_segments(
     normalised: bool = False,
     n_eigenvectors: int = 100,
     n_clusters: int = 40,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SoftLayers:
     """Take a picture apart into soft layers that follow its objects.
+
+    Every step of [1]_ is a function of its own; see `compute_state` for the steps up to
+    the merge tree and `final_alphas` for those after it.
 
     Parameters
     ----------
@@ -77,7 +80,6 @@ def soft_segments(
         Use the normalised Laplacian of Eq. 3 instead of the plain one.
     n_eigenvectors, n_clusters : int
         Eigenvectors, and layers that the sparsification starts from.
-    run : Run, optional
 
     Returns
     -------
@@ -91,11 +93,6 @@ def soft_segments(
     ------
     ValueError
         When a parameter is out of range or the picture or the features do not fit.
-
-    Notes
-    -----
-    Every step of [1]_ is a function of its own; see `compute_state` for the steps up to
-    the merge tree and `final_alphas` for those after it.
 
     References
     ----------
@@ -120,7 +117,6 @@ def soft_segments(
         n_eigenvectors=n_eigenvectors,
         n_clusters=n_clusters,
     )
-    run = run or Run()
     state = prepare_segments(
         image, features, options, superpixels, device, run.part(0.0, 0.6)
     )

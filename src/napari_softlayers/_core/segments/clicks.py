@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import dijkstra
 
 from ..arrays import DoubleArray, FloatArray, Mask
-from ..numerics.superpixels import Superpixels, block_means, user_superpixels
-from .geodesics import Geodesics
+from ..numerics.superpixels import (
+    Superpixels,
+    block_means,
+    thinned,
+    user_superpixels,
+)
 from .merge_tree import MergeTree
 from .state import SegmentsState
 
@@ -36,14 +42,10 @@ KEPT_COLUMNS = 64
 class Prompts:
     """Clicks of the user, at the working size.
 
-    Parameters
-    ----------
-    pixels : ndarray of int, ``(n,)``
-        Flat index of each click's pixel, the first click first.
-    labels : ndarray of int, ``(n,)``
-        Position of the object of each click in ``objects``, from 1; 0 removes.
-    steps : tuple of int
-        Steps along the tree by which each object was grown (or shrunk).
+    ``pixels`` int ``(n,)``: flat index of each click's pixel, the first click first.
+    ``labels`` int ``(n,)``: position of the object of each click in ``objects``, from
+    1; 0 removes. ``steps``: steps along the tree by which each object was grown (or
+    shrunk).
     """
 
     pixels: NDArray[np.int64]
@@ -58,12 +60,6 @@ class Prompts:
 class ClickModel:
     """Answers clicks on the working grid of a state.
 
-    Parameters
-    ----------
-    state : SegmentsState
-
-    Notes
-    -----
     A single click answers with the node of the automatic cut. More clicks
     weigh all nodes on the way from the first click's leaf to the root: by how many levels
     they are away from that one, and by the clicks on their wrong side. A click that is
@@ -240,15 +236,37 @@ def _appearance(state: SegmentsState) -> FloatArray:
 def _working_superpixels(state: SegmentsState) -> Superpixels:
     """Give the superpixels at the working size; those that get lost there are left out."""
     step = max(round(len(state.base) / len(state.guide)), 1)
-    labels = state.superpixels.labels
-    rows, columns = (
-        np.minimum(np.arange(0, side, step) + step // 2, side - 1)
-        for side in labels.shape
-    )
-    small = labels[np.ix_(rows, columns)]
+    small = thinned(state.superpixels.labels, step)
     return user_superpixels(small, (small.shape[0], small.shape[1]))
 
 
 def _symmetric(matrix: FloatArray) -> DoubleArray:
     """Make a matrix symmetric to the last bit."""
     return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)
+
+
+class Geodesics:
+    """Shortest paths between superpixels, as long as what they cross differs.
+
+    ``appearance`` ``(H, W, D)``: of each pixel, each component over its width.
+
+    Regions that touch are as far from each other as their mean appearances, and a path
+    is as long as its steps together. Unlike the difference of two appearances, this tells
+    apart two things of one kind with something else between them.
+    """
+
+    def __init__(self, superpixels: Superpixels, appearance: FloatArray) -> None:
+        self._region = superpixels.labels.ravel()
+        one, other = superpixels.neighbours().T
+        means = superpixels.means(appearance)
+        lengths = np.linalg.norm(means[one] - means[other], axis=1)
+        self._graph = sparse.csr_array(
+            (np.maximum(lengths, 1e-6), (one, other)),  # a stored 0 would be no edge
+            shape=(superpixels.count, superpixels.count),
+        )
+
+    def likeness(self, pixel: int) -> FloatArray:
+        """Give ``exp(-distance)`` from one pixel to all of them, ``(H * W,)``."""
+        far = dijkstra(self._graph, directed=False, indices=self._region[pixel])
+        near: FloatArray = np.exp(-far).astype(np.float32)
+        return near[self._region]

@@ -11,29 +11,19 @@ from numpy.typing import NDArray
 from ..arrays import DoubleArray, FloatArray
 from ..devices import import_torch
 from ..numerics.eigenvectors import Eigenpairs
-from ..run import Run
-from ..threads import one_blas_thread
+from ..run import SILENT, Run
+from ..threads import one_thread
 
 
 @dataclass(frozen=True)
 class SparsityOptions:
     """Settings of `constrained_sparsification`.
 
-    Parameters
-    ----------
-    iterations : int
-        Reweightings.
-    exponent : float
-        The paper's gamma.
-    weight : float
-        Weight of both sparsity terms.
-    floor : float
-        Smallest distance to 0 and 1 in the weights.
-    samples : int
-        Pixels that the energy is summed over, chosen at random; an energy of a few
-        hundred unknowns needs no more.
-    drop : float
-        Layers nowhere above this are removed, every ten iterations and at the end.
+    ``iterations``: reweightings. ``exponent``: the paper's gamma. ``weight``: weight of
+    both sparsity terms. ``floor``: smallest distance to 0 and 1 in the weights.
+    ``samples``: pixels that the energy is summed over, chosen at random; an energy of a
+    few hundred unknowns needs no more. ``drop``: layers nowhere above this are removed,
+    every ten iterations and at the end.
     """
 
     iterations: int = 20
@@ -53,29 +43,14 @@ def constrained_sparsification(
     options: SparsityOptions | None = None,
     seed: int = 0,
     device: Any = "cpu",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     r"""Find layers in the span of eigenvectors whose alphas are near 0 or 1.
 
-    Parameters
-    ----------
-    eigenpairs : Eigenpairs
-        ``K`` eigenvectors of ``N`` pixels.
-    labels : ndarray of int, ``(N,)``
-        First guess: the cluster of each pixel.
-    options : SparsityOptions, optional
-    seed : int
-        Chooses the pixels.
-    device : torch.device or str
-    run : Run, optional
+    ``eigenpairs``: ``K`` eigenvectors of ``N`` pixels. ``labels`` int ``(N,)``: first
+    guess: the cluster of each pixel. ``seed``: chooses the pixels. Returns float32
+    ``(C, N)``: layers that are left; they sum to 1 up to the span, and are not clamped.
 
-    Returns
-    -------
-    ndarray of float32, ``(C, N)``
-        Layers that are left; they sum to 1 up to the span, and are not clamped.
-
-    Notes
-    -----
     With :math:`\alpha_i = E y_i`, iteratively reweighted least squares minimise
     :math:`\sum_{i,p} |\alpha_{ip}|^\gamma + |1 - \alpha_{ip}|^\gamma` subject to
     :math:`\sum_i y_i = z`, the coefficients of the constant 1. With
@@ -85,12 +60,9 @@ def constrained_sparsification(
     :math:`y_i = A_i^{-1} (b_i + \mu)`. All :math:`A_i` come from one product of the
     weights with the outer products of the eigenvectors' rows.
 
-    References
-    ----------
-    Levin et al., Spectral matting, IEEE TPAMI 30(10), 2008,
+    See Levin et al., Spectral matting, IEEE TPAMI 30(10), 2008,
     doi:10.1109/TPAMI.2008.168.
     """
-    run = run or Run()
     options = options or SparsityOptions()
     vectors = eigenpairs.vectors
     count = int(labels.max()) + 1
@@ -100,7 +72,7 @@ def constrained_sparsification(
     ]
     first = np.array(sums, dtype=np.float64)
     constant = np.asarray(vectors.sum(axis=0, dtype=np.float64))
-    with one_blas_thread():
+    with one_thread("blas"):
         coefficients = _reweight(
             eigenpairs, first, constant, options, seed, device, run
         )

@@ -12,7 +12,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
 from ..numerics.superpixels import block_means
-from ..run import Run
+from ..run import SILENT, Run
 from .finishing import final_alphas
 from .grouping import kmeans_groups
 from .merge_tree import MergeTree
@@ -36,30 +36,13 @@ def cut(
 ) -> SoftLayers:
     """Make layers from a state without repeating its slow steps.
 
-    Parameters
-    ----------
-    source : SegmentsState or SoftLayers
-        The result of `prepare_segments` or of `soft_segments`.
-    n_segments : int or "auto"
-        Number of layers, 2 to 15.
-    nodes : sequence of int, optional
-        Nodes of the merge tree that become layers, instead of a number: none may lie
-        below another. Where they leave a part out, the rest is the bottom layer.
-    grouping : {"tree", "kmeans"}
-    device : str or torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    SoftLayers
-        As `soft_segments` gives.
-
-    Raises
-    ------
-    TypeError
-        When layers come that were not made by `soft_segments`.
-    ValueError
-        When the number or the nodes do not fit.
+    ``source`` SegmentsState or SoftLayers: the result of `prepare_segments` or of
+    `soft_segments`. ``n_segments`` int or "auto": number of layers, 2 to 15. ``nodes``
+    sequence of int: nodes of the merge tree that become layers, instead of a number:
+    none may lie below another. Where they leave a part out, the rest is the bottom
+    layer. ``grouping`` {"tree", "kmeans"}. Returns SoftLayers: as `soft_segments`
+    gives. Raises TypeError when layers come that were not made by `soft_segments`;
+    ValueError when the number or the nodes do not fit.
     """
     if grouping not in GROUPINGS:
         raise ValueError(
@@ -69,8 +52,8 @@ def cut(
     target = sparse_device(device)
     groups, kept = _groups(state, n_segments, nodes, grouping)
     key = tuple(tuple(group) for group in groups)
+    run = run or SILENT
     if key not in state.results:
-        run = run or Run()
         alphas = final_alphas(state, groups, target, run.part(0.0, 0.7))
         order = np.argsort(-alphas.mean(axis=(1, 2)), kind="stable").tolist()
         layers = SoftLayers.from_alphas(
@@ -99,10 +82,7 @@ def cut(
 def check_count(n_segments: Any) -> None:
     """Refuse a number of layers that cannot be.
 
-    Raises
-    ------
-    ValueError
-        When it is neither "auto" nor a whole number from 2 to 15.
+    Raises ValueError when it is neither "auto" nor a whole number from 2 to 15.
     """
     whole = isinstance(n_segments, (int, np.integer)) and not isinstance(
         n_segments, bool

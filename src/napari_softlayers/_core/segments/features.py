@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
 from ..devices import choose_device, import_torch, with_cpu_fallback
-from ..run import Run
-from ..threads import one_blas_thread
+from ..run import SILENT, Run
+from ..threads import one_thread
 
 if TYPE_CHECKING:
     import torch
@@ -30,16 +30,11 @@ _CLIP = 10.0
 class SemanticFeatures:
     """Features of every pixel, in the two forms that the method needs.
 
-    Parameters
-    ----------
-    affinity : (H, W, 3) float32
-        First three principal components, each scaled to [0, 1]: for the semantic
-        affinity (Eq. 5).
-    grouping : (H, W, D) float32, D <= 10
-        More components on one common scale, the range of the first: for the k-means
-        that starts the sparsification and for comparing layers with each other.
-    source : str
-        What the features were asked from.
+    ``affinity`` ``(H, W, 3)``: first three principal components, each scaled to [0, 1]:
+    for the semantic affinity (Eq. 5). ``grouping`` ``(H, W, D)`` float32, D <= 10: more
+    components on one common scale, the range of the first: for the k-means that starts
+    the sparsification and for comparing layers with each other. ``source``: what the
+    features were asked from.
     """
 
     affinity: FloatArray
@@ -52,7 +47,7 @@ def semantic_features(
     source: str | Path | ArrayLike | None = "bundled",
     dims: int = 10,
     device: str | torch.device = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     *,
     radius: int | None = None,
     eps: float = 1e-3,
@@ -96,7 +91,6 @@ def semantic_features(
         raise ValueError(f"dims must be between 3 and 10, not {dims}")
     if source is None:
         return None
-    run = run or Run()
     run.step(0.0, "Semantic features")
     label = source if isinstance(source, str) else "array"
     ready = False
@@ -111,12 +105,12 @@ def semantic_features(
     run.step(0.6, "Aligning features with the picture")
     if ready:
         return _from_ready(raw, label)
-    with one_blas_thread():
+    with one_thread("blas"):
         components = _project(raw, dims)
     components = _enlarge(components, (picture.shape[0], picture.shape[1]))
     radius = radius or max(2, round(max(picture.shape[:2]) / 80))
     components = _aligned(components, picture, radius, eps, run.part(0.65, 0.95))
-    with one_blas_thread():
+    with one_thread("blas"):
         components = _project(components, dims)
     return SemanticFeatures(
         _unit_range(components[..., :3]), _common(components), label
@@ -145,25 +139,15 @@ def feature_map(
     picture: FloatArray,
     source: str | Path = "bundled",
     device: str | torch.device = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """A network's features of a picture, as they leave the network.
 
-    Parameters
-    ----------
-    picture : (H, W, 3) float32
-    source : str or Path
-        ``"bundled"``, the path of a ``.safetensors`` file or ``"hub:<name or folder>"``.
-    device : {"auto", "cpu", "cuda", ...}
-    run : Run, optional
-
-    Returns
-    -------
-    (h, w, D) float32
-        At the network's own resolution. The bundled network: the long side is 160, and
-        vectors are means of vectors of length 1.
+    ``picture`` ``(H, W, 3)``. ``source``: ``"bundled"``, the path of a ``.safetensors``
+    file or ``"hub:<name or folder>"``. ``device`` {"auto", "cpu", "cuda", ...}. Returns
+    ``(h, w, D)`` float32: at the network's own resolution. The bundled network: the
+    long side is 160, and vectors are means of vectors of length 1.
     """
-    run = run or Run()
     chosen = choose_device(device)
     name = str(source)
     if name.startswith("hub:"):

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FloatArray
-from ..devices import with_cpu_fallback
-from ..run import Run
+from ..devices import import_torch, with_cpu_fallback
+from ..run import SILENT, Run
 from . import relaxed_sparsification as relaxed
 from .graphs import Surroundings, band_count, pixel_graph
 from .state import SegmentsState
-from .upsampling import guided_upsampling
 
 OVERLAP = 48
 """Rows that neighbouring bands share; the refinement does not reach further."""
@@ -23,24 +22,13 @@ def final_alphas(
     state: SegmentsState,
     groups: Sequence[Sequence[int]],
     device: Any,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Sum initial layers to groups, enlarge them and sparsify each pixel (Eq. 7-17).
 
-    Parameters
-    ----------
-    state : SegmentsState
-    groups : sequence of sequences of int
-        Initial layers of each final layer.
-    device : torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        In [0, 1], summing to 1.
+    ``groups`` sequence of sequences of int: initial layers of each final layer. Returns
+    float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    run = run or Run()
     grouped = np.stack([state.layers[list(group)].sum(axis=0) for group in groups])
     if len(groups) == 1:
         return np.ones((1, *state.picture.shape[:2]), dtype=np.float32)
@@ -84,3 +72,48 @@ def refined(
         )
         result[:, first:last] = band[:, first - rows.start : last - rows.start]
     return result
+
+
+def enlarged_columns(
+    columns: FloatArray, small: tuple[int, int], step: int, shape: tuple[int, int]
+) -> FloatArray:
+    """Interpolate ``(h * w, C)`` bilinearly to ``(H * W, C)``, ``step`` times larger."""
+    torch = import_torch()
+    values = torch.from_numpy(columns.reshape(*small, -1)).permute(2, 0, 1)[None]
+    large = torch.nn.functional.interpolate(
+        values, scale_factor=step, mode="bilinear", align_corners=False
+    )
+    cropped = large[0, :, : shape[0], : shape[1]].permute(1, 2, 0)
+    return np.ascontiguousarray(cropped.reshape(shape[0] * shape[1], -1).numpy())
+
+
+def guided_upsampling(
+    layers: FloatArray,
+    guide: FloatArray,
+    picture: FloatArray,
+    step: int,
+    eps: float = 1e-4,
+    run: Run = SILENT,
+) -> FloatArray:
+    """Enlarge layers so that their edges follow those of the picture.
+
+    ``layers`` ``(K, h, w)``. ``guide`` ``(h, w, 3)``: the picture at the size of the
+    layers. ``picture`` ``(H, W, 3)``: the picture, ``step`` times as large. ``step``:
+    pixels of the picture along one pixel of the guide. ``eps``: regularisation of the
+    colour covariances. Returns float32 ``(K, H, W)``.
+
+    The colour guided filter with 3x3 windows, whose linear coefficients are found at the
+    small size and interpolated.
+    """
+    torch = import_torch()
+    from ..numerics.guided_filter import GuidedFilter
+
+    small, large = (
+        torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))
+        for part in (guide, picture)
+    )
+    alphas = torch.from_numpy(np.ascontiguousarray(layers, np.float32))
+    run.step(0.0, "Enlarging the layers")
+    follow = GuidedFilter(small, 1, eps, repeat=True)
+    enlarged: FloatArray = follow.enlarged(alphas, large, step, run).numpy()
+    return enlarged

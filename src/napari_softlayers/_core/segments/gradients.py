@@ -14,25 +14,15 @@ from ..arrays import DoubleArray, FloatArray
 def derivative_kernels(taps: int = 13) -> tuple[DoubleArray, DoubleArray]:
     r"""Design the separable prefilter and first-derivative kernels for a gradient.
 
-    Parameters
-    ----------
-    taps : int
-        Odd length of both kernels, at least 3.
+    ``taps``: odd length of both kernels, at least 3. Returns ``prefilter``,
+    ``derivative`` ``(taps,)``: the prefilter sums to 1; the derivative of a unit ramp
+    is 1.
 
-    Returns
-    -------
-    prefilter, derivative : ndarray, ``(taps,)``
-        The prefilter sums to 1; the derivative of a unit ramp is 1.
-
-    Notes
-    -----
     The gradient turns with the picture when the derivative kernel is the derivative of
     the prefilter, :math:`D(\omega) = j \omega P(\omega)`. Both kernels follow from
     least squares over all frequencies with :math:`P(0) = 1`.
 
-    References
-    ----------
-    Farid and Simoncelli, Differentiation of discrete multidimensional signals, IEEE
+    See Farid and Simoncelli, Differentiation of discrete multidimensional signals, IEEE
     TIP 13(4), 2004, doi:10.1109/TIP.2004.823819.
     """
     if taps < 3 or taps % 2 == 0:

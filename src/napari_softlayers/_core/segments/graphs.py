@@ -9,10 +9,9 @@ import numpy as np
 from scipy import sparse
 
 from ..arrays import FloatArray
-from ..numerics.color_affinity import color_affinity
+from ..numerics.affinities import color_affinity, semantic_affinity
 from ..numerics.laplacian import graph_laplacian, region_pixels, weighted_edges
 from ..numerics.matting_laplacian import matting_laplacian
-from ..numerics.semantic_affinity import semantic_affinity
 from ..numerics.superpixels import Superpixels, block_means
 from ..run import Run
 from .features import SemanticFeatures
@@ -56,14 +55,8 @@ class WorkingGraphs:
     Their matting parts follow from the picture alone: they are begun at once, in a
     thread of ``beside``.
 
-    Parameters
-    ----------
-    guide : ndarray, ``(h, w, 3)``
-        The picture at the working size.
-    options : SegmentOptions
-    beside : ThreadPoolExecutor
-    run : Run
-        For the cancel; the progress is that of the main thread.
+    ``guide`` ``(h, w, 3)``: the picture at the working size. ``run``: for the cancel;
+    the progress is that of the main thread.
     """
 
     def __init__(
@@ -103,13 +96,7 @@ class WorkingGraphs:
 class Surroundings(NamedTuple):
     """What a pixel graph needs beside the pixels.
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Height and width of the whole picture.
-    regions : Superpixels
-    edges : csr_array or None
-    normalised : bool
+    ``shape``: height and width of the whole picture. ``edges`` csr_array or None.
     """
 
     shape: tuple[int, int]

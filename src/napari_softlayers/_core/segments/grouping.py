@@ -17,10 +17,8 @@ def clusters(
 ) -> NDArray[np.int32]:
     """Cluster points ``(N, D)``, the best of several random starts.
 
-    Returns
-    -------
-    ndarray of int, ``(N,)``
-        Cluster of each point; there are fewer where there are fewer different points.
+    Returns int ``(N,)``: cluster of each point; there are fewer where there are fewer
+    different points.
     """
     generator = np.random.default_rng(seed)
     sample = np.asarray(points, dtype=np.float64)
@@ -37,10 +35,7 @@ def clusters(
 def layer_means(alphas: FloatArray, values: FloatArray) -> DoubleArray:
     """Average values ``(H, W, D)`` over layers ``(K, H, W)``, weighted by alpha.
 
-    Returns
-    -------
-    ndarray, ``(K, D)``
-        Alphas outside [0, 1] count as 0 or 1.
+    Returns ``(K, D)``: alphas outside [0, 1] count as 0 or 1.
     """
     weights = np.clip(alphas, 0, 1).reshape(len(alphas), -1)
     flat = values.reshape(-1, values.shape[-1])
@@ -54,17 +49,8 @@ def kmeans_groups(
 ) -> NDArray[np.int64]:
     """Group layers by their mean features with k-means, the best of eight starts.
 
-    Parameters
-    ----------
-    alphas : ndarray, ``(K, H, W)``
-    features : ndarray, ``(H, W, D)``
-    count : int
-        Number of groups.
-
-    Returns
-    -------
-    ndarray of int, ``(K,)``
-        Group of each layer, numbered ``0..count-1``.
+    ``alphas`` ``(K, H, W)``. ``features`` ``(H, W, D)``. ``count``: number of groups.
+    Returns int ``(K,)``: group of each layer, numbered ``0..count-1``.
     """
     means = layer_means(alphas, features)
     labels = clusters(means, min(count, len(means)), seed, starts=8)

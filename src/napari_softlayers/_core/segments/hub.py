@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..devices import import_torch
-from ..run import Run
+from ..run import SILENT, Run
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def hub_features(
-    picture: FloatArray, name: str, device: torch.device, run: Run | None = None
+    picture: FloatArray, name: str, device: torch.device, run: Run = SILENT
 ) -> FloatArray:
     """Features of a picture from a model of the Hugging Face hub.
 
@@ -37,28 +37,12 @@ def hub_features(
     query shows anything. Two things of one kind have two queries, so these features
     tell them apart, which class features do not.
 
-    Parameters
-    ----------
-    picture : (H, W, 3) float32
-    name : str
-        Name on the hub, downloaded on first use (with progress on the console), or a
-        folder with ``config.json``, which is used without network.
-    device : torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    (h, w, D) float32
-
-    Raises
-    ------
-    RuntimeError
-        If transformers is not installed.
-    ValueError
-        If the model cannot be loaded (no such model, no network), or it is of a kind
-        that gives no map of features.
+    ``picture`` ``(H, W, 3)``. ``name``: name on the hub, downloaded on first use (with
+    progress on the console), or a folder with ``config.json``, which is used without
+    network. Returns ``(h, w, D)`` float32. Raises RuntimeError if transformers is not
+    installed; ValueError if the model cannot be loaded (no such model, no network), or
+    it is of a kind that gives no map of features.
     """
-    run = run or Run()
     run.step(0.0, f"Loading {name}")
     model, mean, std = _load(name)
     torch = import_torch()

@@ -29,14 +29,9 @@ class MergeTree:
     Nodes ``0..n-1`` are leaves; node ``n + i`` joins ``merges[i]``; the last one is the
     whole picture.
 
-    Parameters
-    ----------
-    leaf_alphas : ndarray, ``(n, h, w)``
-        Initial layers at the working size.
-    merges : ndarray of int, ``(n - 1, 2)``
-        The two nodes joined by each merge, cheapest merge first at every step.
-    costs : ndarray, ``(n - 1,)``
-        What each merge cost.
+    ``leaf_alphas`` ``(n, h, w)``: initial layers at the working size. ``merges`` int
+    ``(n - 1, 2)``: the two nodes joined by each merge, cheapest merge first at every
+    step. ``costs`` ``(n - 1,)``: what each merge cost.
     """
 
     leaf_alphas: FloatArray
@@ -97,16 +92,9 @@ class MergeTree:
     def cut(self, n_segments: int | str = "auto") -> list[int]:
         """Cut the tree into layers.
 
-        Parameters
-        ----------
-        n_segments : int or "auto"
-            Number of layers; at most `leaf_count` come out. "auto" stops before the
-            first merge that costs more than `AUTO_COST`, with 3 to 12 layers.
-
-        Returns
-        -------
-        list of int
-            Nodes that together cover the picture.
+        ``n_segments`` int or "auto": number of layers; at most `leaf_count` come out.
+        "auto" stops before the first merge that costs more than `AUTO_COST`, with 3 to
+        12 layers. Returns list of int: nodes that together cover the picture.
         """
         count = self.automatic_count() if n_segments == "auto" else int(n_segments)
         count = min(max(count, 1), self.leaf_count)
@@ -143,24 +131,12 @@ def merge_tree(
 ) -> MergeTree:
     r"""Join initial layers pair by pair, the cheapest pair first.
 
-    Parameters
-    ----------
-    alphas : ndarray, ``(n, h, w)``
-        Initial layers, the leaves.
-    small : ndarray, ``(n, r, c)``
-        The same layers at the size on which they are compared, about 160 pixels; the
-        costs belong to this size.
-    features : ndarray, ``(r, c, D)``, optional
-        Semantic features on one scale, the first component in a range of about 1.
-    lab : ndarray, ``(r, c, 3)``
-        The picture in CIELAB, a little blurred.
+    ``alphas`` ``(n, h, w)``: initial layers, the leaves. ``small`` ``(n, r, c)``: the
+    same layers at the size on which they are compared, about 160 pixels; the costs
+    belong to this size. ``features`` ``(r, c, D)``: semantic features on one scale, the
+    first component in a range of about 1. ``lab`` ``(r, c, 3)``: the picture in CIELAB,
+    a little blurred.
 
-    Returns
-    -------
-    MergeTree
-
-    Notes
-    -----
     The cost of joining i and j is
 
     .. math:: |m_i - m_j|^2 \sqrt{a_i a_j / (a_i + a_j)} \; (c_{ij} + 0.05) \;

@@ -21,16 +21,17 @@ from ..numerics.superpixels import (
     Superpixels,
     block_means,
     slic_superpixels,
+    thinned,
     user_superpixels,
 )
-from ..run import Run
+from ..run import SILENT, Run
 from . import constrained_sparsification as constrained
 from .features import SemanticFeatures, semantic_features
+from .finishing import enlarged_columns
 from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph
 from .grouping import clusters
 from .merge_tree import MergeTree, merge_tree
 from .state import SegmentOptions, SegmentsState
-from .upsampling import enlarged_columns
 
 BASE_PIXELS = 640 * 480
 """Largest picture that features and superpixels are computed on."""
@@ -46,26 +47,14 @@ def compute_state(
     superpixels: Any,
     options: SegmentOptions,
     device: Any,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SegmentsState:
     """Run the slow steps of the method.
 
-    Parameters
-    ----------
-    picture : ndarray, ``(H, W, 3)``
-    features : str, ndarray or None
-        What `semantic_features` takes.
-    superpixels : ndarray of int, ``(H, W)``, or None
-        Regions of the user's own.
-    options : SegmentOptions
-    device : torch.device
-    run : Run, optional
-
-    Returns
-    -------
-    SegmentsState
+    ``picture`` ``(H, W, 3)``. ``features`` str, ndarray or None: what
+    `semantic_features` takes. ``superpixels`` int ``(H, W)``, or None: regions of the
+    user's own.
     """
-    run = run or Run()
     exact = options.quality == "exact"
     step = 1 if exact else _step_to(picture, BASE_PIXELS)
     base = block_means(picture, step)
@@ -123,11 +112,7 @@ def _regions(
     if labels is None:
         return slic_superpixels(base)
     labels = read_labels(labels, (shape[0], shape[1]))
-    offset = step // 2
-    rows = np.minimum(np.arange(base.shape[0]) * step + offset, shape[0] - 1)
-    columns = np.minimum(np.arange(base.shape[1]) * step + offset, shape[1] - 1)
-    reduced = labels[np.ix_(rows, columns)]
-    return user_superpixels(reduced, (base.shape[0], base.shape[1]))
+    return user_superpixels(thinned(labels, step), (base.shape[0], base.shape[1]))
 
 
 def _features(

@@ -13,7 +13,7 @@ from ..cache import ContentCache, content_key
 from ..devices import choose_device
 from ..label_images import read_labels
 from ..picture import as_image
-from ..run import Run
+from ..run import SILENT, Run
 from .pipeline import compute_state
 from .state import SegmentOptions, SegmentsState
 
@@ -29,21 +29,12 @@ def prepare_segments(
     options: SegmentOptions | None = None,
     superpixels: Any = None,
     device: Any = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SegmentsState:
     """Run the slow steps up to the merge tree, or find them in the cache.
 
-    Parameters
-    ----------
-    image, features, superpixels, device
-        See `soft_segments`.
-    options : SegmentOptions, optional
-    run : Run, optional
-
-    Returns
-    -------
-    SegmentsState
-        For `cut`, and for looking at the steps.
+    ``image``, ``features``, ``superpixels``, ``device``: see `soft_segments`. Returns
+    SegmentsState: for `cut`, and for looking at the steps.
     """
     picture = as_image(image)
     options = options or SegmentOptions()

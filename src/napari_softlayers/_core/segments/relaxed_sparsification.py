@@ -13,7 +13,7 @@ from scipy import sparse
 from ..arrays import FloatArray, Mask
 from ..devices import import_torch
 from ..numerics.operators import BlockProduct
-from ..run import Run
+from ..run import SILENT, Run
 
 if TYPE_CHECKING:
     import torch
@@ -63,29 +63,16 @@ def relaxed_sparsification(
     exponents: FloatArray,
     options: RelaxedOptions | None = None,
     device: Any = "cpu",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     r"""Refine layers at the pixel level, sparse where the picture is flat.
 
-    Parameters
-    ----------
-    alphas : ndarray, ``(K, H, W)``
-        Layers of the constrained sparsification, about summing to 1.
-    laplacian : csr_array, ``(H * W, H * W)``
-        Laplacian of the graph.
-    exponents : ndarray, ``(H, W)``
-        :math:`\gamma_p` of Eq. 10b, in [0.9, 1].
-    options : RelaxedOptions, optional
-    device : torch.device or str
-    run : Run, optional
+    ``alphas`` ``(K, H, W)``: layers of the constrained sparsification, about summing to
+    1. ``laplacian`` csr_array, ``(H * W, H * W)``: Laplacian of the graph.
+    ``exponents`` ``(H, W)``: :math:`\gamma_p` of Eq. 10b, in [0.9, 1]. Returns float32
+    ``(K, H, W)``: not clamped: values a little outside [0, 1] are usual, the sum is
+    about 1.
 
-    Returns
-    -------
-    ndarray of float32, ``(K, H, W)``
-        Not clamped: values a little outside [0, 1] are usual, the sum is about 1.
-
-    Notes
-    -----
     Minimises the sum of the fidelity (Eq. 7), sum-to-one (Eq. 8), Laplacian (Eq. 9) and
     sparsity (Eq. 15) energies by iteratively reweighted least squares; each system
     (Eq. 17) is
@@ -103,7 +90,6 @@ def relaxed_sparsification(
     Two layers that sum to one keep doing so: their equations are each other's opposite,
     and one of them, without the sum-to-one term, gives both.
     """
-    run = run or Run()
     options = options or RelaxedOptions()
     if len(alphas) == 2 and np.abs(alphas.sum(axis=0) - 1).max() < 1e-5:
         alone = replace(options, sum_weight=0.0)

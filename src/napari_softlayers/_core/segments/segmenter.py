@@ -13,15 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..arrays import FloatArray, to_numpy
 from ..checks import whole, wholes
 from ..layers.soft_layers import SoftLayers
-from ..run import Run
+from ..run import SILENT, Run
 from ..threads import one_thread
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
-from .finishing import refined
+from .finishing import guided_upsampling, refined
 from .gradients import sparsity_exponents
 from .preparation import prepare_segments
 from .state import SegmentOptions, SegmentsState
-from .upsampling import guided_upsampling
 
 PREVIEW = relaxed.RelaxedOptions(iterations=4, last_steps=2)
 """The refinement of the preview, at the working size."""
@@ -32,17 +31,10 @@ KEPT_STEPS = 200
 class Segmenter:
     """Cut objects out of a picture by clicks.
 
-    Parameters
-    ----------
-    image : array_like
-        ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``.
-    features, superpixels, device
-        See `soft_segments`.
-    run : Run, optional
-        Progress and cancelling of the slow steps; those of a picture seen before come
-        from the cache.
-    **options
-        Fields of `SegmentOptions`, such as ``seed``.
+    ``image`` array_like: ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``. ``features``,
+    ``superpixels``, ``device``: see `soft_segments`. ``run``: progress and cancelling
+    of the slow steps; those of a picture seen before come from the cache.
+    ``**options``: fields of `SegmentOptions`, such as ``seed``.
 
     Examples
     --------
@@ -59,7 +51,7 @@ class Segmenter:
         *,
         superpixels: Any = None,
         device: Any = "auto",
-        run: Run | None = None,
+        run: Run = SILENT,
         **options: Any,
     ) -> None:
         self.state: SegmentsState = prepare_segments(
@@ -78,30 +70,12 @@ class Segmenter:
     def click(
         self, points: ArrayLike, labels: ArrayLike, levels: Sequence[int] | None = None
     ) -> SoftLayers:
-        """Answer all clicks so far with a preview.
+        """Answer all clicks so far with a preview; see `napari_softlayers.Segmenter`.
 
-        Parameters
-        ----------
-        points : array_like, ``(n, 2)``
-            Row and column of each click in the picture, all that count now.
-        labels : array_like of int, ``(n,)``
-            1, 2, ... for the objects, 0 for what belongs to none.
-        levels : sequence of int, optional
-            For each object, steps along the merge tree that its first click's segment
-            is larger (or smaller, below 0) than the most plausible one.
-
-        Returns
-        -------
-        SoftLayers
-            Of kind "clicks", the rest at the bottom, then the objects, at the working
-            size (half the picture's, or less for large pictures), with the picture's own
-            colours. `refine` gives them at full size.
-
-        Raises
-        ------
-        ValueError
-            When a click lies outside of the picture, clicks on one pixel contradict each
-            other, no click adds to an object, or the numbers do not fit together.
+        The layers, of kind "clicks", are at the working size (half the picture's, or
+        less for large pictures) and have the picture's own colours; `refine` gives them
+        at full size. ``levels`` are steps along the merge tree that the segment of an
+        object's first click is larger (or smaller) than the most plausible one.
         """
         places, numbers = self._checked(points, labels)
         objects = sorted(int(k) for k in set(numbers[numbers > 0]))
@@ -129,17 +103,13 @@ class Segmenter:
         self._alphas = self._preview(self._history[-1].prompts)
         return self._preview_layers(self._history[-1], self._alphas)
 
-    def refine(self, run: Run | None = None) -> SoftLayers:
+    def refine(self, run: Run = SILENT) -> SoftLayers:
         """Give the last answer at the picture's size, sparsified there and coloured.
 
-        Raises
-        ------
-        RuntimeError
-            Before the first click.
+        Raises RuntimeError: before the first click.
         """
         if self._alphas is None:
             raise RuntimeError("There is nothing to refine yet; call click() first.")
-        run = run or Run()
         clicks, alphas = self._history[-1], self._alphas
         if self.state.scale > 1:
             alphas = guided_upsampling(
@@ -165,12 +135,8 @@ class Segmenter:
     def segment_at(self, point: ArrayLike, level: int = 0) -> FloatArray:
         """Give the alphas of the segment at a point, at the working size ``(h, w)``.
 
-        Parameters
-        ----------
-        point : array_like, ``(2,)``
-            Row and column.
-        level : int
-            Steps along the merge tree, larger above 0 and smaller below.
+        ``point`` ``(2,)``: row and column. ``level``: steps along the merge tree,
+        larger above 0 and smaller below.
         """
         steps = whole(level, "level")
         return self.state.tree.alphas(self._model.node_at(self._pixel(point), steps))

@@ -36,12 +36,8 @@ class SegmentOptions:
 class PixelGraph(NamedTuple):
     """What the relaxed sparsification of ``n`` pixels needs.
 
-    Attributes
-    ----------
-    laplacian : csr_array, ``(n, n)``
-        Of the graph.
-    exponents : ndarray, ``(h, w)``
-        The sparsity exponents.
+    ``laplacian`` csr_array, ``(n, n)``: of the graph. ``exponents`` ``(h, w)``: the
+    sparsity exponents.
     """
 
     laplacian: sparse.csr_array
@@ -75,7 +71,6 @@ class SegmentsState:
         Initial layers (constrained sparsification), not clamped.
     tree : MergeTree
         Over the initial layers.
-    options : SegmentOptions
     pixel_graph : PixelGraph or None
         Of the picture; None for one so large that it is refined in bands.
     results : dict

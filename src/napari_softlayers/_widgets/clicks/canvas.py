@@ -1,4 +1,4 @@
-"""Clicks, moves and the wheel in the canvas, while the click mode is on."""
+"""What the canvas tells the click mode, and what that draws there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+
+from napari_softlayers._bridge import Picture
+from napari_softlayers._bridge.prompts import (
+    hide_overlay,
+    remove_overlays,
+    show_overlay,
+)
+
+from ..parts.layout import single_shot
 
 DRAG_PIXELS = 3
 """A press that moves farther than this on the screen is a drag."""
@@ -19,15 +28,9 @@ class ClickCanvas(QObject):
 
     While a layer's own tool is in use (painting, adding points), clicks are left to it.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    clicked : callable
-        ``clicked(position, remove)`` with the place in the world.
-    moved : callable
-        ``moved(position)``, at most once in `HOVER_MS`.
-    turned : callable
-        ``turned(steps)`` when the wheel turns with Shift held.
+    ``clicked``: ``clicked(position, remove)`` with the place in the world. ``moved``:
+    ``moved(position)``, at most once in `HOVER_MS`. ``turned``: ``turned(steps)`` when
+    the wheel turns with Shift held.
     """
 
     def __init__(
@@ -44,10 +47,7 @@ class ClickCanvas(QObject):
         self._moved = moved
         self._turned = turned
         self._position: Any = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(HOVER_MS)
-        self._timer.timeout.connect(self._hover)
+        self._timer = single_shot(self, self._hover, HOVER_MS)
 
     def start(self) -> None:
         """Listen."""
@@ -106,3 +106,42 @@ class ClickCanvas(QObject):
             delta = max(event.delta, key=abs)
             if delta:
                 self._turned(1 if delta > 0 else -1)
+
+
+OBJECT, HOVER = "object", "hover"
+OBJECT_STRENGTH, HOVER_STRENGTH = 0.6, 0.3
+WHITE = (1.0, 1.0, 1.0)
+COLORS = ((0.0, 0.85, 1.0), (1.0, 0.25, 0.75), (0.55, 1.0, 0.1), (0.6, 0.4, 1.0))
+"""Of the objects in turn; rare in pictures."""
+
+
+class ClickView:
+    """The two overlays of the click mode on one picture."""
+
+    def __init__(self, viewer: Any, picture: Picture) -> None:
+        self._viewer = viewer
+        self._picture = picture
+        self.hovered: Any = None
+
+    def show_object(self, alpha: Any, number: int) -> None:
+        """Tint the object; neighbours differ in colour. No alpha hides it."""
+        if alpha is None:
+            hide_overlay(self._viewer, self._picture.layer, OBJECT)
+            return
+        color = COLORS[(number - 1) % len(COLORS)]
+        show_overlay(self._viewer, self._picture, OBJECT, alpha, color, OBJECT_STRENGTH)
+
+    def show_hover(self, key: Any, alpha: Any) -> None:
+        """Lighten the segment of a key; None hides it."""
+        if key == self.hovered:
+            return
+        self.hovered = key
+        if key is None:
+            hide_overlay(self._viewer, self._picture.layer, HOVER)
+            return
+        show_overlay(self._viewer, self._picture, HOVER, alpha, WHITE, HOVER_STRENGTH)
+
+    def clear(self) -> None:
+        """Take both away."""
+        remove_overlays(self._viewer, self._picture.layer)
+        self.hovered = None

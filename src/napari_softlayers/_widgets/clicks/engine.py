@@ -17,12 +17,7 @@ from napari_softlayers._recipes import Recipe
 
 
 class ClickEngine:
-    """A picture of a layer that is ready for clicks.
-
-    Parameters
-    ----------
-    segmenter : Segmenter
-    """
+    """A picture of a layer that is ready for clicks."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         self.segmenter = segmenter
@@ -43,17 +38,8 @@ class ClickEngine:
     def quick(self, prompts: Prompts, grown: tuple[int, ...], run: Run) -> SoftLayers:
         """Answer clicks at once, perhaps at a smaller size: rest first, then objects.
 
-        Parameters
-        ----------
-        prompts : Prompts
-        grown : tuple of int
-            Steps of the merge tree that each object was grown (or shrunk) by.
-        run : Run
-
-        Raises
-        ------
-        ChangedError
-            When the image holds another picture by now.
+        ``grown``: steps of the merge tree that each object was grown (or shrunk) by.
+        Raises ChangedError when the image holds another picture by now.
         """
         run.check()
         self._check()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_softlayers._bridge import clear_results, results_for, show, step_of
 from napari_softlayers._bridge.pictures import ChangedError
@@ -25,11 +25,11 @@ from napari_softlayers._recipes import Recipe
 
 from ..parts.desk import Desk
 from ..parts.jobs import Job, Jobs
+from ..parts.layout import single_shot
 from ..parts.links import Links
 from ..parts.settings import result_dtype
-from .canvas import ClickCanvas
+from .canvas import ClickCanvas, ClickView
 from .engine import ClickEngine
-from .overlays import ClickView
 from .state import ClickState
 
 SETTLE_MS = 30
@@ -40,11 +40,7 @@ PAUSE_MS = 400
 class ClickMode(QObject):
     """Follows the clicks on one picture, from `start` to `stop`.
 
-    Parameters
-    ----------
-    desk : Desk
-        Has the viewer and the status line.
-    parent : QObject
+    ``desk``: has the viewer and the status line.
     """
 
     changed = Signal()
@@ -64,15 +60,8 @@ class ClickMode(QObject):
             self.viewer, self.click, self.hover, self.grow, parent=self
         )
         self._links = Links()
-        self._settle = self._timer(SETTLE_MS, self._follow)
-        self._pause = self._timer(PAUSE_MS, self._refine)
-
-    def _timer(self, milliseconds: int, action: Callable[[], None]) -> QTimer:
-        made = QTimer(self)
-        made.setSingleShot(True)
-        made.setInterval(milliseconds)
-        made.timeout.connect(action)
-        return made
+        self._settle = single_shot(self, self._follow, SETTLE_MS)
+        self._pause = single_shot(self, self._refine, PAUSE_MS)
 
     # ---- life -------------------------------------------------------------------------
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QSizePolicy, QSlider, QWidget
 
 from napari_softlayers._api import Segmenter
 from napari_softlayers._bridge.prompts import ADD, REMOVE
 from napari_softlayers._core.run import Run
 
-from ..parts.base import row
 from ..parts.desk import Desk
-from ..parts.keys import Keys
+from ..parts.layout import column, push_button, row
+from ..parts.links import Keys
 from .engine import ClickEngine
 from .mode import ClickMode
 
@@ -33,13 +33,8 @@ class Request(Protocol):
 class ClickPanel(QWidget):
     """Turns the click mode on and off, and has a button for each of its keys.
 
-    Parameters
-    ----------
-    desk : Desk
-    request : callable
-        Gives a `Request`, or None when the settings do not fit.
-    to_matte : callable
-        ``to_matte(picture, alpha)`` hands an object over to the matte dock.
+    ``request``: gives a `Request`, or None when the settings do not fit. ``to_matte``:
+    ``to_matte(picture, alpha)`` hands an object over to the matte dock.
     """
 
     def __init__(
@@ -60,28 +55,21 @@ class ClickPanel(QWidget):
         self._follow()
 
     def _fill(self) -> None:
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        self.toggle = self.desk.button(
+        self.toggle = push_button(
             "Click",
             self._toggled,
             f"Choose objects by clicks in the picture (key: Q). {HELP}",
             checkable=True,
         )
-        outer.addWidget(self.toggle)
-        self.inside = QWidget()
-        box = QVBoxLayout(self.inside)
-        box.setContentsMargins(0, 0, 0, 0)
-        self.remove_button = self.desk.button(
+        self.remove_button = push_button(
             "Remove",
             self._choose_role,
             "Plain clicks take away (key: Shift+Q; Ctrl+click always takes away)",
             checkable=True,
         )
-        self.undo_button = self.desk.button(
+        self.undo_button = push_button(
             "Undo", self.mode.undo, "Take the last click or step back (key: U)"
         )
-        box.addLayout(row(self.remove_button, self.undo_button))
         self.shrink_button = self._small(
             "−", -1, "A smaller part of the picture (key: Shift+J)"
         )
@@ -94,27 +82,30 @@ class ClickPanel(QWidget):
             "Walk the merge tree with the object: smaller or larger (Shift+wheel)"
         )
         self.size.valueChanged.connect(self._sized)
-        box.addLayout(
-            row(QLabel("Extent"), self.shrink_button, self.size, self.grow_button)
-        )
-        self.accept_button = self.desk.button(
+        self.accept_button = push_button(
             "Accept",
             self.mode.accept,
             "Make the object a layer and start the next one (key: N)",
         )
-        self.matte_button = self.desk.button(
+        self.matte_button = push_button(
             "Matte …",
             self.to_matte,
             "Make a trimap of the object and open it in 'Matte from trimap'",
         )
-        self.clear_button = self.desk.button(
+        self.clear_button = push_button(
             "Clear", self.mode.clear, "Remove the objects and the prompts"
         )
-        box.addLayout(row(self.accept_button, self.matte_button, self.clear_button))
-        outer.addWidget(self.inside)
+        self.inside = QWidget()
+        column(
+            self.inside,
+            row(self.remove_button, self.undo_button),
+            row("Extent", self.shrink_button, self.size, self.grow_button),
+            row(self.accept_button, self.matte_button, self.clear_button),
+        )
+        column(self, self.toggle, self.inside)
 
     def _small(self, text: str, steps: int, tip: str) -> QWidget:
-        made = self.desk.button(text, lambda: self.mode.grow(steps), tip)
+        made = push_button(text, lambda: self.mode.grow(steps), tip)
         made.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         made.setMinimumWidth(32)
         return made
@@ -214,10 +205,9 @@ class ClickPanel(QWidget):
     def _show_size(self, current: bool) -> None:
         first, last = self.mode.level_range() if current else (0, 0)
         level = self.mode.state.levels.get(self.mode.state.current, 0)
-        self.size.blockSignals(True)
-        self.size.setRange(first, last)
-        self.size.setValue(level)
-        self.size.blockSignals(False)
+        with QSignalBlocker(self.size):
+            self.size.setRange(first, last)
+            self.size.setValue(level)
         self.size.setEnabled(last > first)
         self.shrink_button.setEnabled(level > first)
         self.grow_button.setEnabled(level < last)

@@ -23,14 +23,9 @@ KEPT_STEPS = 100
 class Step:
     """What Undo goes back to.
 
-    Parameters
-    ----------
-    clicks : tuple
-        Points, roles and objects of the prompts.
-    current : int
-        Number of the object that is being made.
-    levels : dict
-        For some objects, how many steps of the merge tree they were grown by.
+    ``clicks`` tuple: points, roles and objects of the prompts. ``current``: number of
+    the object that is being made. ``levels``: for some objects, how many steps of the
+    merge tree they were grown by.
     """
 
     clicks: Snapshot
@@ -42,10 +37,7 @@ class Step:
 class ClickState:
     """The clicks on one picture, with their history.
 
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the picture.
+    ``shape`` ``(int, int)``: height and width of the picture.
     """
 
     shape: tuple[int, int]

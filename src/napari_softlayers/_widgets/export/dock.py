@@ -7,11 +7,9 @@ from typing import Any
 
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QDoubleSpinBox,
     QFileDialog,
     QGroupBox,
-    QLabel,
     QVBoxLayout,
 )
 
@@ -30,24 +28,19 @@ from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.code import code_of
 
-from ..parts.base import LayersWidget, row
+from ..parts.base import LayersWidget
+from ..parts.layout import choice, push_button, row
 from ..parts.picture_dock import namer
-from .adjust_panel import AdjustPanel
 from .clean import clean_layer, is_rgba
 from .formats import FORMATS, file_filter, save_code, taken_code, target_path
-from .preview_bar import PreviewBar
+from .panels import AdjustPanel, PreviewBar
 from .result_picker import ResultPicker
 
 MODES = ("additive", "normal")
 
 
 class ExportWidget(LayersWidget):
-    """Look at a result, change its layers, and save them for other programs.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """Look at a result, change its layers, and save them for other programs."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Export …")
@@ -67,14 +60,13 @@ class ExportWidget(LayersWidget):
         self.result.selection_changed.connect(self._on_selection)
         self.body.addWidget(self.result)
         self._fill_actions()
-        self.mode = QComboBox()
-        self.mode.addItems(list(MODES))
-        self.mode.setToolTip(
+        self.mode = choice(
+            MODES,
             "additive: hiding a layer takes its light away; normal: hiding it reveals "
-            "what lies below, as in other programs"
+            "what lies below, as in other programs",
         )
         self.mode.activated.connect(lambda *_: self._switch())
-        self.body.addLayout(row(QLabel("Stack"), self.mode))
+        self.body.addLayout(row("Stack", self.mode))
         self.preview = PreviewBar(self.viewer)
         self.combos.append(self.preview.picture)
         self.preview.changed.connect(self._show_preview)
@@ -85,21 +77,20 @@ class ExportWidget(LayersWidget):
         group = QGroupBox("Adjust the selected layer")
         QVBoxLayout(group).addWidget(self.adjust)
         self.body.addWidget(group)
-        self.format = QComboBox()
-        self.format.addItems(list(FORMATS))
+        self.format = choice(FORMATS)
         self.only = QCheckBox("Only the selected layers")
         self.only.setToolTip("The rest stays transparent: a cut-out")
-        self.body.addLayout(row(QLabel("Save as"), self.format))
+        self.body.addLayout(row("Save as", self.format))
         self.body.addWidget(self.only)
 
     def _fill_actions(self) -> None:
-        merge = self.button("Merge", self.merge, "Join the selected layers into one")
-        double = self.button(
+        merge = push_button("Merge", self.merge, "Join the selected layers into one")
+        double = push_button(
             "Duplicate",
             self.duplicate,
             "Split the selected layer into two halves that add up to it",
         )
-        clean = self.button(
+        clean = push_button(
             "Clean colours",
             self.clean,
             "Of the RGBA layer that is selected in the layer list: takes away what shines "
@@ -109,7 +100,7 @@ class ExportWidget(LayersWidget):
         self.radius.setRange(0.1, 200)
         self.radius.setValue(2)
         self.radius.setSuffix(" px")
-        soften = self.button(
+        soften = push_button(
             "Feather", self.feather, "Soften the selected layer's edge; the sum stays"
         )
         self.body.addLayout(row(merge, double, clean))
@@ -176,10 +167,8 @@ class ExportWidget(LayersWidget):
         family = list(self.result.layers)
         mode = stack_mode(family)
         baked = any(not adjustment_of(layer).is_neutral for layer in family)
-        try:
-            soft = layers_from_napari(family)
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
+        soft = self.tried(layers_from_napari, family)
+        if soft is None:
             return
 
         def done(edited: Any) -> None:
@@ -198,10 +187,8 @@ class ExportWidget(LayersWidget):
 
     def _switch(self) -> None:
         if self.result.layers:
-            try:
-                set_stack_mode(self.viewer, self.result.layers, self.mode.currentText())
-            except (TypeError, ValueError) as error:
-                self.say(str(error), "error")
+            mode = self.mode.currentText()
+            self.tried(set_stack_mode, self.viewer, self.result.layers, mode)
             self.result.show_checks()
 
     def _adjust(self, adjustment: Adjustment) -> None:
@@ -296,10 +283,8 @@ class ExportWidget(LayersWidget):
         if self.only.isChecked() and not rows:
             self.say("Select the layers to export in the table.", "warning")
             return
-        try:
-            soft = layers_from_napari(self.result.layers)
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
+        soft = self.tried(layers_from_napari, self.result.layers)
+        if soft is None:
             return
         if self.only.isChecked():
             soft = soft.subset(rows)

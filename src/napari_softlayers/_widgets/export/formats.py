@@ -18,21 +18,9 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     "Folder of PNGs": ("", {}),
 }
 
-
 ENDINGS = (
-    *(".ora", ".psd", ".psb", ".xcf", ".kra", ".zip"),
-    *(
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".svg",
-        ".pdf",
-    ),
+    *(".ora", ".psd", ".psb", ".xcf", ".kra", ".zip", ".png", ".jpg", ".jpeg"),
+    *(".webp", ".gif", ".bmp", ".tif", ".tiff", ".svg", ".pdf"),
 )
 """Endings of other kinds of files: typed for a name, they are replaced."""
 

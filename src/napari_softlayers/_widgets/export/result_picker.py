@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_softlayers._bridge import record_of, result_sets
 from napari_softlayers._bridge.edits import adjustment_of, checks_of, rename
 from napari_softlayers._bridge.results import plain_name
 
 from ..parts.layer_table import LayerTable
+from ..parts.layout import choice, column, single_shot
 
 CHECK_DELAY_MS = 150
 
@@ -29,12 +30,8 @@ class ResultPicker(QWidget):
         self._sets: list[list[Any]] = []
         self._shown: list[Any] = []
         self._names: list[str] = []
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(CHECK_DELAY_MS)
-        self._timer.timeout.connect(self._show_checks)
-        self.combo = QComboBox()
-        self.combo.setToolTip("The result to work on")
+        self._timer = single_shot(self, self._show_checks, CHECK_DELAY_MS)
+        self.combo = choice((), "The result to work on")
         self.combo.currentIndexChanged.connect(lambda *_: self.show_set())
         self.checks = QLabel()
         self.checks.setWordWrap(True)
@@ -47,10 +44,7 @@ class ResultPicker(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Result", self.combo)
         form.addRow("Checks", self.checks)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.addLayout(form)
-        box.addWidget(self.table)
+        column(self, form, self.table)
 
     @property
     def layers(self) -> list[Any]:
@@ -78,12 +72,11 @@ class ResultPicker(QWidget):
             active = self._viewer.layers.selection.active
             where = [i for i, layers in enumerate(sets) if chosen in layers]
             where += [i for i, layers in enumerate(sets) if active in layers]
-            self.combo.blockSignals(True)
-            self.combo.clear()
-            self.combo.addItems(titles)
             self._sets = sets
-            self.combo.setCurrentIndex(where[0] if where else len(sets) - 1)
-            self.combo.blockSignals(False)
+            with QSignalBlocker(self.combo):
+                self.combo.clear()
+                self.combo.addItems(titles)
+                self.combo.setCurrentIndex(where[0] if where else len(sets) - 1)
         names = [layer.name for layer in self.layers]
         same = _identities([self.layers]) == _identities([self._shown])
         if not same or names != self._names or not names:
@@ -151,9 +144,8 @@ class ResultPicker(QWidget):
         self._timer.stop()
         self._follow([])
         self._sets = []
-        self.combo.blockSignals(True)
-        self.combo.clear()
-        self.combo.blockSignals(False)
+        with QSignalBlocker(self.combo):
+            self.combo.clear()
 
     def _rename(self, line: int, name: str) -> None:
         if name and line < len(self.layers):

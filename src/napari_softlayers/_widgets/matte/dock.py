@@ -8,17 +8,16 @@ from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import (
     Over,
-    grid_of,
     identity_of,
     over,
     record_of,
     show,
 )
-from napari_softlayers._recipes import EditNote, Frame, Input, Recipe
+from napari_softlayers._recipes import EditNote, Recipe
 
-from ..parts.base import row
+from ..parts.layout import row
 from ..parts.picture_dock import NO_IMAGE, PictureWidget
-from ..parts.picture_request import PictureRequest
+from ..parts.picture_request import PictureRequest, input_of
 from ..parts.settings import preference, result_dtype
 from .jobs import LiveSolver, MatteRequest, Result
 from .label_table import LabelTable
@@ -29,12 +28,7 @@ from .trimap_watch import TrimapWatch
 
 
 class MatteWidget(PictureWidget):
-    """Alpha and clean colours of an object from a painted trimap.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """Alpha and clean colours of an object from a painted trimap."""
 
     kind = "matte"
 
@@ -42,6 +36,7 @@ class MatteWidget(PictureWidget):
         super().__init__(napari_viewer, "Solve")
         self._live_solver = LiveSolver()
         self._watch = TrimapWatch(self, self._on_trimap_changed)
+        self.leaving.append(self._watch.release)
         self._fill_form()
         self.shortcuts |= {
             "n": self.new_or_next_label,
@@ -120,10 +115,8 @@ class MatteWidget(PictureWidget):
     def _over(self) -> Over:
         """A copy of what lies of the trimap over the picture.
 
-        Raises
-        ------
-        TypeError, ValueError
-            When the picture cannot be taken, or the trimap is turned out of its plane.
+        Raises TypeError, ValueError when the picture cannot be taken, or the trimap is
+        turned out of its plane.
         """
         grid = PictureRequest(**self.picture_settings()).grid()
         return over(self.trimap.layer, grid)
@@ -134,39 +127,32 @@ class MatteWidget(PictureWidget):
         if problem:
             self.say(problem, "error")
             return None
-        try:
-            return MatteRequest(
-                **self.picture_settings(),
-                trimap=self._over(),
-                method=self.method.method,
-                names=self.table.names(),
-                options=self.method.options(),
-            )
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
-            return None
+        request: MatteRequest | None = self.tried(self._settings)
+        return request
+
+    def _settings(self) -> MatteRequest:
+        return MatteRequest(
+            **self.picture_settings(),
+            trimap=self._over(),
+            method=self.method.method,
+            names=self.table.names(),
+            options=self.method.options(),
+        )
 
     def settings_recipe(self) -> Recipe | None:
         """The recipe of the settings as they are now."""
         image, trimap = self._layers()
         if image is None or trimap is None:
             return None
-        settings = self.picture_settings()
-        device = settings.pop("device")
-        grid, level = grid_of(settings.pop("image"), **settings)
+        request = PictureRequest(**self.picture_settings())
         names = {"names": self.table.all_names()} if self.table.names() else None
         return Recipe(
             kind=self.kind,
             method=self.method.method,
-            device=device,
+            device=request.device,
             options=self.method.options(),
-            inputs={
-                "image": Input(name=image.name, id=identity_of(image)),
-                "trimap": Input(name=trimap.name, id=identity_of(trimap)),
-            },
-            frame=Frame(
-                step=grid.step or None, channels=settings["channels"], level=level
-            ),
+            inputs={"image": input_of(image), "trimap": input_of(trimap)},
+            frame=request.frame(),
             edits=(EditNote(name="renamed", arguments=names),) if names else (),
         )
 

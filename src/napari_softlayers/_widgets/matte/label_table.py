@@ -6,47 +6,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-)
+from qtpy.QtWidgets import QAbstractItemView
 
 from napari_softlayers._core.matting import layer_names
 
+from ..parts.layer_table import NameTable
 from .trimap_layers import label_color
 
-MOST_ROWS = 8
-ROW_HEIGHT = 22
 
-
-class LabelTable(QTableWidget):
+class LabelTable(NameTable):
     """Lists the labels of a trimap; names can be edited and name the result layers."""
 
     def __init__(self) -> None:
-        super().__init__(0, 3)
-        self.setHorizontalHeaderLabels(["label", "layer", "painted"])
-        self.verticalHeader().setVisible(False)
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        super().__init__("label", "layer", "painted")
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self._names: dict[str, dict[int, str]] = {}
         self._trimap = ""
         self._labels: list[int] = []
-        self.itemChanged.connect(self._renamed)
-        self._fit()
+        self.renamed.connect(self._keep_name)
 
     def show_trimap(self, values: NDArray[Any] | None, trimap: str = "") -> None:
         """Count the labels ``(H, W)`` of a trimap, known by its id; None empties."""
         self._trimap = trimap
         if values is None:
-            self._fill([])
+            self._show([])
             return
         if values.dtype == np.uint8:  # ten times faster
             counts = dict(enumerate(np.bincount(values.ravel()).tolist()))
@@ -54,7 +37,7 @@ class LabelTable(QTableWidget):
             unique, many = np.unique(values, return_counts=True)
             counts = dict(zip(unique.tolist(), many.tolist(), strict=True))
         pairs = [(label, count) for label, count in counts.items() if label and count]
-        self._fill([(label, count / values.size) for label, count in pairs])
+        self._show([(label, count / values.size) for label, count in pairs])
 
     def names(self) -> dict[int, str]:
         """The names that were given to labels of this trimap."""
@@ -76,30 +59,12 @@ class LabelTable(QTableWidget):
             for label, name in zip(self._labels, usual, strict=True)
         ]
 
-    def _fill(self, pairs: list[tuple[int, float]]) -> None:
+    def _show(self, pairs: list[tuple[int, float]]) -> None:
         self._labels = [label for label, _ in pairs]
-        self.blockSignals(True)
-        self.setRowCount(len(pairs))
-        for line, ((label, share), name) in enumerate(
-            zip(pairs, self.all_names(), strict=True)
-        ):
-            number = QTableWidgetItem(str(label))
-            number.setBackground(QColor.fromRgbF(*label_color(label)[:3]))
-            number.setForeground(QColor("white"))
-            number.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            painted = QTableWidgetItem(f"{share:.1%}")
-            painted.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            self.setItem(line, 0, number)
-            self.setItem(line, 1, QTableWidgetItem(name))
-            self.setItem(line, 2, painted)
-        self.blockSignals(False)
-        self._fit()
+        named = zip(pairs, self.all_names(), strict=True)
+        self.fill(
+            [(str(k), label_color(k)[:3], name, share) for (k, share), name in named]
+        )
 
-    def _fit(self) -> None:
-        rows = min(max(self.rowCount(), 2), MOST_ROWS)
-        self.setFixedHeight(rows * ROW_HEIGHT + self.horizontalHeader().height() + 30)
-
-    def _renamed(self, item: QTableWidgetItem) -> None:
-        if item.column() == 1:
-            given = self._names.setdefault(self._trimap, {})
-            given[self._labels[item.row()]] = item.text().strip()
+    def _keep_name(self, line: int, name: str) -> None:
+        self._names.setdefault(self._trimap, {})[self._labels[line]] = name

@@ -14,12 +14,7 @@ from ..parts.options import OptionsForm
 
 
 class MethodPicker(QComboBox):
-    """Lists the matting methods; adds the chosen one's options to a form.
-
-    Parameters
-    ----------
-    form : QFormLayout
-    """
+    """Lists the matting methods; adds the chosen one's options to a form."""
 
     def __init__(self, form: QFormLayout) -> None:
         super().__init__()

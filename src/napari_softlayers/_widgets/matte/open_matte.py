@@ -15,18 +15,8 @@ MATTE = "Matte from trimap"
 def open_matte(viewer: Any, picture: Picture, alpha: Any) -> Any:
     """Make an adaptive trimap of an object and choose it in the matte dock.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    picture : Picture
-        With its layer.
-    alpha : ndarray of float, ``(H, W)``
-        The object.
-
-    Returns
-    -------
-    MatteWidget
-        Opened, where it was not; image and trimap are chosen in it.
+    ``picture``: with its layer. ``alpha`` float ``(H, W)``: the object. Returns
+    MatteWidget: opened, where it was not; image and trimap are chosen in it.
     """
     from napari_softlayers._core.matting import trimap_from_mask
 

@@ -121,19 +121,9 @@ def add_trimap(
 ) -> Any:
     """Add a trimap layer over an image, ready to be painted on.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    image : napari Image layer
-    labels : ndarray, ``(H, W)``
-        0 unknown, 1 background, 2 foreground, ...
-    grid : Grid, optional
-        The plane that it is for; by default all planes of a stack.
-
-    Returns
-    -------
-    napari.layers.Labels
-        Selected, in paint mode with label 2.
+    ``labels`` ``(H, W)``: 0 unknown, 1 background, 2 foreground, ... ``grid``: the
+    plane that it is for; by default all planes of a stack. Returns
+    napari.layers.Labels: selected, in paint mode with label 2.
     """
     layer = _labels_layer(image, labels, grid, "trimap", opacity=TRIMAP_OPACITY)
     layer.brush_size = max(4, round(max(labels.shape) / 40))
@@ -182,20 +172,10 @@ def trimap_from_layer(
 ) -> Any:
     """Add a trimap made from labels, shapes, an alpha or a mask.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    layer : napari layer
-        What marks the object.
-    image : napari Image layer or Picture, optional
-        The image it belongs to; the one that it lies over by default.
-    band : int, optional
-        Half width of the unknown band in pixels; adaptive by default.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When there is no image, or the layer marks nothing over it.
+    ``layer``: what marks the object. ``image`` napari Image layer or Picture: the image
+    it belongs to; the one that it lies over by default. ``band``: half width of the
+    unknown band in pixels; adaptive by default. Raises TypeError, ValueError when there
+    is no image, or the layer marks nothing over it.
     """
     from napari_softlayers._core.matting import trimap_from_mask
 

@@ -10,9 +10,9 @@ from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.places import levels_of
 
-from ..parts.base import row
 from ..parts.combos import LayerCombo
 from ..parts.desk import Desk
+from ..parts.layout import push_button, row
 from .trimap_layers import new_trimap, trimap_from_layer
 
 
@@ -39,16 +39,16 @@ class TrimapTools(QWidget):
         self._desk = desk
         self._image, self._trimap, self._picture = image, trimap, picture
         self._painted_label = 2
-        new = desk.button(
+        new = push_button(
             "New trimap", self.new_trimap, "An empty trimap over the image (key: N)"
         )
-        made = desk.button(
+        made = push_button(
             "Trimap from selection",
             self.trimap_from_selection,
             "From the selected Labels, Shapes, mask or RGBA layer: a band along the "
             "boundary stays unknown",
         )
-        self.unknown_button = desk.button(
+        self.unknown_button = push_button(
             "Paint unknown",
             self.toggle_unknown,
             "Paint label 0 (key: U)",

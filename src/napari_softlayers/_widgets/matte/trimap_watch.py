@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
+from ..parts.layout import single_shot
 from ..parts.settings import preference
 
 
@@ -35,9 +36,7 @@ class TrimapWatch(QObject):
         self._changed = changed
         self._layer: Any = None
         self._seen: tuple[Any, ...] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._settled)
+        self._timer = single_shot(self, self._settled)
 
     @property
     def layer(self) -> Any:

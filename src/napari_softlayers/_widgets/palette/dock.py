@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QSpinBox
+from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import (
     Picture,
-    identity_of,
     layers_from_napari,
     record_of,
     results_for,
@@ -20,12 +19,13 @@ from napari_softlayers._bridge.pictures import picture_again
 from napari_softlayers._bridge.places import set_visible
 from napari_softlayers._bridge.view_modes import remove_preview, show_preview
 from napari_softlayers._core.run import Run
-from napari_softlayers._recipes import Frame, Input, Recipe
+from napari_softlayers._recipes import Frame, Recipe
 from napari_softlayers._recipes.options import Palette
 
-from ..parts.base import row
+from ..parts.layout import push_button, whole_number
 from ..parts.options import OptionsDrawer, add_option
 from ..parts.picture_dock import PictureWidget
+from ..parts.picture_request import input_of
 from ..parts.settings import result_dtype
 from .model import FEWEST, MOST, Color, PaletteModel, PaletteRequest
 from .panel import PalettePanel
@@ -35,12 +35,7 @@ SAME = 0.5 / 255
 
 
 class PaletteWidget(PictureWidget):
-    """One soft layer a colour, and recolouring that follows the mouse.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """One soft layer a colour, and recolouring that follows the mouse."""
 
     kind = "palette"
 
@@ -51,26 +46,22 @@ class PaletteWidget(PictureWidget):
         self.panel.wanted.connect(self.decompose)
         self.panel.changed.connect(self.show_changed)
         self.panel.previewed.connect(self.show_quickly)
-        self.split_button = self.button(
+        self.split_button = push_button(
             "Split by segments",
             self.split,
             "Every object gets colours of its own: needs soft segments of the same image",
         )
         self.after.addWidget(self.panel)
-        self.after.addLayout(row(self.split_button))
+        self.after.addWidget(self.split_button)
+        self.leaving.append(self.panel.eyedropper.stop)
         self.after.addWidget(self.view)
-        self.shortcuts |= {
-            "j": lambda: self._step(-1),
-            "k": lambda: self._step(1),
-        }
+        self.shortcuts |= {"j": lambda: self._step(-1), "k": lambda: self._step(1)}
         self.attach()
 
     def _fill_form(self) -> None:
-        self.count = QSpinBox()
-        self.count.setRange(1, MOST)
-        self.count.setSpecialValueText("auto")
+        tip = "Number of colours, 2 to 12; auto decides by the picture"
+        self.count = whole_number(1, MOST, tip, "auto")
         self.count.setValue(USUAL_COUNT)
-        self.count.setToolTip("Number of colours, 2 to 12; auto decides by the picture")
         self.form.addRow("Colours", self.count)
         self.method = add_option(self.form, Palette, "method")
         self.smoothing = add_option(self.form, Palette, "smoothing")
@@ -115,11 +106,8 @@ class PaletteWidget(PictureWidget):
     def decompose(self, palette: list[Color], quick: bool = False) -> None:
         """Take the picture apart with given colours.
 
-        Parameters
-        ----------
-        palette : list of colours
-        quick : bool
-            While a colour is dragged: by a lookup table, and as the picture was read.
+        ``quick``: while a colour is dragged: by a lookup table, and as the picture was
+        read.
         """
         changes = {"method": "lookup"} if quick else {}
         request = self._request({"palette": palette, "locked": None} | changes)
@@ -136,10 +124,8 @@ class PaletteWidget(PictureWidget):
         self.compute(solve, done, sources=(request.image,))
 
     def _request(self, changes: dict[str, Any]) -> PaletteRequest | None:
-        try:
-            settings = self.picture_settings()
-        except ValueError as error:
-            self.say(str(error), "error")
+        settings = self.tried(self.picture_settings)
+        if settings is None:
             return None
         return PaletteRequest(**settings, options=self._options() | changes)
 
@@ -161,12 +147,11 @@ class PaletteWidget(PictureWidget):
             frame = Frame(every=True) if self.all_frames else request.frame()
         except ValueError:
             return None
-        image = request.image
         return Recipe(
             kind=self.kind,
             device=request.device,
             options=Palette(**request.options).model_dump(),
-            inputs={"image": Input(name=image.name, id=identity_of(image))},
+            inputs={"image": input_of(request.image)},
             frame=frame,
         )
 
@@ -205,16 +190,13 @@ class PaletteWidget(PictureWidget):
                 "error",
             )
             return
-        try:
-            found = layers_from_napari(segments)
-        except (TypeError, ValueError) as error:
-            self.say(str(error), "error")
-            return
-        self.compute(
-            lambda run, _post: model.split_by(found, run),
-            self._show_new,
-            sources=(model.picture.layer,),
-        )
+        found = self.tried(layers_from_napari, segments)
+        if found is not None:
+            self.compute(
+                lambda run, _post: model.split_by(found, run),
+                self._show_new,
+                sources=(model.picture.layer,),
+            )
 
     # ---- showing ------------------------------------------------------------------------
 
@@ -249,11 +231,9 @@ class PaletteWidget(PictureWidget):
         """Show layers in their present colours, and the swatches."""
         if self._show_layers(model):
             self.panel.show_model(model)
-            grid = model.picture.grid
-            where = grid.words() if grid is not None else ""
+            where = f" of {model.picture.words}" if model.picture.words else ""
             self.say(
-                f"{len(model.layers)} layers{f' of {where}' if where else ''}. "
-                "Double-click a colour to change it."
+                f"{len(model.layers)} layers{where}. Double-click a colour to change it."
             )
 
     def _show_layers(self, model: PaletteModel) -> bool:
@@ -330,12 +310,6 @@ class PaletteWidget(PictureWidget):
         """Let viewer and layers go."""
         self.panel.forget()
         super().detach()
-
-    def attach(self) -> None:
-        """Follow the viewer."""
-        if not self._attached:
-            self._links.undo.append(self.panel.eyedropper.stop)
-        super().attach()
 
 
 def _is_same(picture: Picture) -> bool:

@@ -53,15 +53,9 @@ class PaletteRequest(PictureRequest):
 class PaletteModel:
     """Palette layers as they were taken apart, and the colours they have now.
 
-    Parameters
-    ----------
-    layers : SoftLayers
-        In the colours of the picture.
-    picture : Picture
-    colors : list of colours
-        What the layers are painted with now; the palette's own at first.
-    locked : list of bool
-        Colours that stay when another palette is chosen.
+    ``layers``: in the colours of the picture. ``colors``: what the layers are painted
+    with now; the palette's own at first. ``locked``: colours that stay when another
+    palette is chosen.
     """
 
     layers: SoftLayers

@@ -5,24 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QColorDialog,
-    QComboBox,
-    QFileDialog,
-    QLabel,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QColorDialog, QFileDialog, QWidget
 
 from napari_softlayers._core.harmonies import HARMONIES, harmony
 
-from ..parts.base import row
 from ..parts.desk import Desk
-from .eyedropper import Eyedropper
+from ..parts.layout import choice, column, push_button, row, single_shot
 from .model import FEWEST, MOST, Color, PaletteModel, as_color
-from .swatches import Swatches
+from .swatches import Eyedropper, Swatches
 
 RECOLOR, MOVE = "recolours the picture", "moves the palette"
 THROTTLE_MS = 10
@@ -34,10 +26,6 @@ class PalettePanel(QWidget):
 
     ``wanted`` asks to take the picture apart with a list of colours (quickly, while one
     is dragged), ``changed`` to show a model, ``previewed`` to show it while it changes.
-
-    Parameters
-    ----------
-    desk : Desk
     """
 
     wanted = Signal(list, bool)
@@ -50,52 +38,51 @@ class PalettePanel(QWidget):
         self.model: PaletteModel | None = None
         self.eyedropper = Eyedropper(desk.viewer)
         self._dialog: QColorDialog | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(THROTTLE_MS)
-        self._timer.timeout.connect(self._preview)
+        self._timer = single_shot(self, self._preview, THROTTLE_MS)
         self._fill()
 
     def _fill(self) -> None:
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
         self.swatches = Swatches()
         self.swatches.edited.connect(self.edit)
         self.swatches.reordered.connect(self.reorder)
         self.swatches.currentRowChanged.connect(self.enable)
-        column.addWidget(self.swatches)
-        self.effect = QComboBox()
-        self.effect.addItems([RECOLOR, MOVE])
-        self.effect.setToolTip(
-            "Recolouring keeps the layers; moving the palette takes the picture apart anew"
+        self.effect = choice(
+            (RECOLOR, MOVE),
+            "Recolouring keeps the layers; moving the palette takes the picture apart anew",
         )
-        column.addLayout(row(QLabel("A new colour"), self.effect))
-        make = self.desk.button
-        self.change_button = make("Change", self.edit, "Choose another colour")
-        self.pick_button = make(
+        self.change_button = push_button("Change", self.edit, "Choose another colour")
+        self.pick_button = push_button(
             "Pick", self.pick, "Then click in the picture: the swatch takes that colour"
         )
-        self.lock_button = make(
+        self.lock_button = push_button(
             "Lock", self.toggle_lock, "Extract keeps locked colours", checkable=True
         )
-        column.addLayout(row(self.change_button, self.pick_button, self.lock_button))
-        self.add_button = make(
+        self.add_button = push_button(
             "Add", self.add, "Then click in the picture: its colour becomes a new layer"
         )
-        self.remove_button = make("Remove", self.remove, "Take the colour out")
-        self.reset_button = make("Reset", self.reset, "The picture's own colours again")
-        column.addLayout(row(self.add_button, self.remove_button, self.reset_button))
-        self.harmony = QComboBox()
-        self.harmony.addItems(["Harmony …", *HARMONIES])
-        self.harmony.setToolTip("Recolour with a palette related to the present one")
-        self.harmony.activated.connect(lambda index: self.harmonise(index))
-        self.load_button = make(
+        self.remove_button = push_button("Remove", self.remove, "Take the colour out")
+        self.reset_button = push_button(
+            "Reset", self.reset, "The picture's own colours again"
+        )
+        self.harmony = choice(
+            ("Harmony …", *HARMONIES),
+            "Recolour with a palette related to the present one",
+        )
+        self.harmony.activated.connect(self.harmonise)
+        self.load_button = push_button(
             "Load …", self.load, "Colours from a GIMP palette (.gpl)"
         )
-        self.save_button = make(
+        self.save_button = push_button(
             "Save …", self.save, "The colours as a GIMP palette (.gpl)"
         )
-        column.addLayout(row(self.harmony, self.load_button, self.save_button))
+        column(
+            self,
+            self.swatches,
+            row("A new colour", self.effect),
+            row(self.change_button, self.pick_button, self.lock_button),
+            row(self.add_button, self.remove_button, self.reset_button),
+            row(self.harmony, self.load_button, self.save_button),
+        )
 
     # ---- showing ------------------------------------------------------------------------
 
@@ -139,12 +126,8 @@ class PalettePanel(QWidget):
     def set_color(self, index: int, color: Any, final: bool = True) -> None:
         """Give a swatch another colour.
 
-        Parameters
-        ----------
-        index : int
-        color : sequence of three numbers in [0, 1]
-        final : bool
-            False while a colour is being dragged: a quick preview only.
+        ``color`` sequence of three numbers in [0, 1]. ``final``: False while a colour
+        is being dragged: a quick preview only.
         """
         model = self.model
         if model is None or not 0 <= index < len(model.colors):

@@ -11,11 +11,8 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
-    QLayout,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QSizePolicy,
     QVBoxLayout,
@@ -27,8 +24,8 @@ from napari_softlayers._bridge import is_layer
 from .combos import LayerCombo
 from .desk import Desk
 from .jobs import Compute, Job, Jobs
-from .keys import Keys
-from .links import Links
+from .layout import column, push_button, row
+from .links import Keys, Links
 
 logger = logging.getLogger(__name__)
 COLORS = {"info": "", "warning": "color: #d8a03c;", "error": "color: #e06c5a;"}
@@ -45,19 +42,16 @@ class LayersWidget(QWidget):
     button, and defines `primary` (what the button does), `code` (the same as text for
     the console) and, where it likes, `refresh_state`.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    primary : str
-        Text of the main button; its key is G.
+    ``primary``: text of the main button; its key is G.
     """
 
     def __init__(self, viewer: Any, primary: str) -> None:
         super().__init__()
         self.viewer = viewer
         self.combos: list[LayerCombo] = []
-        self.buttons: list[QPushButton] = []
         self.shortcuts: dict[str, Callable[[], Any]] = {"g": self.primary}
+        self.leaving: list[Callable[[], Any]] = []
+        """What lets the viewer go, also after Qt has deleted the dock."""
         self._links = Links()
         self._attached = False
         self._hinting = True
@@ -78,7 +72,6 @@ class LayersWidget(QWidget):
             self.viewer,
             self.say,
             self.compute,
-            self.button,
             self.cancel,
             lambda: self.jobs.busy,
             self._on_failed,
@@ -87,8 +80,6 @@ class LayersWidget(QWidget):
     # ---- parts -------------------------------------------------------------------
 
     def _build(self, primary: str) -> None:
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         inside = self._inside = QWidget()
         self.content = QVBoxLayout(inside)
@@ -100,9 +91,9 @@ class LayersWidget(QWidget):
         self.content.addLayout(self.form)
         self.body = QVBoxLayout()
         self.content.addLayout(self.body)
-        self.primary_button = self.button(primary, self.primary, "Key: G")
+        self.primary_button = push_button(primary, self.primary, "Key: G")
         self.primary_button.setObjectName("primary")
-        self.cancel_button = self.button("Cancel", self.cancel, "Stop the computation")
+        self.cancel_button = push_button("Cancel", self.cancel, "Stop the computation")
         self.content.addLayout(row(self.primary_button, self.cancel_button))
         self.bar = QProgressBar()
         self.bar.setRange(0, BAR_STEPS)
@@ -120,7 +111,7 @@ class LayersWidget(QWidget):
         self.content.addWidget(self.status)
         self.after = QVBoxLayout()
         self.content.addLayout(self.after)
-        self.code_button = self.button(
+        self.code_button = push_button(
             "Copy as code",
             self.copy_code,
             "Put the same call for the console on the clipboard",
@@ -132,22 +123,7 @@ class LayersWidget(QWidget):
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
-        outer.addWidget(area)
-
-    def button(
-        self,
-        text: str,
-        action: Callable[[], Any],
-        tip: str = "",
-        checkable: bool = False,
-    ) -> QPushButton:
-        """Make a push button; ``action`` is called without arguments."""
-        made = QPushButton(text)
-        made.setToolTip(tip)
-        made.setCheckable(checkable)
-        made.clicked.connect(lambda *_: action())
-        self.buttons.append(made)
-        return made
+        column(self, area)
 
     def combo(
         self,
@@ -222,6 +198,14 @@ class LayersWidget(QWidget):
             self.say(text)
             self._hinting = True
 
+    def tried(self, action: Callable[..., Any], *given: Any) -> Any:
+        """What an action gives; None, and a message, where something does not fit."""
+        try:
+            return action(*given)
+        except (TypeError, ValueError) as error:
+            self.say(str(error), "error")
+            return None
+
     def copy_code(self) -> None:
         """Put the call for the console on the clipboard."""
         text = self.code()
@@ -282,8 +266,7 @@ class LayersWidget(QWidget):
         keys = Keys(self.viewer)
         for key, action in self.shortcuts.items():
             keys.bind(key, action)
-        self._links.undo.append(keys.release)
-        self._links.undo.append(self.jobs.abandon)
+        self._links.undo += [*self.leaving, keys.release, self.jobs.abandon]
         links = self._links
         self.destroyed.connect(lambda *_: links.close())
         self.cancel_button.setEnabled(False)
@@ -335,15 +318,3 @@ class LayersWidget(QWidget):
         """Leave nothing behind."""
         self.detach()
         super().closeEvent(event)
-
-
-def row(*parts: QWidget | QLayout) -> QHBoxLayout:
-    """Lay parts out side by side."""
-    line = QHBoxLayout()
-    line.setContentsMargins(0, 0, 0, 0)
-    for part in parts:
-        if isinstance(part, QLayout):
-            line.addLayout(part)
-        else:
-            line.addWidget(part)
-    return line

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 from napari_softlayers._bridge import is_own
@@ -14,16 +14,10 @@ from napari_softlayers._bridge import is_own
 class LayerCombo(QComboBox):
     """Lists the layers that a test accepts; remembers the chosen one, not its name.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    accepts : callable
-        Tells whether a layer may be chosen.
-    prefers : callable, optional
-        How well an accepted layer would do, for the choice when the user has not made
-        one; 0 is never taken. By default all do alike.
-    optional : str
-        Text of a first entry that stands for no layer; without it there is none.
+    ``accepts``: tells whether a layer may be chosen. ``prefers``: how well an accepted
+    layer would do, for the choice when the user has not made one; 0 is never taken. By
+    default all do alike. ``optional``: text of a first entry that stands for no layer;
+    without it there is none.
     """
 
     layer_changed = Signal()
@@ -70,14 +64,13 @@ class LayerCombo(QComboBox):
         )
         if same and names == shown:
             return
-        self.blockSignals(True)
-        self.clear()
         self._layers = layers
-        self.addItems(names)
         keep = chosen in layers or bool(self._optional)
         best = chosen if chosen in layers else None if keep else self._best()
-        self.setCurrentIndex(layers.index(best) if best in layers else -1)
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
+            self.addItems(names)
+            self.setCurrentIndex(layers.index(best) if best in layers else -1)
         if best is not chosen:
             self.layer_changed.emit()
 
@@ -88,10 +81,9 @@ class LayerCombo(QComboBox):
 
     def forget(self) -> None:
         """Drop all references to layers."""
-        self.blockSignals(True)
-        self.clear()
         self._layers = []
-        self.blockSignals(False)
+        with QSignalBlocker(self):
+            self.clear()
 
     def _best(self) -> Any:
         active = self._viewer.layers.selection.active

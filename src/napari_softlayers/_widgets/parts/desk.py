@@ -1,12 +1,10 @@
-"""What a dock lends to its panels: viewer, status line, thread, buttons."""
+"""What a dock lends to its panels: viewer, status line, thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from qtpy.QtWidgets import QPushButton
 
 
 class Compute(Protocol):
@@ -21,41 +19,18 @@ class Compute(Protocol):
     ) -> None: ...
 
 
-class Button(Protocol):
-    """Make a push button; ``action`` is called without arguments."""
-
-    def __call__(
-        self,
-        text: str,
-        action: Callable[[], Any],
-        tip: str = "",
-        checkable: bool = False,
-    ) -> QPushButton: ...
-
-
 @dataclass(frozen=True)
 class Desk:
     """The parts of a dock that its panels may use; they never know the dock itself.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    say : callable
-        ``say(text, level="info")`` writes to the status line.
-    compute, button : callable
-        See `Compute` and `Button`.
-    cancel : callable
-        Stops the computation.
-    busy : callable
-        Whether one runs.
-    failed : callable
-        Tells of an error.
+    ``say``: ``say(text, level="info")`` writes to the status line. ``compute``,
+    ``button``: see `Compute` and `Button`. ``cancel``: stops the computation. ``busy``:
+    whether one runs. ``failed``: tells of an error.
     """
 
     viewer: Any
     say: Callable[..., None]
     compute: Compute
-    button: Button
     cancel: Callable[[], None]
     busy: Callable[[], bool]
     failed: Callable[[Exception], None]

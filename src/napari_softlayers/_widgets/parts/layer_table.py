@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -15,46 +16,63 @@ from qtpy.QtWidgets import (
 
 ROW_HEIGHT = 22
 MOST_ROWS = 8
+SPARE = 30
 
 
-class LayerTable(QTableWidget):
-    """Lists layers; names can be edited, rows selected."""
+class NameTable(QTableWidget):
+    """Rows of a colour, a name that can be edited, and a share."""
 
     renamed = Signal(int, str)
-    chosen = Signal(int)
 
-    def __init__(self) -> None:
+    def __init__(self, *titles: str) -> None:
         super().__init__(0, 3)
-        self.setHorizontalHeaderLabels(["", "layer", "share"])
+        self.setHorizontalHeaderLabels(titles)
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self.itemChanged.connect(self._changed)
+        self.fill([])
+
+    def fill(self, rows: Sequence[tuple[str, Any, str, float]]) -> None:
+        """Show rows of a text on a colour ``(3,)``, a name and a share, all in [0, 1]."""
+        fixed = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        with QSignalBlocker(self):
+            self.clearSelection()
+            self.setRowCount(len(rows))
+            for line, (text, color, name, share) in enumerate(rows):
+                swatch = QTableWidgetItem(text)
+                swatch.setBackground(QColor.fromRgbF(*map(float, color)))
+                swatch.setForeground(QColor("white"))
+                part = QTableWidgetItem(f"{float(share):.1%}")
+                for item in (swatch, part):
+                    item.setFlags(fixed)
+                for place, item in enumerate((swatch, QTableWidgetItem(name), part)):
+                    self.setItem(line, place, item)
+        shown = min(max(len(rows), 2), MOST_ROWS)
+        self.setFixedHeight(shown * ROW_HEIGHT + SPARE)
+
+    def _changed(self, item: QTableWidgetItem) -> None:
+        if item.column() == 1:
+            self.renamed.emit(item.row(), item.text().strip())
+
+
+class LayerTable(NameTable):
+    """Lists layers; rows can be selected."""
+
+    chosen = Signal(int)
+
+    def __init__(self) -> None:
+        super().__init__("", "layer", "share")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.itemChanged.connect(self._changed)
         self.itemSelectionChanged.connect(self._selected)
-        self._fit()
 
     def show_layers(self, names: list[str], colors: Any, shares: Any) -> None:
         """Fill the table; colours ``(K, 3)`` and shares ``(K,)`` in [0, 1]."""
-        self.blockSignals(True)
-        self.clearSelection()
-        self.setRowCount(len(names))
-        for line, (name, color, share) in enumerate(
-            zip(names, colors, shares, strict=True)
-        ):
-            swatch = QTableWidgetItem("   ")
-            swatch.setBackground(QColor.fromRgbF(*(float(value) for value in color)))
-            part = QTableWidgetItem(f"{float(share):.1%}")
-            for item in (swatch, part):
-                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-            self.setItem(line, 0, swatch)
-            self.setItem(line, 1, QTableWidgetItem(name))
-            self.setItem(line, 2, part)
-        self.blockSignals(False)
-        self._fit()
+        texts = ["   "] * len(names)
+        self.fill([*zip(texts, colors, names, shares, strict=True)])
 
     @property
     def rows(self) -> list[int]:
@@ -67,14 +85,6 @@ class LayerTable(QTableWidget):
             now = self.rows[0] if self.rows else -1 if by > 0 else 0
             self.clearSelection()
             self.selectRow((now + by) % self.rowCount())
-
-    def _fit(self) -> None:
-        rows = min(max(self.rowCount(), 2), MOST_ROWS)
-        self.setFixedHeight(rows * ROW_HEIGHT + 30)
-
-    def _changed(self, item: QTableWidgetItem) -> None:
-        if item.column() == 1:
-            self.renamed.emit(item.row(), item.text().strip())
 
     def _selected(self) -> None:
         if self.rows:

@@ -17,11 +17,8 @@ STEPS = 20
 class OptionsForm(QWidget):
     """The controls of a model's options; every field that is shown gets one.
 
-    Parameters
-    ----------
-    model : type of Options
-    leave_out : tuple of str
-        Fields that have a control elsewhere.
+    ``model`` type of Options. ``leave_out`` tuple of str: fields that have a control
+    elsewhere.
     """
 
     def __init__(self, model: type[Options], leave_out: tuple[str, ...] = ()) -> None:
@@ -50,13 +47,8 @@ class OptionsForm(QWidget):
 class OptionsDrawer(QCollapsible):
     """Advanced options, closed at first."""
 
-    def __init__(
-        self,
-        model: type[Options],
-        leave_out: tuple[str, ...] = (),
-        title: str = "Advanced",
-    ) -> None:
-        super().__init__(title)
+    def __init__(self, model: type[Options], leave_out: tuple[str, ...] = ()) -> None:
+        super().__init__("Advanced")
         self.options = OptionsForm(model, leave_out)
         self.form = self.options.form
         self.values, self.changed = self.options.values, self.options.changed

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtWidgets import QLabel, QLineEdit, QWidget
+
 from napari_softlayers._bridge import record_of, results_for, step_of
-from napari_softlayers._bridge.results import layer_with_id, recipe_as_shown
-from napari_softlayers._bridge.view_modes import VIEWS
+from napari_softlayers._bridge.results import (
+    clear_results,
+    layer_with_id,
+    recipe_as_shown,
+)
+from napari_softlayers._bridge.view_modes import VIEWS, remove_preview, set_view
 from napari_softlayers._recipes import Input, Recipe
 from napari_softlayers._recipes.code import Namer, code_of
 
 from .base import LayersWidget
-from .channels import ChannelsEdit
 from .combos import is_picture
+from .layout import choice, choose_next, push_button, row
 from .settings import preference, result_dtype
-from .view_bar import ViewBar
 
 NO_IMAGE = "There is no image: open one, or choose it above."
 
@@ -24,13 +30,8 @@ class PictureWidget(LayersWidget):
 
     A subclass sets ``kind``, that of its results, and places ``self.view``.
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    primary : str
-        Text of the main button.
-    views : tuple of str
-        Ways to look at the results, see `ViewBar`.
+    ``primary``: text of the main button. ``views`` tuple of str: ways to look at the
+    results, see `ViewBar`.
     """
 
     kind = ""
@@ -48,10 +49,7 @@ class PictureWidget(LayersWidget):
     def picture_settings(self) -> dict[str, Any]:
         """The fields of a `PictureRequest` as they are now.
 
-        Raises
-        ------
-        ValueError
-            When there is no image, or its channels are no numbers.
+        Raises ValueError when there is no image, or its channels are no numbers.
         """
         image = self.image.layer
         if image is None:
@@ -111,3 +109,114 @@ def namer(viewer: Any) -> Namer:
         return str(given.name if layer is None else layer.name)
 
     return name_of
+
+
+class ChannelsEdit(QLineEdit):
+    """Up to three channel numbers; only seen for grey layers with more than two axes.
+
+    Empty takes one frame as grey.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.label = QLabel("Channels")
+        self.setPlaceholderText("one grey frame; or e.g. 0, 1, 2")
+        self.setToolTip(
+            "Channels along the third-last axis to be used as red, green and blue"
+        )
+        self._layer: Any = None
+        self.follow(None)
+
+    def follow(self, layer: Any) -> None:
+        """Show the row when a layer may have channels."""
+        useful = layer is not None and not layer.rgb and layer.ndim > 2
+        self.setVisible(useful)
+        self.label.setVisible(useful)
+        if layer is not self._layer:
+            self.clear()
+        self._layer = layer if useful else None
+
+    def value(self) -> tuple[int, ...] | None:
+        """The chosen channels, or None.
+
+        Raises ValueError when the text is not a list of numbers.
+        """
+        text = self.text().strip()
+        if self._layer is None or not text:
+            return None
+        try:
+            return tuple(int(part) for part in text.replace(",", " ").split())
+        except ValueError as error:
+            raise ValueError(
+                f"Channels are '{text}'; up to three numbers such as '0, 1, 2' are "
+                "needed."
+            ) from error
+
+
+class ViewBar(QWidget):
+    """Choice of view and a Clear button for the results of one kind.
+
+    ``kind``: kind of the results. ``image``: gives the image layer that is chosen now,
+    or None. ``views`` sequence of str: those of `VIEWS` that make sense for this kind.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        kind: str,
+        image: Callable[[], Any],
+        views: tuple[str, ...] = VIEWS,
+    ) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._kind = kind
+        self.kinds = [kind]
+        """Kinds of the results that are looked at and removed."""
+        self._image = image
+        self.combo = choice(
+            views, "How to look at the result (key: H; W shows the original)"
+        )
+        self.combo.currentTextChanged.connect(self._apply)
+        self.clear_button = push_button(
+            "Clear", self.clear, "Remove the result and show the image again"
+        )
+        line = row("View", self.combo, self.clear_button)
+        line.setStretch(1, 1)
+        self.setLayout(line)
+
+    @property
+    def view(self) -> str:
+        """The chosen view."""
+        return str(self.combo.currentText())
+
+    def next_view(self) -> None:
+        """Key H: the next way to look at the result."""
+        choose_next(self.combo)
+
+    def toggle_original(self) -> None:
+        """Key W: the original picture and back."""
+        self.combo.setCurrentText("result" if self.view == "original" else "original")
+
+    def after_show(self) -> None:
+        """Bring new results into the chosen view."""
+        if self.view != "result":
+            self._apply(self.view)
+
+    def clear(self) -> None:
+        """Remove the results of the chosen image and show it again."""
+        image = self._image()
+        if image is None:
+            return
+        remove_preview(self._viewer, image)
+        for kind in self.kinds:
+            clear_results(self._viewer, results_for(self._viewer, image, kind))
+        self.combo.setCurrentText("result")
+
+    def _apply(self, view: str) -> None:
+        image = self._image()
+        if image is None:
+            return
+        for kind in self.kinds:  # those on the screen, else those that were there last
+            if any(x.visible for x in results_for(self._viewer, image, kind)):
+                self._kind = kind
+        set_view(self._viewer, image, self._kind, view)

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from napari_softlayers._bridge import Grid, Picture, grid_of, picture_of
-from napari_softlayers._recipes import Frame
+from napari_softlayers._bridge import (
+    Grid,
+    Picture,
+    grid_of,
+    identity_of,
+    is_layer,
+    picture_of,
+)
+from napari_softlayers._recipes import Frame, Input
 
 
 @dataclass(frozen=True)
@@ -19,30 +26,26 @@ class PictureRequest:
     megapixels: float
     device: str
 
+    def _which(self) -> dict[str, Any]:
+        names = ("channels", "step", "megapixels")
+        return {name: getattr(self, name) for name in names}
+
     def grid(self) -> Grid:
         """The picture's pixels in the world, without reading them."""
-        return grid_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )[0]
+        return grid_of(self.image, **self._which())[0]
 
     def frame(self) -> Frame:
         """Which picture of the image it is, as a recipe says it."""
-        grid, level = grid_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )
+        grid, level = grid_of(self.image, **self._which())
         return Frame(step=grid.step or None, channels=self.channels, level=level)
 
     def picture(self) -> Picture:
         """Read the picture."""
-        return picture_of(
-            self.image,
-            channels=self.channels,
-            step=self.step,
-            megapixels=self.megapixels,
-        )
+        return picture_of(self.image, **self._which())
+
+
+def input_of(source: Any) -> Input:
+    """A layer, or a name or None, as a recipe notes it."""
+    if is_layer(source):
+        return Input(name=str(source.name), id=identity_of(source))
+    return Input(value=source)

@@ -15,10 +15,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def preference(section: str, name: str) -> Any:
     """Read one preference: what the user set in napari, otherwise its default.
 
-    Parameters
-    ----------
-    section, name : str
-        As in the manifest's configurations, for example ``"compute", "device"``.
+    ``section``, ``name``: as in the manifest's configurations, for example
+    ``"compute", "device"``.
     """
     default = DEFAULTS[section][name]
     if "napari" not in sys.modules:

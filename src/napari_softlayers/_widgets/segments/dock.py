@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QLineEdit, QSpinBox
+from qtpy.QtWidgets import QLineEdit
 
 from napari_softlayers._bridge import Picture, results_for
 from napari_softlayers._recipes import Recipe
@@ -12,11 +12,11 @@ from napari_softlayers._recipes.options import Segments
 
 from ..clicks.panel import ClickPanel
 from ..parts.combos import is_picture
+from ..parts.layout import choice, whole_number
 from ..parts.options import OptionsDrawer
 from ..parts.picture_dock import PictureWidget
 from ..parts.settings import preference
-from .jobs import SegmentsRequest
-from .model import MOST_LAYERS, SegmentsModel
+from .model import MOST_LAYERS, SegmentsModel, SegmentsRequest
 from .panel import SegmentsPanel
 
 MEGABYTE = 1 << 20
@@ -29,12 +29,7 @@ BUNDLED, COLORS, LAYER, HUB = (
 
 
 class SegmentsWidget(PictureWidget):
-    """The picture falls apart into its objects by itself.
-
-    Parameters
-    ----------
-    napari_viewer : napari.Viewer
-    """
+    """The picture falls apart into its objects by itself."""
 
     kind = "segments"
 
@@ -43,6 +38,7 @@ class SegmentsWidget(PictureWidget):
         self._fill_form()
         self.clicks = ClickPanel(self.desk, self._request, self._open_matte)
         self.after.addWidget(self.clicks)
+        self.leaving.append(self.clicks.release)
         self.panel = SegmentsPanel(self.desk, self.kind)
         self.panel.shown.connect(self.view.after_show)
         self.after.addWidget(self.panel)
@@ -57,14 +53,12 @@ class SegmentsWidget(PictureWidget):
         self.attach()
 
     def _fill_form(self) -> None:
-        self.count = QSpinBox()
-        self.count.setRange(1, MOST_LAYERS)
-        self.count.setSpecialValueText("auto")
-        self.count.setToolTip("Number of layers, 2 to 15; auto decides by the picture")
+        tip = "Number of layers, 2 to 15; auto decides by the picture"
+        self.count = whole_number(1, MOST_LAYERS, tip, "auto")
         self.form.addRow("Segments", self.count)
-        self.features = QComboBox()
-        self.features.addItems([BUNDLED, COLORS, LAYER, HUB])
-        self.features.setToolTip("What tells objects apart")
+        self.features = choice(
+            (BUNDLED, COLORS, LAYER, HUB), "What tells objects apart"
+        )
         self.features.currentTextChanged.connect(self.refresh_state)
         self.form.addRow("Features", self.features)
         self.feature_layer = self.combo(
@@ -101,11 +95,8 @@ class SegmentsWidget(PictureWidget):
 
     def _request(self) -> SegmentsRequest | None:
         """The settings as they are now; None, and a message, when they do not fit."""
-        try:
-            return self._settings()
-        except ValueError as error:
-            self.say(str(error), "error")
-            return None
+        request: SegmentsRequest | None = self.tried(self._settings)
+        return request
 
     def _settings(self) -> SegmentsRequest:
         """The same; a ValueError says what does not fit."""
@@ -185,12 +176,6 @@ class SegmentsWidget(PictureWidget):
         self.panel.enable()
         if not self.jobs.busy:
             self.hint("" if image is not None else "There is no image: open one.")
-
-    def attach(self) -> None:
-        """Follow the viewer."""
-        if not self._attached:
-            self._links.undo.append(self.clicks.release)
-        super().attach()
 
     def detach(self) -> None:
         """Let viewer and layers go."""

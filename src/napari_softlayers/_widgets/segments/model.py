@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari_softlayers._api import cut
+from napari_softlayers._api import Segmenter, cut, soft_segments
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.pictures import check_unchanged
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.run import Run
+from napari_softlayers._recipes import Recipe
+from napari_softlayers._recipes.options import Preparation
+
+from ..parts.picture_request import PictureRequest, input_of
 
 if TYPE_CHECKING:
     from napari_softlayers._core.segments import MergeTree
+
 
 MOST_LAYERS = 15
 Group = tuple[int, ...]
@@ -26,18 +31,10 @@ class SegmentsModel:
     Every change starts from the parts again, so that its recipe is never longer than a
     cut, a merge and names.
 
-    Parameters
-    ----------
-    parts : SoftLayers
-        Of `soft_segments` or `cut`, as they were: with the tree and its state.
-    layers : SoftLayers
-        The same merged and named.
-    picture : Picture
-    groups : list of tuple of int
-        The parts of every layer: nodes of the tree, or numbers of the layers of
-        ``parts`` where they did not come from the tree.
-    names : dict
-        Names that the user gave, by group.
+    ``parts``: of `soft_segments` or `cut`, as they were: with the tree and its state.
+    ``layers``: the same merged and named. ``groups`` list of tuple of int: the parts of
+    every layer: nodes of the tree, or numbers of the layers of ``parts`` where they did
+    not come from the tree. ``names``: names that the user gave, by group.
     """
 
     parts: SoftLayers
@@ -105,10 +102,7 @@ class SegmentsModel:
     def split(self, index: int, run: Run | None = None) -> SegmentsModel:
         """Take a layer apart: a merged one into its parts, a node into its children.
 
-        Raises
-        ------
-        ValueError
-            When the layer has no parts.
+        Raises ValueError when the layer has no parts.
         """
         self._check()
         group = self.groups[index]
@@ -128,10 +122,7 @@ class SegmentsModel:
     def merge(self, chosen: Sequence[int]) -> SegmentsModel:
         """Join layers into one.
 
-        Raises
-        ------
-        ValueError
-            When fewer than two were chosen, or all of them.
+        Raises ValueError when fewer than two were chosen, or all of them.
         """
         self._check()
         rows = set(chosen)
@@ -171,3 +162,58 @@ def tree_of(layers: SoftLayers) -> MergeTree | None:
     nodes = layers.extras.get("nodes")
     tree: MergeTree = layers.extras["tree"]
     return None if nodes is None or None in nodes else tree
+
+
+@dataclass(frozen=True)
+class SegmentsRequest(PictureRequest):
+    """Settings of the dock at one moment.
+
+    ``features`` is a name, an image layer or None; ``options`` those of `Segments`.
+    """
+
+    features: Any
+    superpixels: Any
+    cache_bytes: int
+    options: dict[str, Any]
+
+    def solve(self, run: Run, _post: Callable[[Any], None]) -> SegmentsModel:
+        """Compute the layers."""
+        picture = self._start(run)
+        layers = soft_segments(picture, **self._arguments(run), **self.options)
+        check_unchanged(picture, "the computation had begun; press Compute")
+        return SegmentsModel.of(layers, picture)
+
+    def segmenter(self, run: Run) -> Segmenter:
+        """Make a picture ready for clicks."""
+        picture = self._start(run)
+        slow = {name: self.options[name] for name in Preparation.shown()}
+        return Segmenter(picture, **self._arguments(run), **slow)
+
+    def _start(self, run: Run) -> Picture:
+        from napari_softlayers._core import segments
+
+        segments.CACHE.limit = self.cache_bytes
+        picture = self.picture()
+        run.check()
+        return picture
+
+    def _arguments(self, run: Run) -> dict[str, Any]:
+        return {
+            "features": self.features,
+            "superpixels": self.superpixels,
+            "device": self.device,
+            "run": run,
+        }
+
+    def recipe(self) -> Recipe:
+        """What `solve` would do."""
+        inputs = {"image": self.image, "features": self.features}
+        if self.superpixels is not None:
+            inputs["superpixels"] = self.superpixels
+        return Recipe(
+            kind="segments",
+            device=self.device,
+            options=self.options,
+            inputs={name: input_of(source) for name, source in inputs.items()},
+            frame=self.frame(),
+        )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QSlider, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QLabel, QSlider, QWidget
 
 from napari_softlayers._bridge import record_of, results_for, show
 from napari_softlayers._bridge.by_products import BY_PRODUCTS, show_by_product
@@ -15,9 +15,9 @@ from napari_softlayers._bridge.edits import rename_set
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import recipe_of
 
-from ..parts.base import row
 from ..parts.desk import Desk
 from ..parts.layer_table import LayerTable
+from ..parts.layout import choice, column, push_button, row, single_shot, whole_number
 from ..parts.settings import result_dtype
 from .model import MOST_LAYERS, SegmentsModel
 
@@ -26,14 +26,7 @@ NO_LAYERS = "There are no layers yet; press Compute first."
 
 
 class SegmentsPanel(QWidget):
-    """Shows a `SegmentsModel` and edits it.
-
-    Parameters
-    ----------
-    desk : Desk
-    kind : str
-        Of the results.
-    """
+    """Shows a `SegmentsModel` and edits it. ``kind``: of the results."""
 
     shown = Signal()
     """New layers are in the viewer."""
@@ -44,8 +37,6 @@ class SegmentsPanel(QWidget):
         self.viewer = desk.viewer
         self.kind = kind
         self.model: SegmentsModel | None = None
-        self.after = QVBoxLayout(self)
-        self.after.setContentsMargins(0, 0, 0, 0)
         self._fill()
 
     def _fill(self) -> None:
@@ -56,36 +47,32 @@ class SegmentsPanel(QWidget):
         )
         self.level.valueChanged.connect(self._on_level)
         self.level_label = QLabel("")
-        self._delay = QTimer(self)
-        self._delay.setSingleShot(True)
-        self._delay.setInterval(SLIDER_DELAY_MS)
-        self._delay.timeout.connect(self._recut)
-        self.after.addLayout(row(QLabel("Level"), self.level, self.level_label))
+        self._delay = single_shot(self, self._recut, SLIDER_DELAY_MS)
         self.table = LayerTable()
         self.table.setToolTip("Names can be edited; J and K go through the layers")
         self.table.renamed.connect(self._rename)
         self.table.chosen.connect(self._choose)
         self.table.itemSelectionChanged.connect(self.enable)
-        self.after.addWidget(self.table)
-        self.merge_button = self.desk.button(
+        self.merge_button = push_button(
             "Merge", self.merge, "Join the selected layers into one"
         )
-        self.split_button = self.desk.button(
+        self.split_button = push_button(
             "Split", self.split, "Take the selected layer apart along the merge tree"
         )
-        self.after.addLayout(row(self.merge_button, self.split_button))
-        self.what = QComboBox()
-        self.what.addItems(list(BY_PRODUCTS))
-        self.what.setToolTip("Steps of the method to look at")
-        self.number = QSpinBox()
-        self.number.setRange(1, 200)
-        self.number.setToolTip("Which eigenvector")
+        self.what = choice(BY_PRODUCTS, "Steps of the method to look at")
+        self.number = whole_number(1, 200, "Which eigenvector")
         self.what.currentTextChanged.connect(
             lambda text: self.number.setVisible(text == "eigenvector")
         )
         self.number.setVisible(False)
-        self.show_button = self.desk.button("Show", self.inspect, "Add it as a layer")
-        self.after.addLayout(row(self.what, self.number, self.show_button))
+        self.show_button = push_button("Show", self.inspect, "Add it as a layer")
+        column(
+            self,
+            row("Level", self.level, self.level_label),
+            self.table,
+            row(self.merge_button, self.split_button),
+            row(self.what, self.number, self.show_button),
+        )
 
     def show_model(
         self, model: SegmentsModel, news: str = "", level: str = "info"
@@ -107,8 +94,8 @@ class SegmentsPanel(QWidget):
         )
         self.shown.emit()
         self._fill_table()
-        words = model.picture.grid.words() if model.picture.grid else ""
-        text = f"{len(model.layers)} layers{words and f' of {words}'}. {news}"
+        where = f" of {model.picture.words}" if model.picture.words else ""
+        text = f"{len(model.layers)} layers{where}. {news}"
         self.desk.say(text.strip(), level)
 
     def forget(self) -> None:
@@ -135,10 +122,9 @@ class SegmentsPanel(QWidget):
                 self.table.show_layers(
                     model.layers.names, colors, model.layers.coverage
                 )
-            self.level.blockSignals(True)
-            self.level.setRange(2, model.most)
-            self.level.setValue(len(model.layers))
-            self.level.blockSignals(False)
+            with QSignalBlocker(self.level):
+                self.level.setRange(2, model.most)
+                self.level.setValue(len(model.layers))
         self.enable()
 
     # ---- edits ------------------------------------------------------------------------

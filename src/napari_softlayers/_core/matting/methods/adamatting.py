@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...arrays import FloatArray
-from ...devices import (
-    choose_device,
-    import_torch,
-    with_cpu_fallback,
-)
-from ...run import Run
+from ...devices import choose_device, import_torch, with_cpu_fallback
+from ...run import SILENT, Run
 from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
 from ..system import Labels
 from .network_input import foreground_turns, shrinking_factor, three_classes
@@ -27,7 +23,7 @@ def adamatting(
     *,
     weights: str = "adamatting",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, by a network alone.
@@ -37,22 +33,12 @@ def adamatting(
     the *adapted* trimap, is returned beside the layers, to be shown, corrected and
     solved again.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K. For two layers 1 is the background and 2 the foreground; with
-        more, each layer in turn is the foreground.
-    weights : str
-        Shipped weights by name, or the path of a safetensors file.
-    device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W), dict
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K. For
+    two layers 1 is the background and 2 the foreground; with more, each layer in turn
+    is the foreground. ``weights``: shipped weights by name, or the path of a
+    safetensors file. ``device``, ``run``, ``initial``: see `methods`. Returns float32
+    ``(K, H, W)``, dict.
     """
-    run = run or Run()
     if not labels.any():
         warn_of_guess()
     factor = shrinking_factor(labels.shape)
@@ -107,24 +93,14 @@ def label_probabilities(
     labels: Labels,
     weights: str = "adamatting",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Probability of every label, by the network's classes.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K.
-    weights, device, run
-        As for `adamatting`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        Summing to 1; what the network calls mixed is shared out.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K.
+    ``weights``, ``device``, ``run``: as for `adamatting`. Returns float32
+    ``(K, H, W)``: summing to 1; what the network calls mixed is shared out.
     """
-    run = run or Run()
     count = layer_count(labels)
     if count == 2:
         logits, _ = network_output(
@@ -146,22 +122,16 @@ def network_output(
     trimap: NDArray[np.int64],
     weights: str,
     device: str,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[FloatArray, FloatArray]:
     """Class probabilities (3, H, W) and matte (H, W) of the network.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    trimap : int64 array (H, W)
-        0 background, 1 unknown, 2 foreground.
-    weights, device, run
-        As for `adamatting`.
+    ``picture`` float32 ``(H, W, 3)``. ``trimap`` int64 ``(H, W)``: 0 background, 1
+    unknown, 2 foreground. ``weights``, ``device``, ``run``: as for `adamatting`.
     """
     torch = import_torch()
     from ...networks.weights import load_network
 
-    run = run or Run()
     run.step(0.0, "Adapting the trimap")
 
     def compute(where: Any) -> tuple[FloatArray, FloatArray]:
@@ -198,16 +168,8 @@ def best_guess(
 ) -> NDArray[np.int32]:
     """A trimap of a picture without any labels: what the network is surest of.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    weights, device
-        As for `adamatting`.
-
-    Returns
-    -------
-    int32 array (H, W)
-        0 unknown, 1 background, 2 foreground; both labels occur.
+    ``picture`` float32 ``(H, W, 3)``. ``weights``, ``device``: as for `adamatting`.
+    Returns int32 ``(H, W)``: 0 unknown, 1 background, 2 foreground; both labels occur.
     """
     factor = working_factor(picture.shape[:2])
     small = shrunk(picture, factor)

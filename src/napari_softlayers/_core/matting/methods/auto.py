@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...arrays import FloatArray
-from ...run import Run
+from ...run import SILENT, Run
 from ..repair.relabel import Classifier
 from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
 from ..repair.wide_unknown import WEIGHT, Promotion, is_wide, promotion, solve_promoted
@@ -36,7 +36,7 @@ def auto(
     tolerance: int = 0,
     weights: str = "shipped",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, wide or mere scribbles.
@@ -68,7 +68,6 @@ def auto(
         For an unknown solver, a negative tolerance, weights that are not there, or no
         labels and no network.
     """
-    run = run or Run()
     if solver not in SOLVERS:
         raise ValueError(
             f"solver={solver!r} is not known; use one of {', '.join(SOLVERS)}."
@@ -103,10 +102,7 @@ def auto(
 def network_weights(weights: str) -> str | None:
     """What ``weights`` of `auto` means: a name or path, or None for no network.
 
-    Raises
-    ------
-    ValueError
-        When a file is asked for that is not there.
+    Raises ValueError when a file is asked for that is not there.
     """
     from ...networks.weights import find_weights, shipped_weights
 

@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...arrays import FloatArray, Floats, Mask
-from ...devices import choose_device
 from ...numerics.matting_laplacian import EPSILON
-from ...numerics.operators import (
-    SparseOperator,
-    on_device,
-    solver_device,
-    to_numpy,
-)
+from ...numerics.operators import SparseOperator, on_device, solver_device, to_numpy
 from ...numerics.pcg import pcg
 from ...numerics.two_level import TwoLevel
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, spread
 
 if TYPE_CHECKING:
@@ -32,7 +26,7 @@ def closed_form(
     solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Mattes that are affine functions of the colour in every 3x3 window.
@@ -40,24 +34,13 @@ def closed_form(
     Minimises ``a^T L a`` with the matting Laplacian L for every layer, known pixels
     fixed: ``L_UU a_U = -L_UK a_K`` (Eq. 14 of the paper with infinite lambda).
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    eps : float
-        Regularisation of the window covariances.
-    solver_tolerance : float
-        Relative residual at which the solver stops; 1e-4 leaves a mean error of the
-        mattes of about 2e-4.
-    max_iterations, device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``eps``:
+    regularisation of the window covariances. ``solver_tolerance``: relative residual at
+    which the solver stops; 1e-4 leaves a mean error of the mattes of about 2e-4.
+    ``max_iterations``, ``device``, ``run``, ``initial``: see `methods`. Returns float32
+    ``(K, H, W)``.
     """
-    run = run or Run()
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     system = laplacian_system(picture, labels, eps=eps, run=run.part(0, 0.4))
     solution = solve_local(
         picture,
@@ -79,28 +62,16 @@ def solve_local(
     *,
     solver_tolerance: float = 1e-4,
     max_iterations: int = 2000,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    system : System
-        Of the matting Laplacian, perhaps with a data term.
-    device : torch.device or None
-        See `solver_device`.
-    initial : float32 array (K, H, W), optional
-        A matte to start from instead of the coarse solution.
-    solver_tolerance, max_iterations, run
-        See `closed_form`.
-
-    Returns
-    -------
-    array (n, K - 1)
-        Of the n unknown pixels, for all layers but the last.
+    ``picture`` float32 ``(H, W, 3)``. ``system``: of the matting Laplacian, perhaps
+    with a data term. ``device``: see `solver_device`. ``initial`` float32
+    ``(K, H, W)``: a matte to start from instead of the coarse solution.
+    ``solver_tolerance``, ``max_iterations``, ``run``: see `closed_form`. Returns
+    ``(n, K - 1)``: of the n unknown pixels, for all layers but the last.
     """
-    run = run or Run()
     preconditioner = two_level(picture, system, device=device, run=run.part(0, 1 / 3))
     right = on_device(system.right, device)
     start = preconditioner.coarse_solve(right)
@@ -124,7 +95,7 @@ def two_level(
     system: System,
     *,
     device: torch.device | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> TwoLevel:
     """The preconditioner of a local system: colour-affine blocks of pixels."""
     pixels = np.stack(np.nonzero(system.unknown), axis=1)

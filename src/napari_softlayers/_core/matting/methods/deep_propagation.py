@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...arrays import FloatArray
-from ...devices import (
-    choose_device,
-    import_torch,
-    with_cpu_fallback,
-)
-from ...run import Run
+from ...devices import choose_device, import_torch, with_cpu_fallback
+from ...run import SILENT, Run
 from ..repair.resolution import shrunk, shrunk_labels
 from ..system import Labels, one_hot, spread
 from .network_input import foreground_turns, shrinking_factor, three_classes
@@ -24,7 +20,7 @@ def deep_propagation(
     *,
     weights: str = "deep_propagation",
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Layers that spread from the known pixels along learned affinities.
@@ -32,25 +28,14 @@ def deep_propagation(
     A network gives the affinities W of four-connected pixels (Wang et al. 2018, Eq. 3):
     ``(L + C) alpha = C alpha*`` with ``L = D - W`` and C .8 on known pixels.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K. With more than two layers each in turn is the network's
-        foreground, and the affinities are the geometric means of the turns.
-    weights : str
-        Shipped weights by name, or the path of a safetensors file.
-    device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        Exactly 0 or 1 where the trimap is known.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K. With
+    more than two layers each in turn is the network's foreground, and the affinities
+    are the geometric means of the turns. ``weights``: shipped weights by name, or the
+    path of a safetensors file. ``device``, ``run``, ``initial``: see `methods`. Returns
+    float32 ``(K, H, W)``: exactly 0 or 1 where the trimap is known.
     """
     from ...networks.propagation import PropagationSystem
 
-    run = run or Run()
     factor = shrinking_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     across, down, known = affinities(small, marks, weights, device, run.part(0, 0.5))
@@ -75,22 +60,16 @@ def affinities(
     labels: Labels,
     weights: str,
     device: str,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[FloatArray, FloatArray, float]:
     """Affinities (H, W - 1) and (H - 1, W) of a picture, and the known pixels' weight.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K.
-    weights, device, run
-        As for `deep_propagation`.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K.
+    ``weights``, ``device``, ``run``: as for `deep_propagation`.
     """
     torch = import_torch()
     from ...networks.weights import load_network
 
-    run = run or Run()
     turns = foreground_turns(int(labels.max()))
 
     def compute(where: Any) -> tuple[FloatArray, FloatArray, float]:

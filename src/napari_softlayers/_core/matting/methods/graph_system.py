@@ -26,19 +26,10 @@ def split_columns(
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Split a matrix over all pixels in its unknown columns and the known ones' part.
 
-    Parameters
-    ----------
-    matrix : sparse (m, H * W)
-        Anything that multiplies a matte of the whole picture.
-    labels : int array (H, W)
-        0 unknown, 1..K known.
-
-    Returns
-    -------
-    unknown_part : sparse (m, n)
-        For the mattes of the n unknown pixels.
-    known_part : float32 array (m, K - 1)
-        The product with the known mattes of all layers but the last.
+    ``matrix`` sparse ``(m, H * W)``: anything that multiplies a matte of the whole
+    picture. ``labels`` int ``(H, W)``: 0 unknown, 1..K known. Returns ``unknown_part``
+    sparse ``(m, n)``: for the mattes of the n unknown pixels. ``known_part`` float32
+    ``(m, K - 1)``: the product with the known mattes of all layers but the last.
     """
     flat = labels.ravel()
     n_layers = int(flat.max())
@@ -55,14 +46,9 @@ def pin_islands(
     Such an island has no say in what its matte is: every layer gets an equal share
     there, with a warning.
 
-    Parameters
-    ----------
-    matrix : sparse (n, n)
-        Symmetric system of the unknown pixels.
-    right : float32 array (n, K - 1)
-        Its right-hand sides.
-    tied : bool array (n,)
-        Unknown pixels that are tied to a known one or to a value directly.
+    ``matrix`` sparse ``(n, n)``: symmetric system of the unknown pixels. ``right``
+    float32 ``(n, K - 1)``: its right-hand sides. ``tied`` bool ``(n,)``: unknown pixels
+    that are tied to a known one or to a value directly.
     """
     count, group = csgraph.connected_components(matrix, directed=False)
     free = np.ones(count, bool)
@@ -98,23 +84,11 @@ def solve_graph(
 
     Edges between far pixels leave nothing local that a coarser system could hold.
 
-    Parameters
-    ----------
-    multiply : callable
-        The system of the n unknown pixels, on ``device``.
-    diagonal : array (n,)
-        Of that system; its precision is that of the solution.
-    right : array (n, K - 1)
-    start : array (n, K - 1) or None
-        First guess.
-    device : torch.device or None
-        See `solver_device`.
-    solver_tolerance, max_iterations, run
-        See `pcg`.
-
-    Returns
-    -------
-    array (n, K - 1)
+    ``multiply``: the system of the n unknown pixels, on ``device``. ``diagonal``
+    ``(n,)``: of that system; its precision is that of the solution. ``right``
+    ``(n, K - 1)``. ``start`` ``(n, K - 1)`` or None: first guess. ``device``: see
+    `solver_device`. ``solver_tolerance``, ``max_iterations``, ``run``: see `pcg`.
+    Returns ``(n, K - 1)``.
     """
     inverse = on_device((1 / diagonal)[:, None], device)
     found = pcg(

@@ -16,14 +16,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ...arrays import FloatArray
-from ...devices import choose_device
-from ...numerics.operators import (
-    SparseOperator,
-    Vectors,
-    interruptible,
-    solver_device,
-)
-from ...run import Run
+from ...numerics.operators import SparseOperator, Vectors, interruptible, solver_device
+from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
 from .closed_form import two_level
 from .graph_system import affinity_laplacian, solve_graph, split_columns
@@ -47,7 +41,7 @@ def information_flow(
     solver_tolerance: float = 1e-4,
     max_iterations: int = 3000,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Mattes from four kinds of flow between pixels.
@@ -57,24 +51,15 @@ def information_flow(
     to unknown (3.2), after the edges of the trimap are trimmed; intra-unknown (3.3),
     5 neighbours; and the matting Laplacian of 3x3 windows (3.4).
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    transparent : bool or "auto"
-        True for highly transparent layers (glass, smoke, veils): known colours are not
-        trusted then. "auto" looks at a first guess of the matte.
-    solver_tolerance, max_iterations, device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``transparent`` bool
+    or "auto": True for highly transparent layers (glass, smoke, veils): known colours
+    are not trusted then. "auto" looks at a first guess of the matte.
+    ``solver_tolerance``, ``max_iterations``, ``device``, ``run``, ``initial``: see
+    `methods`. Returns float32 ``(K, H, W)``.
     """
     if transparent not in (True, False, "auto"):
         raise ValueError(f"transparent={transparent!r}; use True, False or 'auto'.")
-    run = run or Run()
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     local = laplacian_system(picture, labels, run=run.part(0, 0.1))
     if transparent == "auto":
         transparent = looks_transparent(picture, local)
@@ -112,18 +97,14 @@ def color_mixture(
     *,
     neighbours: int = 20,
     position_weight: float = 1.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
-    Returns
-    -------
-    difference : sparse (n, n)
-        ``I - W`` among the unknown pixels.
-    known_part : float32 array (n, K - 1)
-        The product of ``I - W`` with the known mattes.
+    Returns ``difference`` sparse ``(n, n)``: ``I - W`` among the unknown pixels.
+    ``known_part`` float32 ``(n, K - 1)``: the product of ``I - W`` with the known
+    mattes.
     """
-    run = run or Run()
     features = color_position_features(picture, position_weight)
     unknown = np.flatnonzero(labels.ravel() == 0)
     _, found = nearest(features, features[unknown], neighbours + 1, run)
@@ -142,13 +123,12 @@ def color_mixture(
 
 
 def intra_unknown(
-    picture: FloatArray, labels: Labels, *, run: Run | None = None
+    picture: FloatArray, labels: Labels, *, run: Run = SILENT
 ) -> sparse.csr_matrix:
     """Intra-unknown flow: Laplacian (n, n) of like colours in the unknown (3.3).
 
     Five neighbours by colour with a little position, and the one nearest by colour.
     """
-    run = run or Run()
     unknown = labels.ravel() == 0
     count = int(np.count_nonzero(unknown))
     rows, columns, weights = [], [], []

@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ...arrays import FloatArray, Floats
-from ...devices import choose_device
-from ...numerics.operators import (
-    SparseOperator,
-    interruptible,
-    solver_device,
-)
-from ...run import Run
+from ...numerics.operators import SparseOperator, interruptible, solver_device
+from ...run import SILENT, Run
 from ..system import Labels, spread
 from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
 from .neighbours import color_position_features, likeness, nearest
@@ -34,7 +29,7 @@ def knn(
     solver_tolerance: float = 1e-5,
     max_iterations: int = 2000,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
     initial: FloatArray | None = None,
 ) -> FloatArray:
     """Mattes that agree between pixels of like colour, near and far.
@@ -44,28 +39,18 @@ def knn(
     Eq. 3 of [1]_ for the five features colour and position. What the trimap says
     holds exactly.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    neighbours : tuple of int
-        How many nearest pixels, for every weight of the position.
-    position_weights : tuple of float
-        How much the position counts, the longer side of the picture being 1.
-    solver_tolerance, max_iterations, device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W)
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``neighbours``: how
+    many nearest pixels, for every weight of the position. ``position_weights``: how
+    much the position counts, the longer side of the picture being 1.
+    ``solver_tolerance``, ``max_iterations``, ``device``, ``run``, ``initial``: see
+    `methods`. Returns float32 ``(K, H, W)``.
     """
     if len(neighbours) != len(position_weights) or min(neighbours, default=0) < 1:
         raise ValueError(
             f"neighbours={neighbours} and position_weights={position_weights}; one "
             "positive number of neighbours for every weight is needed."
         )
-    run = run or Run()
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     unknown = np.flatnonzero(labels.ravel() == 0)
     rows, columns, weights = [], [], []
     for i, (count, weight) in enumerate(zip(neighbours, position_weights, strict=True)):

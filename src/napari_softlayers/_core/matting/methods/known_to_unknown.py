@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ...arrays import FloatArray
 from ...numerics.operators import interruptible
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels
 from .neighbours import color_position_features, mixture_weights, nearest
 
@@ -21,31 +21,19 @@ def known_to_unknown(
     *,
     neighbours: int = 7,
     position_weight: float = 10.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> tuple[FloatArray, FloatArray]:
     """Estimate mattes from the nearest known colours (section 3.2 of Aksoy 2017).
 
     The colour of every unknown pixel is mixed from its nearest known pixels, equally
     many of each layer; the weight of a layer is the estimate.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    neighbours : int
-        Known pixels of each layer.
-    position_weight : float
-        How much the position counts, the longer side of the picture being 1.
-    run : Run, optional
-
-    Returns
-    -------
-    estimate : float32 array (n, K)
-        On the simplex.
-    confidence : float32 array (n,)
-        Squared distance of the layers' colours, in [0, 1] (Eq. 9).
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``neighbours``: known
+    pixels of each layer. ``position_weight``: how much the position counts, the longer
+    side of the picture being 1. Returns ``estimate`` float32 ``(n, K)``: on the
+    simplex. ``confidence`` float32 ``(n,)``: squared distance of the layers' colours,
+    in [0, 1] (Eq. 9).
     """
-    run = run or Run()
     n_layers = int(labels.max())
     features = color_position_features(picture, position_weight)
     flat = labels.ravel()
@@ -90,7 +78,7 @@ def trimmed(
     *,
     radius: int = 9,
     threshold: float = 0.06,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> NDArray[np.int32]:
     """Trim the edges of a trimap: unknown pixels that look like a known one close by.
 
@@ -98,22 +86,11 @@ def trimmed(
     differ by less than ``threshold * (1 - d / radius)``; of several, of the one that
     passes most easily.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-    radius : int
-        Pixels farther than this are not looked at.
-    threshold : float
-        Largest distance of colours at distance zero.
-    run : Run, optional
-
-    Returns
-    -------
-    int32 array (n,)
-        Label for each of the n unknown pixels, 0 for none.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``radius``: pixels
+    farther than this are not looked at. ``threshold``: largest distance of colours at
+    distance zero. Returns int32 ``(n,)``: label for each of the n unknown pixels, 0 for
+    none.
     """
-    run = run or Run()
     height, width = labels.shape
     distance = ndimage.distance_transform_edt(labels == 0)[labels == 0]
     padded_labels = np.pad(labels, radius).ravel()

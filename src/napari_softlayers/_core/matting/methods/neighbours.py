@@ -71,19 +71,9 @@ def mixture_weights(
     is proportional to ``(D D^T + r I)^-1 1`` for ``D = c_q - c``. By the Woodbury
     identity only a 3x3 matrix a pixel is inverted.
 
-    Parameters
-    ----------
-    colors : array (n, 3)
-        The colours.
-    neighbours : array (n, k, 3)
-        The colours to mix.
-    ridge : float
-        ``r`` as a fraction of the trace of ``D D^T``.
-
-    Returns
-    -------
-    float64 array (n, k)
-        Summing to 1; may be negative.
+    ``colors`` ``(n, 3)``: the colours. ``neighbours`` ``(n, k, 3)``: the colours to
+    mix. ``ridge``: ``r`` as a fraction of the trace of ``D D^T``. Returns float64
+    ``(n, k)``: summing to 1; may be negative.
     """
     difference = np.asarray(neighbours, np.float64) - colors[:, None]
     gram = np.einsum("nki,nkj->nij", difference, difference)

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from ...arrays import DoubleArray, FloatArray, Floats
 from ...devices import import_torch
-from ...run import Run
+from ...run import SILENT, Run
 from ..system import Labels
 from .resolution import blurred
 
@@ -26,7 +26,7 @@ def relabelled(
     *,
     iterations: int = 8,
     place: float = 1.0,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
@@ -35,22 +35,10 @@ def relabelled(
     bins) plus ``place`` times that of their share in its surroundings; the scores'
     softmax, smoothed along the picture's edges by a guided filter, is the next estimate.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K; the examples of the first iteration.
-    iterations : int
-    place : float
-        Weight of the surroundings.
-    run : Run, optional
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        Probabilities of the labels.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K; the
+    examples of the first iteration. ``place``: weight of the surroundings. Returns
+    float32 ``(K, H, W)``: probabilities of the labels.
     """
-    run = run or Run()
     count = int(labels.max())
     numbers = np.arange(1, count + 1)[:, None, None]
     member = (labels[None] == numbers).astype(np.float32)
@@ -97,18 +85,9 @@ def color_shares(bins: NDArray[np.intp], member: Floats) -> DoubleArray:
 def color_ratio(picture: FloatArray, examples: Labels, labels: Labels) -> DoubleArray:
     """Log-likelihood ratio of the best other label to the given one, by colours alone.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    examples : int array (H, W)
-        Labels 1..K to learn the colours from; 0 is left out.
-    labels : int array (H, W)
-        The labels in doubt.
-
-    Returns
-    -------
-    array (H, W)
-        Within -6 and 6; 0 where ``labels`` is 0.
+    ``picture`` float32 ``(H, W, 3)``. ``examples`` int ``(H, W)``: Labels 1..K to learn
+    the colours from; 0 is left out. ``labels`` int ``(H, W)``: the labels in doubt.
+    Returns ``(H, W)``: within -6 and 6; 0 where ``labels`` is 0.
     """
     bins = color_bins(picture)
     count = int(examples.max())

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...arrays import Floats, Mask
-from ...run import Run
+from ...run import SILENT, Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
 from .regions import Group, groups, opened, touching, widened
@@ -55,14 +55,9 @@ _LEAST_CONTACT = 20
 class Opinions(NamedTuple):
     """What is thought of the given labels by those that do not know them.
 
-    Attributes
-    ----------
-    colors : float array (H, W)
-        Log-likelihood ratio of the best other label.
-    other : float array (H, W)
-        Probability of the given label by a network, or else by the solver.
-    learned : bool
-        Whether ``other`` is a network's.
+    ``colors`` float ``(H, W)``: log-likelihood ratio of the best other label. ``other``
+    float ``(H, W)``: probability of the given label by a network, or else by the
+    solver. ``learned``: whether ``other`` is a network's.
     """
 
     colors: Floats
@@ -84,13 +79,8 @@ class Opinions(NamedTuple):
         network tells things apart, so its opinion counts most, of either side; the
         solver knows no things, and colours have to do without it.
 
-        Parameters
-        ----------
-        group : Group
-        contact : float
-            Share of the group's border that lies on a contact.
-        rival : float
-            Mean belief in the labels on the other side.
+        ``contact``: share of the group's border that lies on a contact. ``rival``: mean
+        belief in the labels on the other side.
         """
         colors, other = group.mean(self.colors), group.mean(self.other)
         if self.learned:
@@ -105,28 +95,15 @@ def wrong_sides(
     classify: Classifier | None = None,
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Mask:
     """Labels on either side of contacts that are very probably wrong.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-        Colours in [0, 1], at the working resolution.
-    labels : int array (H, W)
-        0 unknown, 1..K known.
-    classify : callable, optional
-        A network's opinion; without it the solver's is asked.
-    device : str
-        Where the solver computes.
-    run : Run, optional
-
-    Returns
-    -------
-    bool array (H, W)
-        True only where ``labels`` is not 0.
+    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1], at the working resolution.
+    ``labels`` int ``(H, W)``: 0 unknown, 1..K known. ``classify``: a network's opinion;
+    without it the solver's is asked. ``device``: where the solver computes. Returns
+    bool ``(H, W)``: True only where ``labels`` is not 0.
     """
-    run = run or Run()
     wrong = np.zeros(labels.shape, bool)
     ends = wrong
     for turn, (reach, needed) in enumerate(ROUNDS):

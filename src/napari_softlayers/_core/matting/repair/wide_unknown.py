@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 
 from ...arrays import DoubleArray, FloatArray, Mask
-from ...devices import choose_device
 from ...numerics.operators import solver_device
-from ...run import Run
+from ...run import SILENT, Run
 from ..methods.closed_form import solve_local
 from ..system import Labels, laplacian_system, spread
 
@@ -38,12 +37,8 @@ _WIDE_HOLE = 0.01
 class Promotion(NamedTuple):
     """Where and how strongly unknown pixels are pulled to a label.
 
-    Attributes
-    ----------
-    labels : int32 array (H, W)
-        1..K.
-    weights : float32 array (H, W)
-        0 to `WEIGHT`; 0 where nothing is promoted.
+    ``labels`` int32 ``(H, W)``: 1..K. ``weights`` float32 ``(H, W)``: 0 to `WEIGHT`; 0
+    where nothing is promoted.
     """
 
     labels: NDArray[np.int32]
@@ -53,18 +48,9 @@ class Promotion(NamedTuple):
 def is_wide(labels: Labels, alphas: FloatArray) -> bool:
     """Whether a trimap's unknown band is far too wide for what is mixed in it.
 
-    Parameters
-    ----------
-    labels : int array (H, W)
-        0 unknown, 1..K.
-    alphas : float32 array (K, H, W)
-        The solver's matte.
-
-    Returns
-    -------
-    bool
-        True when a quarter of the picture, or an eighth that is hardly mixed, is unknown
-        and far from all labels.
+    ``labels`` int ``(H, W)``: 0 unknown, 1..K. ``alphas`` float32 ``(K, H, W)``: the
+    solver's matte. Returns bool: True when a quarter of the picture, or an eighth that
+    is hardly mixed, is unknown and far from all labels.
     """
     far = _distance(labels) > WIDE * max(labels.shape)
     share = np.count_nonzero(far) / far.size
@@ -82,20 +68,10 @@ def promotion(
 ) -> Promotion:
     """Choose what to pull to which label.
 
-    Parameters
-    ----------
-    labels : int array (H, W)
-        0 unknown, 1..K.
-    alphas : float32 array (K, H, W)
-        The solver's matte.
-    opinion : float32 array (K, H, W), optional
-        A network's probabilities of the labels; they are multiplied with the matte.
-    holes : bool array (H, W), optional
-        Where labels were found wrong: nothing is promoted outside of them.
-
-    Returns
-    -------
-    Promotion
+    ``labels`` int ``(H, W)``: 0 unknown, 1..K. ``alphas`` float32 ``(K, H, W)``: the
+    solver's matte. ``opinion`` float32 ``(K, H, W)``: a network's probabilities of the
+    labels; they are multiplied with the matte. ``holes`` bool ``(H, W)``: where labels
+    were found wrong: nothing is promoted outside of them.
     """
     belief = np.clip(alphas, 0.02, 0.98)
     if opinion is not None:
@@ -123,28 +99,15 @@ def solve_promoted(
     *,
     device: str = "auto",
     initial: FloatArray | None = None,
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> FloatArray:
     """Closed-form matte with the data term of a promotion.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K; what is known holds exactly.
-    promoted : Promotion
-    device : str
-    initial : float32 array (K, H, W), optional
-        A matte to start from.
-    run : Run, optional
-
-    Returns
-    -------
-    float32 array (K, H, W)
-        In [0, 1], summing to 1.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K; what
+    is known holds exactly. ``initial`` float32 ``(K, H, W)``: a matte to start from.
+    Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
-    run = run or Run()
-    where = solver_device(choose_device(device))
+    where = solver_device(device)
     system = laplacian_system(picture, labels, run=run.part(0, 0.4))
     precision = system.matrix.dtype  # small systems are in double
     weights = promoted.weights[system.unknown].astype(precision)
@@ -153,9 +116,7 @@ def solve_promoted(
     target = (chosen[:, None] == numbers).astype(precision)
     matrix: Any = (system.matrix + sparse.diags(weights)).tocsr()
     system = replace(
-        system,
-        matrix=matrix,
-        right=system.right + weights[:, None] * target,
+        system, matrix=matrix, right=system.right + weights[:, None] * target
     )
     solution = solve_local(picture, system, where, initial, run=run.part(0.4, 1.0))
     return spread(solution, system.unknown, labels)

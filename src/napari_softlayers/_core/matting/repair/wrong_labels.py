@@ -27,7 +27,7 @@ import numpy as np
 from scipy import ndimage
 
 from ...arrays import FloatArray, Floats, Mask
-from ...run import Run
+from ...run import SILENT, Run
 from ..methods.closed_form import closed_form
 from ..system import Labels
 from .regions import (
@@ -51,17 +51,11 @@ _ROUNDS = 3
 class Evidence(NamedTuple):
     """What speaks against the labels of one group of suspects.
 
-    Attributes
-    ----------
-    contact : float
-        Share of its border that touches another label, or labels found wrong before.
-    colors : float
-        Mean log-likelihood ratio of the best other label, from the colours of all
-        labels that are not under suspicion.
-    solver : float
-        Mean difference of the solver's matte from the label, 0 to 1.
-    network : float
-        Mean probability that the network gives the label, 0 to 1 (.5 without one).
+    ``contact``: share of its border that touches another label, or labels found wrong
+    before. ``colors``: mean log-likelihood ratio of the best other label, from the
+    colours of all labels that are not under suspicion. ``solver``: mean difference of
+    the solver's matte from the label, 0 to 1. ``network``: mean probability that the
+    network gives the label, 0 to 1 (.5 without one).
     """
 
     contact: float
@@ -86,28 +80,15 @@ def wrong_labels(
     classify: Classifier | None = None,
     *,
     device: str = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> Mask:
     """Known pixels whose label is very probably wrong.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-        Colours in [0, 1].
-    labels : int array (H, W)
-        0 unknown, 1..K known.
-    classify : callable, optional
-        A network's opinion, see `Classifier`.
-    device : str
-        Where the solver computes.
-    run : Run, optional
-
-    Returns
-    -------
-    bool array (H, W)
-        True only where ``labels`` is not 0; every label keeps some pixels.
+    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1]. ``labels`` int ``(H, W)``: 0
+    unknown, 1..K known. ``classify``: a network's opinion, see `Classifier`.
+    ``device``: where the solver computes. Returns bool ``(H, W)``: True only where
+    ``labels`` is not 0; every label keeps some pixels.
     """
-    run = run or Run()
     factor = working_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
     demoted = np.zeros(marks.shape, bool)
