@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import FloatArray, to_numpy
-from ..picture import NAN_RULES, read_picture, say_white, seen_values, white_of
+from ..picture import NAN_RULES, common_white, read_picture, seen_values
 
 LOOKED_AT = 8
 """So many frames tell the palette, and what white is in a stack of wide integers."""
@@ -65,11 +65,7 @@ class Frames:
         dtype = np.dtype(self.array.dtype)
         if dtype.kind not in "uif" or dtype.kind != "f" and dtype.itemsize == 1:
             return None
-        seen = [
-            seen_values(self.array[t], nan=self.nan)[0][..., :3]
-            for t in self.looked_at()
-        ]
-        top = max(float(frame.max()) for frame in seen)
-        white = white_of(top, dtype)
-        say_white(white, top, dtype)
-        return white
+        seen = [seen_values(self.array[t], nan=self.nan)[0] for t in self.looked_at()]
+        top = max(float(frame[..., :3].max()) for frame in seen)
+        alpha = max(float(frame[..., 3:].max(initial=0)) for frame in seen)
+        return common_white(top, 0 if dtype.kind == "f" else alpha, dtype)
