@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import torch
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Labels, Points, Shapes, Surface
 from PIL import Image as Pillow
 
 import napari_softlayers as nsl
+from napari_softlayers._bridge import record_of
+from napari_softlayers._cli import main
+from napari_softlayers._recipes import EditNote, Input, Recipe
+from napari_softlayers._recipes.code import code_of
 
 SIZE = 24
 ROWS, COLUMNS = np.indices((SIZE, SIZE))
@@ -50,7 +54,7 @@ def refused(call, *args, **options) -> str:
     return str(caught.value)
 
 
-# ---- pictures --------------------------------------------------------------------------
+# ---- pictures ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -141,7 +145,7 @@ def test_no_level(level):
     assert "level" in refused(nsl.palette_layers, layer, 3, level=level)
 
 
-# ---- options ---------------------------------------------------------------------------
+# ---- options -------------------------------------------------------------------------
 
 WRONG = {
     "eps": (-1, 0, np.nan, np.inf),
@@ -250,7 +254,7 @@ def test_no_device(device):
     assert "evice" in refused(nsl.matte, PICTURE, TRIMAP, device=device)
 
 
-# ---- segments and clicks -----------------------------------------------------------------
+# ---- segments and clicks -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 16, "5", True, None, 2.0, [3], np.array([3, 4])])
@@ -305,7 +309,7 @@ def test_no_point(point, segmenter):
     assert "level" in refused(segmenter.segment_at, (10, 13), "x")
 
 
-# ---- soft layers -------------------------------------------------------------------------
+# ---- soft layers ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -408,3 +412,196 @@ def test_no_viewer(palette):
     for viewer in (None, 3, "x", palette):
         assert "viewer" in refused(palette.to_napari, viewer)
     assert "dtype" in refused(palette.to_napari, ViewerModel(), dtype="int16")
+
+
+# ---- layers and viewers --------------------------------------------------------------
+
+
+@pytest.fixture
+def viewer():
+    viewer = ViewerModel()
+    viewer.add_image(PICTURE, rgb=True, name="photo")
+    viewer.add_labels(TRIMAP, name="trimap")
+    return viewer
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Points([[1, 2]]),
+        Shapes([[[1, 1], [1, 9], [9, 9]]], shape_type="polygon"),
+        Surface((np.zeros((3, 2)), np.array([[0, 1, 2]]), np.ones(3))),
+        Labels(TRIMAP),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_layers_of_other_kinds(layer, viewer, segmenter):
+    photo = viewer.layers["photo"]
+    refused(nsl.palette_layers, layer, 3)
+    refused(nsl.palette_stack, layer, 3)
+    refused(nsl.soft_segments, photo, 3, layer)
+    refused(nsl.rerun, layer)
+    refused(nsl.layers_from_napari, [layer])
+    if not isinstance(layer, Labels):
+        refused(nsl.matte, photo, layer)
+        refused(nsl.soft_segments, photo, 3, None, superpixels=layer)
+    if not isinstance(layer, Points):
+        assert "Points layer" in refused(segmenter.click, layer, [1])
+
+
+@pytest.mark.parametrize("layers", [None, 3, "x", [1], [None], []])
+def test_no_layers(layers):
+    assert "layers" in refused(nsl.layers_from_napari, layers)
+
+
+@pytest.mark.parametrize("plane", [0, 1])
+def test_points_on_another_plane_are_no_clicks(plane):
+    viewer = ViewerModel()
+    stack = viewer.add_image(np.stack([PICTURE, PICTURE[::-1]]), rgb=True)
+    segmenter = nsl.Segmenter(stack, step=(plane,), **FAST)
+    here = viewer.add_points([[plane, 10, 13]])
+    elsewhere = viewer.add_points([[plane, 10, 13], [1 - plane, 3, 3]])
+    assert segmenter.click(here, [1]).alphas[1].max() > 0.5
+    assert "another plane" in refused(segmenter.click, elsewhere, [1, 0])
+
+
+@pytest.mark.parametrize("other", [3, "x", PICTURE])
+def test_nowhere_to_show_or_find(other, viewer):
+    shown = nsl.palette_layers(viewer.layers["photo"], 2).to_napari(viewer)
+    stack = nsl.palette_stack(np.stack([PICTURE] * 2), 2)
+    assert "viewer" in refused(nsl.rerun, shown[0], other)
+    assert "viewer" in refused(stack.to_napari, other)
+    assert "uint8, uint16" in refused(stack.rgba, "int16")
+    assert refused(stack.frame, "0").startswith("frame=")
+
+
+# ---- recipes of others ---------------------------------------------------------------
+
+TAMPERED = [
+    {"name": "nothing"},
+    {"name": "to_napari", "arguments": {"viewer": 1}},
+    {"name": "save", "arguments": {"path": "x.ora"}},
+    {"name": "renamed(names=[]); print(1); (", "arguments": {}},
+    {"name": "renamed", "arguments": {"names=[]); print(1); x(a": 1}},
+    {"name": "renamed", "arguments": {}},
+    {"name": "recolor", "arguments": {"palette": [[0, 0, 0]] * 2, "run": None}},
+    {"name": "split_by", "arguments": {}},
+    {"name": "split_by", "arguments": {"segments": {"kind": "x"}}},
+]
+WRONG_LATER = [
+    {"name": "merge", "arguments": {"groups": 5}},
+    {"name": "merge_nodes", "arguments": {"groups": [[1]]}},
+    {"name": "cut", "arguments": {"nodes": "x"}},
+    {"name": "stored", "arguments": {"dtype": "x"}},
+    {"name": "adjust", "arguments": {"index": 0, "hue": "x"}},
+]
+
+
+def tampered(viewer, **changes):
+    """A result whose layers' recipe was changed by hand."""
+    shown = nsl.matte(viewer.layers["photo"], viewer.layers["trimap"]).to_napari(viewer)
+    for layer in shown:
+        values = layer.metadata["napari-softlayers"]
+        recipe = values["recipe"] | changes
+        layer.metadata = {"napari-softlayers": values | {"recipe": recipe}}
+    return shown[0]
+
+
+@pytest.mark.parametrize("edit", TAMPERED)
+def test_no_code_from_edits_of_others(edit, viewer):
+    layer = tampered(viewer, edits=[edit])
+    refused(nsl.rerun, layer, viewer)
+    refused(code_of, record_of(layer).recipe)
+
+
+@pytest.mark.parametrize("edit", WRONG_LATER)
+def test_edits_with_wrong_arguments(edit, viewer):
+    refused(nsl.rerun, tampered(viewer, edits=[edit]), viewer)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "x"},
+        {"method": "print(1)"},
+        {"options": {"eps": -1}},
+        {"options": {"eps": None}},
+        {"options": {"bogus": 1}},
+        {"inputs": {}},
+        {"inputs": {"image": {"name": "photo"}}},
+        {"frame": {"look": {"colormap": "nowhere"}}},
+        {"frame": {"step": "x"}},
+        {"edits": 3},
+    ],
+)
+def test_recipes_that_make_no_sense(changes, viewer):
+    refused(nsl.rerun, tampered(viewer, **changes), viewer)
+
+
+def test_nodes_of_0_1_are_joined_by_code():
+    note = EditNote(name="merge_nodes", arguments={"groups": [[7, 3]]})
+    recipe = Recipe(
+        kind="segments", inputs={"image": Input(name="photo")}, edits=(note,)
+    )
+    done = [
+        line
+        for line in code_of(recipe).splitlines()
+        if "merge" in line or "at =" in line
+    ]
+
+    class Layers:
+        extras = {"nodes": [3, 5, 7]}
+
+        def merge(self, groups):
+            return groups
+
+    names = {"layers": Layers()}
+    exec("\n".join(done), names)
+    assert names["layers"] == [[2, 0]]
+
+
+# ---- files and the command line ------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", [None, 3, True, b"x.ora", ["x.ora"], "", "\0.ora"])
+def test_no_path(path, palette):
+    assert "name" in refused(palette.save, path)
+    assert "name" in refused(nsl.open_layers, path)
+
+
+@pytest.mark.parametrize("layers", [None, "x", PICTURE, ["x"]])
+def test_nothing_to_save(layers, tmp_path):
+    assert "SoftLayers" in refused(nsl.save_layers, layers, tmp_path / "x.ora")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("bits", 7), ("bits", "8"), ("bits", None), ("form", "x")]
+    + [("additive", 1), ("additive", "no"), ("linear_light", "x"), ("linear_light", 1)],
+)
+def test_no_way_to_save(name, value, palette, tmp_path):
+    path = tmp_path / "x.ora"
+    assert name in refused(nsl.save_layers, palette, path, **{name: value})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--seed", "-1"), "from 0"),
+        (("--smoothing", "nan"), "number from 0 to 10"),
+        (("--smoothing", "11"), "number from 0 to 10"),
+        (("-o", ""), "-o is empty"),
+        (("-o", " "), "-o is empty"),
+        (("-o", "/"), "no name"),
+    ],
+)
+def test_no_order_on_the_command_line(words, said, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Pillow.fromarray(PICTURE).save("a.png")
+    assert main(["palette", "a.png", "-o", "out", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Input should" not in error
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]

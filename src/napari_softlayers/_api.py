@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _methods  # noqa: F401  # gives SoftLayers its methods
 from ._bridge import (
     Marks,
@@ -323,10 +325,22 @@ class Segmenter:
 
     def _pixels_of(self, points: Any) -> Any:
         """Rows and columns of a Points layer's points in the picture."""
+        if not hasattr(points, "symbol"):
+            raise TypeError(
+                f"'{points.name}' is a {type(points).__name__} layer; a Points layer, or "
+                "rows and columns, are needed."
+            )
         grid = self.picture.grid
         if grid is None or len(points.data) == 0:
             return points.data
-        return grid.pixels_of([points.data_to_world(tuple(p)) for p in points.data])
+        world = np.array([points.data_to_world(tuple(p)) for p in points.data])
+        away = np.flatnonzero(~grid.on_plane(world))
+        if len(away):
+            raise ValueError(
+                f"Point {away[0]} of '{points.name}' lies on another plane than the "
+                "picture; give the points of this plane alone."
+            )
+        return grid.pixels_of(world)
 
     def undo(self) -> SoftLayers | None:
         """Go back to the answer before the last one; None when there was none."""

@@ -49,7 +49,12 @@ def plan(
     pictures = list(
         dict.fromkeys(p.absolute() for path in inputs for p in _found(path))
     )
+    if not output.strip():
+        raise ValueError("-o is empty; name a file, or a folder, for the layers.")
     path = Path(output).expanduser()
+    path = path if path.name not in ("", "..") else path.resolve()
+    if not path.name:
+        raise ValueError(f"-o {output} is no name; name a file or a folder there.")
     folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
     if len(pictures) == 1 and not inputs[0].is_dir():
         jobs = [Job(pictures[0], path, folder)]

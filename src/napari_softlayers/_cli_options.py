@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from ._recipes import Options
+from ._recipes import Options, refusal
 
 Models = Mapping[str, type[Options]]
 
@@ -50,9 +50,9 @@ def given_options(
     try:
         models[method](**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        flag = str(first["loc"][0]).replace("_", "-")
-        raise ValueError(f"--{flag} {first['input']}: {first['msg']}.") from error
+        name, needed = refusal(models[method], error)
+        flag = name.replace("_", "-")
+        raise ValueError(f"--{flag} {given[name]} came; {needed}.") from error
     return given
 
 

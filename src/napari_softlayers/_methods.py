@@ -81,12 +81,10 @@ def to_napari(
     list of napari.layers.Image
         Additive RGBA layers, the bottom one first.
     """
-    from ._bridge import is_layer, show
+    from ._bridge import show
+    from ._bridge.places import check_viewer, is_layer
 
-    if not hasattr(viewer, "layers"):
-        raise TypeError(
-            f"viewer={viewer!r} came; a napari viewer is needed, such as napari.Viewer()."
-        )
+    check_viewer(viewer)
     if like is not None and not is_layer(like):
         raise TypeError(f"like={like!r} came; a napari layer is needed.")
     return show(viewer, self, like=self.source if like is None else like, dtype=dtype)

@@ -17,7 +17,9 @@ from ._bridge import (
     viewer_of,
 )
 from ._bridge.pictures import picture_again
+from ._bridge.places import check_viewer
 from ._bridge.results import as_shown, digest_of, layer_with_id, recipe_as_shown
+from ._core.checks import wholes
 from ._core.layers.soft_layers import SoftLayers
 from ._recipes import EditNote, Input, Recipe, read_recipe
 
@@ -61,6 +63,8 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers | PaletteStack:
             f"'{getattr(layer, 'name', layer)}' does not say how it was made; choose a "
             "layer of a result that was computed here."
         )
+    if viewer is not None:
+        check_viewer(viewer)
     viewer = viewer if viewer is not None else viewer_of(layer)
     if viewer is None:
         raise ValueError(f"No viewer holds '{layer.name}'; give one with viewer=.")
@@ -106,7 +110,9 @@ def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
             "the strokes are not kept, so it cannot be made again to the last bit. Press "
             "Solve (or call nsl.matte) for a matte that can be."
         )
-    source = _layer_of(recipe.inputs.get("image", Input()), viewer, "image")
+    if recipe.kind == "matte":
+        recipe.input("trimap")
+    source = _layer_of(recipe.input("image"), viewer, "image")
     picture = picture_again(source, recipe.frame)
     _check_same(recipe.inputs["image"], picture.input, "image")
     inputs = {
@@ -125,7 +131,7 @@ def _stack_again(recipe: Recipe, viewer: Any) -> PaletteStack:
     """All frames of a stack; it is told from others by some of its frames."""
     from ._bridge.palette_stacks import ShownFrames, frames_of
 
-    source = _layer_of(recipe.inputs.get("image", Input()), viewer, "image")
+    source = _layer_of(recipe.input("image"), viewer, "image")
     frames = frames_of(source, frame=recipe.frame)
     if isinstance(frames, ShownFrames):
         _check_same(recipe.inputs["image"], frames.input, "image")
@@ -175,12 +181,18 @@ def _marks_of(name: str, given: Input, picture: Picture, viewer: Any) -> Marks:
 
 def _edited(layers: SoftLayers, edit: EditNote, viewer: Any) -> SoftLayers:
     """Make one edit again."""
+    edit.check()
     if edit.name == "cut":
         return cut(layers, **edit.arguments)
     if edit.name == "merge_nodes":  # version 0.1 noted nodes of the tree
-        at = list(layers.extras["nodes"]).index
-        groups = edit.arguments["groups"]
-        return layers.merge([[at(node) for node in group] for group in groups])
+        nodes = list(layers.extras.get("nodes") or [])
+        groups = [wholes(group, "groups") for group in edit.arguments["groups"]]
+        if not {node for group in groups for node in group} <= set(nodes):
+            raise ValueError(
+                f"The recipe joins the nodes {groups} of the tree; the layers have {nodes}."
+                " Compute anew."
+            )
+        return layers.merge([[nodes.index(node) for node in group] for group in groups])
     if edit.name == "split_by":
         segments = read_recipe(edit.arguments["segments"])
         if segments is None:
@@ -188,26 +200,8 @@ def _edited(layers: SoftLayers, edit: EditNote, viewer: Any) -> SoftLayers:
                 "The recipe of the segments cannot be read; split by segments anew."
             )
         return made_again(segments, viewer).intersect(layers)
-    if edit.name not in _EDITS:
-        raise ValueError(
-            f"The recipe names the edit {edit.name!r}; known are {', '.join(_EDITS)}. It "
-            "was written by another version; compute anew."
-        )
     change: Callable[..., SoftLayers] = getattr(layers, edit.name)
     return change(**edit.arguments)
-
-
-_EDITS = (
-    "adjust",
-    "duplicate",
-    "feather",
-    "merge",
-    "recolor",
-    "renamed",
-    "reordered",
-    "stored",
-    "subset",
-)
 
 
 def _matte(

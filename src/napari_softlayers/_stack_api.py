@@ -30,5 +30,7 @@ class PaletteStack(stack.PaletteStack):
         list of napari.layers.Image
         """
         from ._bridge.palette_stacks import show_stack
+        from ._bridge.places import check_viewer
 
+        check_viewer(viewer)
         return show_stack(viewer, self, self.source if like is None else like, dtype)

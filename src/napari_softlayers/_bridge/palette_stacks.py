@@ -38,6 +38,11 @@ def frames_of(source: Any, nan: str = "refuse", frame: Frame | None = None) -> F
     if not is_layer(source):
         return Frames(source, nan)
     array = levels_of(source)[0]
+    if not hasattr(array, "shape"):
+        raise TypeError(
+            f"'{source.name}' is a {type(source).__name__} layer; an Image layer is "
+            "needed."
+        )
     if not getattr(source, "rgb", False) or array.ndim != 4:
         raise TypeError(
             f"'{source.name}' has shape {tuple(array.shape)}; an RGB stack (T, H, W, 3) "

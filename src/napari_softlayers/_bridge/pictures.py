@@ -326,7 +326,13 @@ def _mapped(
     """Colours of a colormap, and its alpha where it has one."""
     from napari.utils.colormaps import ensure_colormap
 
-    colormap = own if str(getattr(own, "name", "")) == name else ensure_colormap(name)
+    try:
+        same = str(getattr(own, "name", "")) == name
+        colormap = own if same else ensure_colormap(name)
+    except KeyError as error:
+        raise ValueError(
+            f"There is no colormap {name!r} here; give the layer the colormap that it had."
+        ) from error
     colors = np.asarray(colormap.map(values.ravel()), np.float32)
     colors = np.clip(colors.reshape(*values.shape, 4), 0, 1)
     alpha = colors[..., 3]

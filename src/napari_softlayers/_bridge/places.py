@@ -62,6 +62,19 @@ def frame_shape(layer: Any, level: int = 0) -> tuple[int, int]:
 # ---- viewers --------------------------------------------------------------------------
 
 
+def check_viewer(viewer: Any) -> None:
+    """Make sure that what came is a viewer.
+
+    Raises
+    ------
+    TypeError
+    """
+    if not hasattr(viewer, "layers") or not hasattr(viewer, "dims"):
+        raise TypeError(
+            f"viewer={viewer!r} came; a napari viewer is needed, such as napari.Viewer()."
+        )
+
+
 def viewer_of(layer: Any) -> Any:
     """The viewer whose layer list holds a layer, whichever is current; None without one.
 

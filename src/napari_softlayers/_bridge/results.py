@@ -17,7 +17,7 @@ from napari_softlayers._recipes import Recipe, recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import identity_of
-from .places import set_visible
+from .places import is_layer, set_visible
 from .record import is_result, record_of
 
 ORIGINAL = "napari-softlayers original"
@@ -100,6 +100,11 @@ def stored_frame(layer: Any) -> NDArray[Any]:
     Raises TypeError when the layer holds more than one frame.
     """
     array = layer.data
+    if not hasattr(array, "shape"):
+        raise TypeError(
+            f"'{layer.name}' is a {type(layer).__name__} layer; an RGB or RGBA image is "
+            "needed."
+        )
     shape = tuple(np.shape(array))
     if (
         not getattr(layer, "rgb", False)
@@ -164,7 +169,9 @@ def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
     ValueError, TypeError
         When a layer is no RGBA image of one frame or the sizes differ.
     """
-    chosen = list(layers)
+    chosen = list(layers) if isinstance(layers, Iterable) else [layers]
+    if not all(is_layer(layer) for layer in chosen):
+        raise TypeError(f"{layers!r} came; napari layers in a list are needed.")
     if not chosen:
         raise ValueError("No layers came; choose at least one RGBA result layer.")
     if all(is_result(layer) for layer in chosen):

@@ -98,16 +98,7 @@ def _with_alpha(
         return to_unit(colors, white), to_unit(alpha)
     top, dtype = float(alpha.max()), array.dtype
     if white is None:
-        own = white_of(float(colors.max()), dtype)
-        white = white_of(max(float(array.max()), own), dtype)
-        if own != white and colors.any():
-            _say(
-                f"The picture has dtype {dtype} and colours up to {colors.max():g} below "
-                f"an alpha up to {top:g}; {white} was taken as white of both. Of colours "
-                f"with fewer bits, divide by {own} first."
-            )
-        else:
-            say_white(white, float(array.max()), dtype)
+        white = common_white(float(colors.max()), top, dtype)
     opaque = white
     if top < white and top in (1, *SCALES):
         opaque = int(top)
@@ -116,6 +107,21 @@ def _with_alpha(
             f"have {white} as white; {top:g} was taken as opaque."
         )
     return to_unit(colors, white), to_unit(alpha.astype(np.int64), opaque)
+
+
+def common_white(colors: float, alpha: float, dtype: np.dtype[Any]) -> int:
+    """White of integers whose colours and alpha (0 for none) reach so far; said."""
+    own = white_of(colors, dtype)
+    white = white_of(max(colors, alpha, own), dtype)
+    if own == white or colors == 0:
+        say_white(white, max(colors, alpha), dtype)
+    else:
+        _say(
+            f"The picture has dtype {dtype} and colours up to {colors:g} below an alpha "
+            f"up to {alpha:g}; {white} was taken as white of both. Of colours with fewer "
+            f"bits, divide by {own} first."
+        )
+    return white
 
 
 def seen_values(

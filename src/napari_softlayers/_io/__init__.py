@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._files import as_path
+
 if TYPE_CHECKING:
     from napari_softlayers._core.layers.soft_layers import SoftLayers
 
@@ -59,8 +61,18 @@ def save_layers(
     OSError
         When it cannot be written; what was there before is untouched.
     """
+    from napari_softlayers._core.layers.soft_layers import SoftLayers
+
+    if not isinstance(layers, SoftLayers):
+        raise TypeError(f"A {type(layers).__name__} came; SoftLayers are needed.")
+    for name, value in (("additive", additive), ("linear_light", linear_light)):
+        if not (isinstance(value, bool) or value is None):
+            raise TypeError(f"{name}={value!r} came; use True or False.")
+    named = as_path(path)
     suffix = ending_of(path)
-    path = Path(path).expanduser()
+    path = named
+    if not path.name:
+        raise ValueError(f"'{path}' is a folder; name a new file or folder in it.")
     if suffix and suffix not in (*SUFFIXES, ".png"):
         raise ValueError(
             f"'{path.name}' ends with '{path.suffix}'; use {', '.join(SUFFIXES)}, .png, or "
@@ -218,7 +230,7 @@ def open_layers(path: str | Path) -> SoftLayers:
     OSError
         When it cannot be read.
     """
-    path = Path(path).expanduser()
+    path = as_path(path)
     suffix = path.suffix.lower()
     if suffix in (".tif", ".tiff") and path.is_file():
         from .tiff import read_float_tiff

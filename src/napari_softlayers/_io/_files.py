@@ -23,6 +23,25 @@ MAX_ARRAY_VALUES = 1 << 16
 BYTES_PER_LAYER_PIXEL = 52
 
 
+def as_path(path: Any) -> Path:
+    """The path that a user gave.
+
+    Raises
+    ------
+    TypeError, ValueError
+        When it is none.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            f"A {type(path).__name__} came for a path; the name of a file or folder is "
+            "needed."
+        )
+    text = os.fspath(path)
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"The path {text!r} names no file; give it a name.")
+    return Path(text).expanduser()
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its place when all went well.

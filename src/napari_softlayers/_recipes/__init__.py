@@ -3,7 +3,7 @@
 Options, the docks' drawers, the command line, code, records and rerun come from here.
 """
 
-from .options import MATTES, Options, Preparation, checked, options_of
+from .options import MATTES, Options, Preparation, checked, options_of, refusal
 from .recipe import (
     EditNote,
     Frame,
@@ -28,5 +28,6 @@ __all__ = [
     "options_of",
     "read_recipe",
     "recipe_of",
+    "refusal",
     "with_recipe",
 ]

@@ -29,7 +29,7 @@ def code_of(
     """
     namer = name_of or (lambda given: given.name or "")
     lines = ["import napari_softlayers as nsl", ""]
-    lines.append(f"picture = {_layer(recipe.inputs['image'], namer)}")
+    lines.append(f"picture = {_layer(recipe.input('image'), namer)}")
     lines += _call(recipe, namer, "layers")
     shown_as = "" if dtype is None else f", dtype={dtype!r}"
     lines.append(f"layers.to_napari(viewer{shown_as})")
@@ -42,7 +42,7 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     clicks = {name: options.pop(name) for name in CLICKS if name in options}
     parts = ["picture"]
     if recipe.kind == "matte":
-        parts.append(_layer(recipe.inputs["trimap"], namer))
+        parts.append(_layer(recipe.input("trimap"), namer))
         parts.append(repr(recipe.method))
     if recipe.kind in FIRST:
         name = FIRST[recipe.kind]
@@ -97,6 +97,13 @@ def _frame(recipe: Recipe) -> list[str]:
 
 
 def _edit(edit: EditNote, namer: Namer, target: str) -> list[str]:
+    edit.check()
+    if edit.name == "merge_nodes":
+        groups = _plain(edit.arguments["groups"])
+        return [
+            f"at = {target}.extras['nodes'].index",
+            f"{target} = {target}.merge([[at(n) for n in g] for g in {groups!r}])",
+        ]
     if edit.name == "split_by":
         segments = read_recipe(edit.arguments["segments"])
         if segments is None:

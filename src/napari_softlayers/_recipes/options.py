@@ -297,16 +297,21 @@ def checked(
     if unknown:
         raise TypeError(
             f"{what} has no parameter {', '.join(unknown)}; it has "
-            f"{', '.join([*model.model_fields, *besides])}."
+            f"{', '.join(dict.fromkeys([*model.model_fields, *besides]))}."
         )
     try:
         values = model(**own)
     except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
-        raise ValueError(
-            f"{name}={options[name]!r} came; {_needed(model.model_fields[name])}."
-        ) from error
+        name, needed = refusal(model, error)
+        raise ValueError(f"{name}={options[name]!r} came; {needed}.") from error
     return options | {name: getattr(values, name) for name in own}
+
+
+def refusal(model: type[Options], error: ValidationError) -> tuple[str, str]:
+    """The first option that a model refused, and what it takes, in words."""
+    name = str(error.errors()[0]["loc"][0])
+    field = model.model_fields.get(name)
+    return name, "there is no such option" if field is None else _needed(field)
 
 
 def _needed(field: FieldInfo) -> str:

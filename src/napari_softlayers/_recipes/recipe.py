@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 
-from .options import Options, options_of
+from .options import Options, options_of, refusal
 
 FORMAT = 2
 """Version 0.1 had no recipes, only a dictionary of parameters: format 1."""
@@ -54,11 +54,49 @@ class Frame(Model):
     every: bool = False
 
 
+EDITS: dict[str, tuple[str, ...]] = {
+    "adjust": ("index", "exposure", "saturation", "hue", "blur"),
+    "cut": ("n_segments", "nodes", "grouping"),
+    "duplicate": ("index",),
+    "feather": ("index", "radius"),
+    "merge": ("groups",),
+    "merge_nodes": ("groups",),  # version 0.1 noted nodes of the tree
+    "recolor": ("palette",),
+    "renamed": ("names",),
+    "reordered": ("order",),
+    "split_by": ("segments",),
+    "stored": ("dtype",),
+    "subset": ("layers",),
+}
+"""Edits that a recipe may name, and their arguments: nothing else is run or copied."""
+
+
 class EditNote(Model):
     """An `Edit` as it is written down."""
 
     name: str
     arguments: dict[str, Any] = Field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse what is no edit: recipes come with files of others, too.
+
+        Raises
+        ------
+        ValueError
+        """
+        known = EDITS.get(self.name)
+        if known is None:
+            raise ValueError(
+                f"The recipe names the edit {self.name!r}; known are {', '.join(EDITS)}. "
+                "It was written by another version or changed; compute anew."
+            )
+        wrong = set(self.arguments) - set(known)
+        if wrong or (known[0] not in self.arguments and self.name != "cut"):
+            raise ValueError(
+                f"The recipe's edit {self.name!r} has the arguments "
+                f"{', '.join(map(repr, self.arguments)) or 'none'}; {', '.join(known)} "
+                "are needed. It was written by another version or changed; compute anew."
+            )
 
 
 class Recipe(Model):
@@ -81,6 +119,21 @@ class Recipe(Model):
     edits: tuple[EditNote, ...] = ()
     live: bool = False
 
+    def input(self, name: str) -> Input:
+        """One of the inputs.
+
+        Raises
+        ------
+        ValueError
+            When the recipe does not name it.
+        """
+        if name not in self.inputs:
+            raise ValueError(
+                f"The recipe of this {self.kind} result names no {name}. It was written "
+                "by another version or changed; compute anew."
+            )
+        return self.inputs[name]
+
     def model_options(self) -> Options:
         """The options, checked.
 
@@ -90,11 +143,10 @@ class Recipe(Model):
         try:
             return model(**self.options)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
+            name, needed = refusal(model, error)
             raise ValueError(
-                f"The recipe of this {self.kind} result says {where}="
-                f"{first['input']!r}: {first['msg']}. It was written by another version "
+                f"The recipe of this {self.kind} result says {name}="
+                f"{self.options.get(name)!r}; {needed}. It was written by another version "
                 "or changed; compute anew."
             ) from error
 

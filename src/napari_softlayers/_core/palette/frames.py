@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import FloatArray, to_numpy
 from ..picture import (
     NAN_RULES,
     NothingSeen,
+    common_white,
     read_picture,
-    say_white,
     seen_values,
-    white_of,
 )
 
 LOOKED_AT = 8
@@ -73,14 +73,13 @@ class Frames:
         dtype = np.dtype(self.array.dtype)
         if dtype.kind not in "uif" or dtype.kind != "f" and dtype.itemsize == 1:
             return None
-        top = max(self._top(frame) for frame in self.looked_at())
-        white = white_of(top, dtype)
-        say_white(white, top, dtype)
-        return white
+        seen = [self._seen(t) for t in self.looked_at()]
+        top = max(float(frame[..., :3].max()) for frame in seen)
+        alpha = max(float(frame[..., 3:].max(initial=0)) for frame in seen)
+        return common_white(top, 0 if dtype.kind == "f" else alpha, dtype)
 
-    def _top(self, frame: int) -> float:
-        """Largest value of the colours that are seen."""
+    def _seen(self, frame: int) -> NDArray[Any]:
         try:
-            return float(seen_values(self.array[frame], nan=self.nan)[0][..., :3].max())
+            return seen_values(self.array[frame], nan=self.nan)[0]
         except ValueError as error:
             raise ValueError(f"Frame {frame}: {error}") from error

@@ -15,6 +15,7 @@ from ..arrays import FloatArray
 from ..checks import whole
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
+from ..picture import layer_dtype
 from ..run import SILENT, Run
 from .decomposer import Decomposer, Processing
 from .frames import Frames
@@ -147,7 +148,7 @@ class PaletteStack:
         """
         import dask.array as da
 
-        kind = np.dtype(dtype)
+        kind = layer_dtype(dtype)
         return [
             da.map_blocks(
                 self._rgba_block,
