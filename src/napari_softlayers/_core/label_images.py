@@ -23,9 +23,10 @@ def read_labels(array: ArrayLike, shape: tuple[int, int] | None = None) -> Trima
     values, _ = plain_array(array, "label image", shape)
     values = one_channel(values, "label image")
     if not is_whole(values):
+        odd = float(values[values != np.rint(values)][0])
         raise ValueError(
-            f"The label image has the value {_first_odd(values):g}; whole numbers are "
-            "needed, one for each region."
+            f"The label image has the value {odd:g}; whole numbers are needed, one for "
+            "each region."
         )
     return as_int32(values, "label image")
 
@@ -94,10 +95,6 @@ def as_int32(values: NDArray[Any], what: str) -> TrimapArray:
             "the labels 1, 2, 3, ..."
         )
     return values.astype(np.int32)
-
-
-def _first_odd(values: NDArray[Any]) -> float:
-    return float(values[values != np.rint(values)][0])
 
 
 def _numbers(array: Any, what: str) -> NDArray[Any]:

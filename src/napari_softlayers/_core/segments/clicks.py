@@ -135,19 +135,16 @@ class ClickModel:
         if len(prompts.pixels) > 1:
             first = TRUST * first + (1 - TRUST) / count
         missing = np.eye(count)[prompts.labels] - first[:, prompts.pixels].T
-        kernel = self._kernel(prompts.pixels)
+        kernel = np.stack([self._column(p)[0] for p in prompts.pixels.tolist()])
         # exp(-d) need not be positive definite
-        values, vectors = np.linalg.eigh(_symmetric(kernel[:, prompts.pixels]))
+        alike = kernel[:, prompts.pixels]
+        values, vectors = np.linalg.eigh(((alike + alike.T) / 2).astype(np.float64))
         values = np.maximum(values, 0) + RIDGE
         weights = vectors @ ((vectors.T @ missing) / values[:, None])
         answer = first + weights.astype(np.float32).T @ kernel
         np.clip(answer, 0, 1, out=answer)
         sharp = np.maximum(answer * answer * answer, 1e-6)  # towards 0 and 1
         return np.asarray(sharp / sharp.sum(axis=0), dtype=np.float32)
-
-    def _kernel(self, pixels: NDArray[np.int64]) -> FloatArray:
-        """Give the likeness of some pixels with every one, ``(n, N)``."""
-        return np.stack([self._column(pixel)[0] for pixel in pixels.tolist()])
 
     def _column(self, pixel: int) -> tuple[FloatArray, DoubleArray]:
         """Give likeness and distances of a pixel, as kept for the clicks used last."""
@@ -238,11 +235,6 @@ def _working_superpixels(state: SegmentsState) -> Superpixels:
     step = max(round(len(state.base) / len(state.guide)), 1)
     small = thinned(state.superpixels.labels, step)
     return user_superpixels(small, (small.shape[0], small.shape[1]))
-
-
-def _symmetric(matrix: FloatArray) -> DoubleArray:
-    """Make a matrix symmetric to the last bit."""
-    return np.asarray((matrix + matrix.T) / 2, dtype=np.float64)
 
 
 class Geodesics:

@@ -38,7 +38,7 @@ class LayerCombo(QComboBox):
         self._layers: list[Any] = []
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMinimumWidth(120)
-        self.currentIndexChanged.connect(self._chosen)
+        self.currentIndexChanged.connect(lambda *_: self.layer_changed.emit())
 
     @property
     def layer(self) -> Any:
@@ -94,9 +94,6 @@ class LayerCombo(QComboBox):
         ]
         rank, _, place = max(ranks, default=(0, False, 0))
         return self._layers[place] if rank else None
-
-    def _chosen(self) -> None:
-        self.layer_changed.emit()
 
 
 def is_picture(layer: Any) -> bool:

@@ -9,10 +9,8 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 
-from ...arrays import FloatArray, Floats
+from ...arrays import FloatArray
 from ...numerics.operators import SparseOperator, interruptible, solver_device
 from ...run import SILENT, Run
 from ..system import Labels, spread
@@ -62,13 +60,10 @@ def knn(
             weights.append(np.where(q == unknown, 0, alike))
             rows.append(unknown)
             columns.append(q)
+    first, second, alike = map(np.concatenate, (rows, columns, weights))
     matrix, known = interruptible(
-        lambda: _system(
-            np.concatenate(rows),
-            np.concatenate(columns),
-            np.concatenate(weights),
-            labels,
-            unknown,
+        lambda: split_columns(
+            affinity_laplacian(first, second, alike, labels.size)[unknown], labels
         ),
         run,
     )
@@ -85,15 +80,3 @@ def knn(
         run=run.part(0.7, 1),
     )
     return spread(solution, labels == 0, labels)
-
-
-def _system(
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    weights: Floats,
-    labels: Labels,
-    unknown: NDArray[np.intp],
-) -> tuple[sparse.csr_matrix, FloatArray]:
-    """Rows of the unknown pixels: their columns, and what the known pixels add."""
-    laplacian = affinity_laplacian(rows, columns, weights, labels.size)
-    return split_columns(laplacian[unknown], labels)
