@@ -19,6 +19,7 @@ def layers(astronaut) -> SoftLayers:
     fields = [gaussian_filter(rng.random((64, 72)), 6) for _ in range(5)]
     alphas = np.exp(120 * (np.stack(fields) - 0.5))
     alphas[alphas < 0.02 * alphas.sum(axis=0)] = 0
+    alphas = np.clip(alphas, 0, 1)
     made = SoftLayers.from_alphas(
         picture,
         alphas,

@@ -119,7 +119,7 @@ class PaletteStack:
             picture, alpha = self.frames.read(frame)
             alphas, colors = self._decompose(picture, None, run or SILENT)
             parameters = {**self.parameters, "frame": frame}
-            extras = {"palette": self.palette}
+            extras = {"palette": self.palette.copy()}
             layers = SoftLayers(
                 alphas, colors, list(self.names), "palette", parameters, extras, picture
             )

@@ -168,7 +168,7 @@ class Segmenter:
             "clicks",
             self._parameters(clicks),
             {"tree": self.state.tree, "state": self.state},
-            guide,
+            guide.copy(),
         )
 
     def _parameters(self, clicks: _Clicks) -> dict[str, Any]:
