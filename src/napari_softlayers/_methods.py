@@ -81,12 +81,15 @@ def to_napari(
     list of napari.layers.Image
         Additive RGBA layers, the bottom one first.
     """
-    from ._bridge import show
+    from ._bridge import Picture, show
     from ._bridge.places import check_viewer, is_layer
 
     check_viewer(viewer)
-    if like is not None and not is_layer(like):
-        raise TypeError(f"like={like!r} came; a napari layer is needed.")
+    if like is not None and not is_layer(like) and not isinstance(like, Picture):
+        raise TypeError(
+            f"like= is a {type(like).__name__}; a napari layer is needed, such as "
+            "viewer.layers['photo']."
+        )
     return show(viewer, self, like=self.source if like is None else like, dtype=dtype)
 
 

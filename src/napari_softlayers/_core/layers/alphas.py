@@ -17,6 +17,8 @@ from ..arrays import FloatArray
 
 ROWS = 64
 """So many rows at once stay in the processor's cache."""
+WEAK = 1 / 16
+"""A layer that covers less makes up for nothing: its colour would have to leap."""
 OPAQUE = 1e-4
 """A sum this near to one is one."""
 ROUNDING = 2e-3
@@ -103,19 +105,20 @@ def settle_rounding(rgba: NDArray[Any], alphas: FloatArray, colors: FloatArray) 
     colors : ndarray, ``(K, H, W, 3)``
         The exact ones.
     """
-    top = np.float32(np.iinfo(rgba.dtype).max)
+    top = float(np.iinfo(rgba.dtype).max)
     strongest = rgba[..., 3].argmax(axis=0)[None, ..., None]
     for start in range(0, rgba.shape[1], ROWS):
         rows = np.s_[:, start : start + ROWS]
         band = rgba[rows]
-        lost = np.zeros((*band.shape[1:3], 3), np.float32)
+        lost = np.zeros((*band.shape[1:3], 3))
         for layer, alpha, color in zip(band, alphas[rows], colors[rows], strict=True):
-            share = layer[..., 3:].astype(np.float32)
+            share = layer[..., 3:].astype(np.float64)
             lost += alpha[..., None] * top * color - share * layer[..., :3] / top
         pixel = np.take_along_axis(band, strongest[rows], axis=0)
-        share = np.maximum(pixel[..., 3:], 1) / top
-        moved = np.clip(np.rint(pixel[..., :3] + lost / share), 0, top)
-        pixel[..., :3] = moved.astype(rgba.dtype)
+        share = pixel[..., 3:] / top
+        moved = pixel[..., :3] + lost / np.maximum(share, WEAK)
+        moved = np.clip(np.rint(moved), 0, top).astype(rgba.dtype)
+        pixel[..., :3] = np.where(share < WEAK, pixel[..., :3], moved)
         np.put_along_axis(band, strongest[rows], pixel, axis=0)
 
 

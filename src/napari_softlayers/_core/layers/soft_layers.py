@@ -270,7 +270,8 @@ class SoftLayers:
         result[..., 3] = round_jointly(self.alphas, target)
         for layer, color in zip(result, self.colors, strict=True):
             layer[..., :3] = to_dtype(color, target)
-        if target.kind != "f":
+        changed = any(edit.name == "adjust" for edit in self.edits)
+        if target.kind != "f" and not changed:  # adjusted, they add up to nothing known
             settle_rounding(result, self.alphas, self.colors)
         return result
 
