@@ -24,6 +24,7 @@ from napari_softlayers._core.palette import (
 )
 from napari_softlayers._core.palette.decomposer import Decomposer
 from napari_softlayers._core.run import Cancelled, Run
+from napari_softlayers._samples import poster_picture
 
 PALETTE = np.array(
     [[0.9, 0.1, 0.1], [0.1, 0.2, 0.8], [0.95, 0.9, 0.3], [0.05, 0.05, 0.05]],
@@ -337,3 +338,19 @@ def test_figures_on_photographs(shared_data):
     assert figures["color variance"] < 0.0045
     assert figures["flat PSNR"] > 28.5
     assert figures["variation"] < 0.23
+
+
+@pytest.mark.parametrize("method", ["mixture", "lookup"])
+@pytest.mark.parametrize("count", [3, 7])
+def test_the_number_of_threads_does_not_matter(method, count):
+    picture = poster_picture()[::3, ::3]
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found.append(palette_layers(picture, count, method, device="cpu"))
+    finally:
+        torch.set_num_threads(before)
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.alphas, found[0].alphas)
+        np.testing.assert_array_equal(other.colors, found[0].colors)

@@ -55,9 +55,12 @@ def for_bands(
     bands = [slice(at, min(at + step, height)) for at in range(0, height, step)]
     workers = min(torch.get_num_threads(), len(bands))
     if workers < 2:
-        for band in bands:
-            work(band)
-            run.step(band.stop / height, message)
+        with (
+            _one_openmp_thread()
+        ):  # as in the pool: the same bits for any number of cores
+            for band in bands:
+                work(band)
+                run.step(band.stop / height, message)
         return
     # Many short operations with several OpenMP threads each wait for one another, badly
     # so on a busy machine; whole bands in threads of their own do not.
@@ -78,9 +81,17 @@ def for_bands(
 
 def _use_one_thread() -> None:
     """Limit PyTorch's operations to one thread inside the calling thread alone."""
+    _one_openmp_thread()
+
+
+def _one_openmp_thread() -> AbstractContextManager[Any]:
+    """Limit OpenMP in the calling thread from now on, to the end of a with-block."""
     # PyTorch sets its own number at the first call in a thread.
     import_torch().get_num_threads()
-    _controller().limit(limits=1, user_api="openmp")
+    limits: AbstractContextManager[Any] = _controller().limit(
+        limits=1, user_api="openmp"
+    )
+    return limits
 
 
 @cache
