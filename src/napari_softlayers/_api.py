@@ -7,6 +7,7 @@ read with the one reader, cover what is transparent, and note the recipe.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -513,10 +514,10 @@ def from_picture(
         frame=picture.frame,
         live=live,
     )
-    layers = layers.covered(picture.alpha)
-    return replace(
-        layers,
-        source=picture if picture.layer is not None else None,
-        recipe=None if by_user else recipe,
-        edits=edits,
-    )
+    noted = copy(
+        layers.covered(picture.alpha)
+    )  # `replace` would check all values again
+    noted.source = picture if picture.layer is not None else None
+    noted.recipe = None if by_user else recipe
+    noted.edits = edits
+    return noted

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -53,11 +54,9 @@ def for_bands(
     if device.type == "cpu":
         step = max(BAND // max(values_per_row, 1) // 2 * 2, 2)
     bands = [slice(at, min(at + step, height)) for at in range(0, height, step)]
-    workers = min(torch.get_num_threads(), len(bands))
-    if workers < 2:
-        with (
-            _one_openmp_thread()
-        ):  # as in the pool: the same bits for any number of cores
+    if min(torch.get_num_threads(), len(bands)) < 2:
+        # As in the pool: the same bits for any number of cores.
+        with _one_openmp_thread():
             for band in bands:
                 work(band)
                 run.step(band.stop / height, message)
@@ -70,13 +69,25 @@ def for_bands(
         with torch.inference_mode(inference):
             work(band)
 
-    with ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool:
-        try:
-            for band, _ in zip(bands, pool.map(in_mode, bands), strict=True):
-                run.step(band.stop / height, message)
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    futures = [_pool(torch.get_num_threads()).submit(in_mode, band) for band in bands]
+    try:
+        for band, future in zip(bands, futures, strict=True):
+            future.result()
+            run.step(band.stop / height, message)
+    finally:  # nothing works on once this has returned, whatever happened
+        for future in futures:
+            future.cancel()
+        wait(futures)
+
+
+@cache
+def _pool(workers: int) -> ThreadPoolExecutor:
+    """Threads that stay: starting them takes as long as a band of a small picture."""
+    return ThreadPoolExecutor(workers, "softlayers", initializer=_use_one_thread)
+
+
+if hasattr(os, "register_at_fork"):  # a fork takes no threads along
+    os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
 def _use_one_thread() -> None:

@@ -61,9 +61,11 @@ def check_alphas(alphas: NDArray[Any]) -> None:
 
 
 def check_ranges(alphas: FloatArray, colors: FloatArray) -> None:
-    """Raise ValueError unless alphas and colours are those of soft layers."""
+    """Raise ValueError unless alphas and colours are finite and those of soft layers."""
     for what, values in (("Alphas", alphas), ("Colours", colors)):
         low, high = float(values.min()), float(values.max())
+        if not np.isfinite(high - low):
+            raise ValueError("Alphas or colours hold NaN or infinite values.")
         if low < -ROUNDING or high > 1 + ROUNDING:
             raise ValueError(
                 f"{what} have values from {low:g} to {high:g}; values in [0, 1] are "

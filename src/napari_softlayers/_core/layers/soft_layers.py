@@ -118,8 +118,6 @@ class SoftLayers:
                 f"{len(self.names)} names came for {len(self.alphas)} layers; give one "
                 "name a layer."
             )
-        if not (np.isfinite(self.alphas).all() and np.isfinite(self.colors).all()):
-            raise ValueError("Alphas or colours hold NaN or infinite values.")
         check_ranges(self.alphas, self.colors)
         if self.image is None:
             self.image = _straight(self.composite(), self.alpha)
