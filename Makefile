@@ -11,7 +11,7 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	sh tools/system_libraries.sh
-	$(SCREEN) $(PY) -m pytest $(TESTS)
+	$(SCREEN) $(PY) -m pytest -n 2 --dist loadgroup $(TESTS)
 
 check: $(VENV)/.ready
 	$(VENV)/bin/ruff check .

@@ -22,6 +22,9 @@ def pytest_collection_modifyitems(items):
         if not torch.cuda.is_available():
             for item in marked:
                 item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
+    for item in items:
+        if item.get_closest_marker("gui"):  # they share one clipboard and one keyboard
+            item.add_marker(pytest.mark.xdist_group("screen"))
     if not os.environ.get("DISPLAY") and os.name == "posix":
         for item in items:
             if item.get_closest_marker("gui"):
