@@ -18,7 +18,7 @@ class ClickState:
     ``shape`` ``(int, int)``: height and width of the picture. ``clicks`` tuple: points,
     roles and objects of the prompts. ``current``: number of the object that is being
     made. ``levels``: for some objects, how many steps of the merge tree they were grown
-    by. ``history``: the last three as they were, for Undo.
+    by. ``history``: clicks, current and levels as they were, for Undo.
     """
 
     shape: tuple[int, int]
