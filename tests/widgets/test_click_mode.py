@@ -498,7 +498,7 @@ def test_clicks_belong_to_their_plane(viewer, quarters, settle, answer):
     viewer.dims.set_current_step(0, 2)
     click(2, 40, 8)
     assert "belong to plane 1" in dock.status.text()
-    dock.clicks.to_matte()
+    dock.clicks.matte_button.click()
     assert "belong to plane 1" in dock.status.text()
     assert len(prompts(viewer)) == 2
     accept(dock, answer)

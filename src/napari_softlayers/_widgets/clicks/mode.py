@@ -206,6 +206,10 @@ class ClickMode(QObject):
         if not self.state.back():
             self.desk.say("There is nothing to undo.")
             return
+        self._put_back()
+
+    def _put_back(self) -> None:
+        """Show the prompts as the state has them, and answer them."""
         self._take_prompts()
         restore(self.prompts, self.state.clicks)
         next_click(self.prompts, self.state.role, self.state.current)
@@ -322,9 +326,7 @@ class ClickMode(QObject):
             return
         clear_results(self.viewer, results_for(self.viewer, self.image, "clicks"))
         self.state.start_over()
-        self._take_prompts()
-        restore(self.prompts, self.state.clicks)
-        self._solve()
+        self._put_back()
 
     def with_matte(self, then: Callable[[Any, Any], None]) -> None:
         """Call ``then(picture, alpha)`` with the fine matte of the present object.

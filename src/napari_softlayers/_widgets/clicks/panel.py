@@ -70,7 +70,7 @@ class ClickPanel(QWidget):
         )
         self.matte_button = push_button(
             "Matte …",
-            self.to_matte,
+            lambda: self.mode.with_matte(self._open_matte),
             "Make a trimap of the object and open it in 'Matte from trimap'",
         )
         self.clear_button = push_button(
@@ -145,8 +145,7 @@ class ClickPanel(QWidget):
         self.undo_button.setEnabled(bool(state.history))
         self.accept_button.setEnabled(state.current in state.prompts.objects)
         self.matte_button.setEnabled(bool(state.prompts.objects))
-        first, last = self.mode.level_range()
-        level = state.level
+        (first, last), level = self.mode.level_range(), state.level
         with QSignalBlocker(self.size):
             self.size.setRange(first, last)
             self.size.setValue(level)
@@ -157,11 +156,8 @@ class ClickPanel(QWidget):
     def _sized(self, value: int) -> None:
         self.mode.grow(value - self.mode.state.level)
 
-    def to_matte(self) -> None:
-        """Hand the object over to the matte dock."""
-        self.mode.with_matte(self._open_matte)
-
     def _open_matte(self, picture: Any, alpha: Any) -> None:
+        """Hand the object over to the matte dock."""
         from ..matte.dock import open_matte
 
         self.turn_off()

@@ -37,7 +37,6 @@ class PalettePanel(QWidget):
         self.desk = desk
         self.model: PaletteModel | None = None
         self.eyedropper = Eyedropper(desk.viewer)
-        self._dialog: QColorDialog | None = None
         self._timer = single_shot(self, self._preview, THROTTLE_MS)
         self._fill()
 
@@ -114,8 +113,8 @@ class PalettePanel(QWidget):
         """Show nothing, wait for nothing."""
         self._timer.stop()
         self.eyedropper.stop()
-        if self._dialog is not None:
-            self._dialog.close()
+        for dialog in self.findChildren(QColorDialog):
+            dialog.close()
         self.show_model(None)
 
     def set_color(self, index: int, color: Any, final: bool = True) -> None:
@@ -164,14 +163,8 @@ class PalettePanel(QWidget):
             lambda color: self.set_color(chosen, color.getRgbF()[:3])
         )
         dialog.rejected.connect(lambda: self.set_color(chosen, before))
-        dialog.finished.connect(self._dialog_closed)
-        self._dialog = dialog
+        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
-
-    def _dialog_closed(self, *_: Any) -> None:
-        dialog, self._dialog = self._dialog, None
-        if dialog is not None:
-            dialog.deleteLater()
 
     def pick(self) -> None:
         """Let the next click in the picture set the selected swatch."""
