@@ -384,7 +384,7 @@ def test_a_live_matte_says_why_it_cannot_be_made_again(viewer, method):
     picture = picture_of(photo)
     request = MatteRequest(**settings, trimap=over(trimap, picture), method=method)
     posted = []
-    layers, picture = LiveSolver().job(request)(Run(), posted.append)
+    layers, picture = LiveSolver().solve(request, Run(), posted.append)
     preview = posted[0][0].to_napari(viewer, like=picture)
     with pytest.raises(ValueError, match="came from the live mode"):
         nsl.rerun(preview[0])

@@ -217,7 +217,7 @@ def test_harmonies_and_the_dock_load_no_torch():
     """The dock lists them when it opens: that must not take seconds."""
     code = (
         "import sys\n"
-        "from napari_softlayers._widgets.palette import PaletteWidget\n"
+        "from napari_softlayers._widgets.palette.dock import PaletteWidget\n"
         "from napari_softlayers._widgets.export import ExportWidget\n"
         "assert 'torch' not in sys.modules"
     )

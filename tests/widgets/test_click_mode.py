@@ -289,14 +289,14 @@ def test_bad_clicks_get_answers(clicking, viewer, answer):
 
 def test_without_a_picture_and_when_it_goes(viewer, quarters, settle, answer):
     dock = open_dock(viewer)
-    dock.clicks.switch()
+    dock.clicks.toggle.click()
     assert not dock.clicks.toggle.isChecked()
     viewer.add_image(quarters, rgb=True, name="photo", translate=(3, 4), scale=(2, 2))
-    dock.clicks.switch()
+    dock.clicks.toggle.click()
     dock.cancel()
     assert not dock.clicks.toggle.isChecked()
     settle(dock)
-    dock.clicks.switch()
+    dock.clicks.toggle.click()
     settle(dock)
     press(viewer, 6, 8)
     answer(dock)
@@ -498,7 +498,7 @@ def test_clicks_belong_to_their_plane(viewer, quarters, settle, answer):
     viewer.dims.set_current_step(0, 2)
     click(2, 40, 8)
     assert "belong to plane 1" in dock.status.text()
-    dock.clicks.to_matte()
+    dock.clicks.matte_button.click()
     assert "belong to plane 1" in dock.status.text()
     assert len(prompts(viewer)) == 2
     accept(dock, answer)

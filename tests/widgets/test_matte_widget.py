@@ -422,7 +422,7 @@ def test_a_trimap_follows_its_photo(viewer, disc):
     for photo in (first, second):
         dock.image.layer = photo
         assert dock.trimap.layer is None
-        dock.new_trimap()
+        dock.tools.new_trimap()
         made[photo] = dock.trimap.layer
         made[photo].data[:9] = 1
     for photo in (first, second, first):
@@ -625,7 +625,7 @@ def test_no_layers_at_all(viewer, settle):
     dock = open_dock(viewer)
     assert not dock.primary_button.isEnabled()
     assert "no image" in refused(dock, viewer, settle)
-    dock.new_trimap()
+    dock.tools.new_trimap()
     assert "Choose an image" in dock.status.text()
     dock.tools.trimap_from_selection()
     assert "Select a" in dock.status.text()

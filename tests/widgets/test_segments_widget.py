@@ -237,10 +237,8 @@ def test_code_shows_the_layers_in_the_dtype_of_the_preferences(
     dock, viewer, settle, monkeypatch
 ):
     from napari_softlayers._widgets.parts import picture_dock
-    from napari_softlayers._widgets.segments import panel
 
-    for module in (panel, picture_dock):
-        monkeypatch.setattr(module, "result_dtype", lambda: "float32")
+    monkeypatch.setattr(picture_dock, "result_dtype", lambda: "float32")
     compute(dock, settle, 3)
     photo = viewer.layers["photo"]
     assert results_for(viewer, photo, "segments")[0].data.dtype == np.float32
@@ -446,7 +444,7 @@ def test_cancel_and_close_leave_nothing(dock, viewer, settle, qtbot):
 
 
 def test_the_drawer_shows_the_functions_own_defaults(viewer):
-    from napari_softlayers._widgets.segments import SegmentsWidget
+    from napari_softlayers._widgets.segments.dock import SegmentsWidget
 
     dock = SegmentsWidget(viewer)
     from napari_softlayers._core.segments import soft_segments

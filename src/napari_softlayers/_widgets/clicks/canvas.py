@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.prompts import (
@@ -24,55 +24,44 @@ PAN_ZOOM = "pan_zoom"
 
 
 class ClickCanvas(QObject):
-    """Tells clicks from drags and calls back.
+    """Tells clicks from drags.
 
     While a layer's own tool is in use (painting, adding points), clicks are left to it.
-
-    ``clicked``: ``clicked(position, remove)`` with the place in the world. ``moved``:
-    ``moved(position)``, at most once in `HOVER_MS`. ``turned``: ``turned(steps)`` when
-    the wheel turns with Shift held.
     """
 
-    def __init__(
-        self,
-        viewer: Any,
-        clicked: Callable[[Any, bool], None],
-        moved: Callable[[Any], None],
-        turned: Callable[[int], None],
-        parent: QObject,
-    ) -> None:
+    clicked = Signal(object, bool)
+    """Place in the world, and whether to take away."""
+    moved = Signal(object)
+    """Place in the world; at most once in `HOVER_MS`."""
+    turned = Signal(int)
+    """Steps of the wheel while Shift is held."""
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._clicked = clicked
-        self._moved = moved
-        self._turned = turned
+        self._lists = (
+            (viewer.mouse_drag_callbacks, self._pressed),
+            (viewer.mouse_move_callbacks, self._move),
+            (viewer.mouse_wheel_callbacks, self._wheel),
+        )
         self._position: Any = None
         self._timer = single_shot(self, self._hover, HOVER_MS)
 
     def start(self) -> None:
         """Listen."""
-        self.stop()
-        for callbacks, mine in self._lists():
+        for callbacks, mine in self._lists:
             callbacks.append(mine)
 
     def stop(self) -> None:
         """Listen no longer; works after Qt has deleted this object as well."""
-        for callbacks, mine in self._lists():
+        for callbacks, mine in self._lists:
             while mine in callbacks:
                 callbacks.remove(mine)
-        self._position = None
+        self.forget()
 
     def forget(self) -> None:
         """Drop a move that has not been told yet."""
         self._position = None
-
-    def _lists(self) -> tuple[tuple[list[Any], Callable[..., Any]], ...]:
-        viewer = self._viewer
-        return (
-            (viewer.mouse_drag_callbacks, self._pressed),
-            (viewer.mouse_move_callbacks, self._move),
-            (viewer.mouse_wheel_callbacks, self._wheel),
-        )
 
     def _pressed(self, _viewer: Any, event: Any) -> Generator[None]:
         if event.button != 1 or self._tool_in_use():
@@ -86,7 +75,7 @@ class ClickCanvas(QObject):
                 return
             yield
         if not other:
-            self._clicked(position, remove)
+            self.clicked.emit(position, remove)
 
     def _tool_in_use(self) -> bool:
         active = self._viewer.layers.selection.active
@@ -99,13 +88,13 @@ class ClickCanvas(QObject):
 
     def _hover(self) -> None:
         if self._position is not None:
-            self._moved(self._position)
+            self.moved.emit(self._position)
 
     def _wheel(self, _viewer: Any, event: Any) -> None:
         if len(event.modifiers) == 1 and "Shift" in event.modifiers:
             delta = max(event.delta, key=abs)
             if delta:
-                self._turned(1 if delta > 0 else -1)
+                self.turned.emit(1 if delta > 0 else -1)
 
 
 OBJECT, HOVER = "object", "hover"
@@ -125,21 +114,20 @@ class ClickView:
 
     def show_object(self, alpha: Any, number: int) -> None:
         """Tint the object; neighbours differ in colour. No alpha hides it."""
-        if alpha is None:
-            hide_overlay(self._viewer, self._picture.layer, OBJECT)
-            return
         color = COLORS[(number - 1) % len(COLORS)]
-        show_overlay(self._viewer, self._picture, OBJECT, alpha, color, OBJECT_STRENGTH)
+        self._show(OBJECT, alpha, color, OBJECT_STRENGTH)
 
     def show_hover(self, key: Any, alpha: Any) -> None:
-        """Lighten the segment of a key; None hides it."""
-        if key == self.hovered:
-            return
-        self.hovered = key
-        if key is None:
-            hide_overlay(self._viewer, self._picture.layer, HOVER)
-            return
-        show_overlay(self._viewer, self._picture, HOVER, alpha, WHITE, HOVER_STRENGTH)
+        """Lighten the segment of a key; no alpha hides it."""
+        if key != self.hovered:
+            self.hovered = key
+            self._show(HOVER, alpha, WHITE, HOVER_STRENGTH)
+
+    def _show(self, what: str, alpha: Any, color: Any, strength: float) -> None:
+        if alpha is None:
+            hide_overlay(self._viewer, self._picture.layer, what)
+        else:
+            show_overlay(self._viewer, self._picture, what, alpha, color, strength)
 
     def clear(self) -> None:
         """Take both away."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from napari_softlayers._api import Segmenter
 from napari_softlayers._bridge import Grid
 from napari_softlayers._bridge.pictures import check_unchanged
 from napari_softlayers._bridge.prompts import Prompts
-from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import Recipe
@@ -29,11 +26,6 @@ class ClickEngine:
     def grid(self) -> Grid:
         """The picture's pixels in the world."""
         return self.picture.grid or Grid(self.picture.layer, self.picture.shape)
-
-    def point_at(self, position: Any) -> tuple[float, float]:
-        """Row and column of the picture at a place in the world."""
-        row, column = self.grid.pixels_of([position])[0]
-        return float(row), float(column)
 
     def quick(self, prompts: Prompts, grown: tuple[int, ...], run: Run) -> SoftLayers:
         """Answer clicks at once, perhaps at a smaller size: rest first, then objects.
@@ -66,19 +58,13 @@ class ClickEngine:
             self.picture, "it had been prepared for clicks; switch Click on"
         )
 
-    def node_at(self, point: tuple[float, float]) -> int:
-        """The automatic segment at a point, as a node of the merge tree."""
-        return int(self.segmenter.core.node_at(point))
-
-    def segment_at(self, point: tuple[float, float]) -> FloatArray:
-        """Its alpha ``(h, w)``, at the working size."""
-        return self.segmenter.segment_at(point)
-
-    def level_range(self, prompts: Prompts, label: int) -> tuple[int, int]:
-        """Steps that an object can shrink (0 or less) and grow (0 or more)."""
-        first = prompts.points[int(np.argmax(prompts.labels == label))]
-        low, high = self.segmenter.levels_at(first)
-        return int(low), int(high)
+    def level_range(self, prompts: Prompts, number: int) -> tuple[int, int]:
+        """How far an object can shrink (0 or less) and grow (0 or more)."""
+        label = prompts.label_of(number)
+        if label is None:
+            return 0, 0
+        first = int(np.argmax(prompts.labels == label))
+        return self.segmenter.levels_at(prompts.points[first])
 
     def recipe(self, prompts: Prompts, grown: tuple[int, ...]) -> Recipe:
         """How the objects of some clicks are made."""

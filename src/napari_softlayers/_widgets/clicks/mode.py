@@ -26,7 +26,7 @@ from napari_softlayers._recipes import Recipe
 from ..parts.desk import Desk
 from ..parts.jobs import Job, Jobs
 from ..parts.layout import single_shot
-from ..parts.links import Links
+from ..parts.links import Keys, Links
 from ..parts.settings import result_dtype
 from .canvas import ClickCanvas, ClickView
 from .engine import ClickEngine
@@ -38,10 +38,7 @@ PAUSE_MS = 400
 
 
 class ClickMode(QObject):
-    """Follows the clicks on one picture, from `start` to `stop`.
-
-    ``desk``: has the viewer and the status line.
-    """
+    """Follows the clicks on one picture, from `start` to `stop`."""
 
     changed = Signal()
 
@@ -56,14 +53,20 @@ class ClickMode(QObject):
         self._fine = False
         self.jobs = Jobs(self)
         self.jobs.failed.connect(self._failed)
-        self.canvas = ClickCanvas(
-            self.viewer, self.click, self.hover, self.grow, parent=self
-        )
+        self.canvas = ClickCanvas(self.viewer, self)
+        self.canvas.clicked.connect(self.click)
+        self.canvas.moved.connect(self.hover)
+        self.canvas.turned.connect(self.grow)
+        self.shortcuts: dict[str, Callable[[], Any]] = {
+            "u": self.undo,
+            "n": self.accept,
+            "Shift-q": self.toggle_role,
+            "Shift-j": lambda: self.grow(-1),
+            "Shift-k": lambda: self.grow(1),
+        }
         self._links = Links()
         self._settle = single_shot(self, self._follow, SETTLE_MS)
         self._pause = single_shot(self, self._refine, PAUSE_MS)
-
-    # ---- life -------------------------------------------------------------------------
 
     @property
     def image(self) -> Any:
@@ -82,6 +85,10 @@ class ClickMode(QObject):
         self.state.current = max(self.state.prompts.objects, default=1)
         next_click(self.prompts, self.state.role, self.state.current)
         self.canvas.start()
+        keys = Keys(self.viewer)
+        for key, action in self.shortcuts.items():
+            keys.bind(key, action)
+        self._links.undo.append(keys.release)
         self.changed.emit()
         if len(self.prompts.data):
             self._solve()
@@ -132,53 +139,48 @@ class ClickMode(QObject):
             return None
         return self.engine.recipe(self.state.prompts, self.state.grown)
 
-    # ---- clicks -----------------------------------------------------------------------
-
-    def pixel(self, position: Any) -> tuple[float, float] | None:
-        """Point (row, column) of the picture at a place in the world, if inside."""
-        if self.engine is None:
-            return None
-        point = self.engine.point_at(position)
-        return None if pixel_at(point, self.state.shape) is None else point
+    def _point_at(self, engine: ClickEngine, position: Any) -> Any:
+        """Row and column of the picture at a place in the world; None outside."""
+        point = engine.grid.pixels_of([position])[0]
+        return None if pixel_at(point, self.state.shape) is None else tuple(point)
 
     def click(self, position: Any, remove: bool = False) -> None:
         """Add to the object, or take away from it, at a place in the world."""
-        if self._elsewhere():
+        if self.engine is None or self._elsewhere(self.engine):
             return
-        point = self.pixel(position)
+        point = self._point_at(self.engine, position)
         if point is None:
             self.desk.say("This is outside the picture; nothing was added.", "warning")
             return
         self._take_prompts()
         self._follow()
-        role = REMOVE if remove else self.state.role
-        number = self.state.current
-        if role == REMOVE:
+        role, number = self.state.role, self.state.current
+        if remove or role == REMOVE:
             role, number = self.state.taken_from(point)
         add_click(self.prompts, point, role, number)
         next_click(self.prompts, self.state.role, self.state.current)
         self._follow()
 
-    def _elsewhere(self) -> bool:
-        """Tell, also the user, whether there is nothing to click on in sight."""
-        if self.engine is None:
-            return True
-        grid = self.engine.grid
+    def _elsewhere(self, engine: ClickEngine) -> bool:
+        """Tell, also the user, whether the picture that is clicked on is not in sight."""
+        grid = engine.grid
         try:
-            here = step_of(self.viewer, self.image)[: len(grid.step)] == grid.step
-        except ValueError as error:
-            self.desk.say(str(error), "warning")
-            return True
-        if not here:
-            self.desk.say(
+            if step_of(self.viewer, self.image)[: len(grid.step)] == grid.step:
+                return False
+            problem = (
                 f"The clicks belong to {grid.words()}; go back there, or switch Click "
-                "off and on for the plane you see.",
-                "warning",
+                "off and on for the plane you see."
             )
-        return not here
+        except ValueError as error:
+            problem = str(error)
+        self.desk.say(problem, "warning")
+        return True
 
-    def set_role(self, role: str) -> None:
+    def toggle_role(self) -> None:
         """Choose what a plain click does: add or remove."""
+        self._set_role(ADD if self.state.role == REMOVE else REMOVE)
+
+    def _set_role(self, role: str) -> None:
         self.state.role = role
         if self.prompts is not None:
             next_click(self.prompts, role, self.state.current)
@@ -186,20 +188,15 @@ class ClickMode(QObject):
 
     def grow(self, steps: int) -> None:
         """Go up (1) or down (-1) the merge tree with the object."""
-        number = self.state.current
-        if self.engine is None or number not in self.state.prompts.objects:
-            return
-        first, last = self.level_range()
-        if self.state.grow(number, steps, first, last):
+        clicked = self.state.current in self.state.prompts.objects
+        if clicked and self.state.grow(steps, *self.level_range()):
             self._solve()
 
     def level_range(self) -> tuple[int, int]:
         """How far the object can shrink (0 or less) and grow (0 or more)."""
-        prompts = self.state.prompts
-        label = prompts.label_of(self.state.current)
-        if self.engine is None or label is None:
+        if self.engine is None:
             return 0, 0
-        return self.engine.level_range(prompts, label)
+        return self.engine.level_range(self.state.prompts, self.state.current)
 
     def undo(self) -> None:
         """Go back before the last click, edit or step of the tree."""
@@ -209,6 +206,10 @@ class ClickMode(QObject):
         if not self.state.back():
             self.desk.say("There is nothing to undo.")
             return
+        self._put_back()
+
+    def _put_back(self) -> None:
+        """Show the prompts as the state has them, and answer them."""
         self._take_prompts()
         restore(self.prompts, self.state.clicks)
         next_click(self.prompts, self.state.role, self.state.current)
@@ -222,50 +223,38 @@ class ClickMode(QObject):
         if self.engine is not None and self.state.follow(snapshot_of(self.prompts)):
             self._solve()
 
-    # ---- answers ----------------------------------------------------------------------
-
     def _solve(self) -> None:
         """Answer the clicks: the fast way now, the fine way after a pause."""
-        engine, prompts, grown = self.engine, self.state.prompts, self.state.grown
         self._pause.stop()
         self.changed.emit()
-        if engine is None:
-            return
-        if not prompts.objects:
-            self._forget()
-            return
-        key = self.state.key
-        self.jobs.submit(
-            Job(
-                lambda run, _post: engine.quick(prompts, grown, run),
-                lambda layers: self._show(layers, key, fine=False),
+        if self.state.prompts.objects:
+            self._answer(fine=False)
+        elif self.engine is not None:  # there is no object: say what to do
+            self.jobs.cancel()
+            self.layers = None
+            self.view.show_object(None, self.state.current)
+            self.desk.say(
+                "So far there are only removals; click on an object first."
+                if len(self.state.clicks[0])
+                else "Click on an object."
             )
-        )
 
-    def _forget(self) -> None:
-        """There is no object: say what to do."""
-        self.jobs.cancel()
-        self.layers = None
-        self.view.show_object(None, self.state.current)
-        self.desk.say(
-            "So far there are only removals; click on an object first."
-            if len(self.state.clicks[0])
-            else "Click on an object."
-        )
+    def _refine(self) -> None:
+        self._answer(fine=True)
 
-    def _refine(self, then: Callable[[], None] | None = None) -> None:
-        """Compute the fine matte."""
+    def _answer(self, fine: bool, then: Callable[[], None] | None = None) -> None:
+        """Compute the answer to the present clicks, and show it."""
         engine, prompts, grown = self.engine, self.state.prompts, self.state.grown
         if engine is None or not prompts.objects:
             return
-        key = self.state.key
+        compute, key = engine.fine if fine else engine.quick, self.state.key
 
         def done(layers: SoftLayers) -> None:
-            self._show(layers, key, fine=True)
+            self._show(layers, key, fine)
             if then is not None:
                 then()
 
-        self.jobs.submit(Job(lambda run, _post: engine.fine(prompts, grown, run), done))
+        self.jobs.submit(Job(lambda run, _post: compute(prompts, grown, run), done))
 
     def _show(self, layers: SoftLayers, key: object, fine: bool) -> None:
         if self.engine is None or key != self.state.key:
@@ -287,13 +276,14 @@ class ClickMode(QObject):
         """Lighten the segment below the cursor."""
         if self.engine is None:
             return
-        point = self.pixel(position)
+        point = self._point_at(self.engine, position)
         if point is None:
             self.view.show_hover(None, None)
             return
-        node = self.engine.node_at(point)
+        segmenter = self.engine.segmenter
+        node = segmenter.core.node_at(point)
         if node != self.view.hovered:
-            self.view.show_hover(node, self.engine.segment_at(point))
+            self.view.show_hover(node, segmenter.segment_at(point))
 
     def _on_left(self, *_: Any) -> None:
         """Nothing is below the cursor once it has left the canvas."""
@@ -301,11 +291,9 @@ class ClickMode(QObject):
             self.canvas.forget()
             self.view.show_hover(None, None)
 
-    # ---- what becomes of the object ----------------------------------------------------
-
     def accept(self) -> None:
         """Make the objects a layer set and start the next one."""
-        if self.state.prompts.label_of(self.state.current) is None:
+        if self.state.current not in self.state.prompts.objects:
             self.desk.say("There is no object yet: click on one first.", "error")
             return
         self._when_fine(self._accept_now)
@@ -314,7 +302,7 @@ class ClickMode(QObject):
         """Call back as soon as the fine matte of the present clicks is there."""
         self._pause.stop()
         self.desk.say("Computing the matte …")
-        self._refine(then)
+        self._answer(fine=True, then=then)
 
     def _accept_now(self) -> None:
         engine, layers, prompts = self.engine, self.layers, self.state.prompts
@@ -324,7 +312,7 @@ class ClickMode(QObject):
         self.state.accepted = layers.alphas.argmax(axis=0), prompts.objects
         number = self.state.current
         self.state.current = min(max(prompts.objects) + 1, MOST_OBJECTS)
-        self.set_role(ADD)
+        self._set_role(ADD)
         self.view.show_object(None, self.state.current)
         words = engine.grid.words()
         self.desk.say(
@@ -338,9 +326,7 @@ class ClickMode(QObject):
             return
         clear_results(self.viewer, results_for(self.viewer, self.image, "clicks"))
         self.state.start_over()
-        self._take_prompts()
-        restore(self.prompts, self.state.clicks)
-        self._solve()
+        self._put_back()
 
     def with_matte(self, then: Callable[[Any, Any], None]) -> None:
         """Call ``then(picture, alpha)`` with the fine matte of the present object.
@@ -351,7 +337,7 @@ class ClickMode(QObject):
         if not prompts.objects:
             self.desk.say("There is no object yet: click on one first.", "error")
             return
-        if self._elsewhere():
+        if self.engine is None or self._elsewhere(self.engine):
             return
         label = prompts.label_of(self.state.current) or len(prompts.objects)
 

@@ -3,54 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QSizePolicy, QSlider, QWidget
 
-from napari_softlayers._api import Segmenter
-from napari_softlayers._bridge.prompts import ADD, REMOVE
-from napari_softlayers._core.run import Run
+from napari_softlayers._bridge.prompts import REMOVE
 
 from ..parts.desk import Desk
 from ..parts.layout import column, push_button, row
-from ..parts.links import Keys
+from ..segments.model import SegmentsRequest
 from .engine import ClickEngine
 from .mode import ClickMode
 
 HELP = "Click adds, Ctrl+click takes away. Hold Shift and turn the wheel to grow or shrink."
 
 
-class Request(Protocol):
-    """Settings at one moment: an image, and how it is made ready for clicks."""
-
-    @property
-    def image(self) -> Any: ...
-
-    def segmenter(self, run: Run) -> Segmenter: ...
-
-
 class ClickPanel(QWidget):
     """Turns the click mode on and off, and has a button for each of its keys.
 
-    ``request``: gives a `Request`, or None when the settings do not fit. ``to_matte``:
-    ``to_matte(picture, alpha)`` hands an object over to the matte dock.
+    ``settings``: gives those of the dock; raises ValueError when they do not fit.
     """
 
-    def __init__(
-        self,
-        desk: Desk,
-        request: Callable[[], Request | None],
-        to_matte: Callable[[Any, Any], Any],
-    ) -> None:
+    def __init__(self, desk: Desk, settings: Callable[[], SegmentsRequest]) -> None:
         super().__init__()
         self.desk = desk
-        self._request = request
-        self._hand_over = to_matte
+        self._settings = settings
         self.mode = ClickMode(desk, self)
         self.mode.changed.connect(self._follow)
         self.preparing = False
-        self._keys: Keys | None = None
         self._fill()
         self._follow()
 
@@ -63,7 +44,7 @@ class ClickPanel(QWidget):
         )
         self.remove_button = push_button(
             "Remove",
-            self._choose_role,
+            self.mode.toggle_role,
             "Plain clicks take away (key: Shift+Q; Ctrl+click always takes away)",
             checkable=True,
         )
@@ -89,7 +70,7 @@ class ClickPanel(QWidget):
         )
         self.matte_button = push_button(
             "Matte …",
-            self.to_matte,
+            lambda: self.mode.with_matte(self._open_matte),
             "Make a trimap of the object and open it in 'Matte from trimap'",
         )
         self.clear_button = push_button(
@@ -110,17 +91,11 @@ class ClickPanel(QWidget):
         made.setMinimumWidth(32)
         return made
 
-    # ---- on and off -------------------------------------------------------------------
-
-    def switch(self) -> None:
-        """Key Q: on, or off."""
-        self.toggle.click()
-
     def _toggled(self) -> None:
         if not self.toggle.isChecked():
             self.turn_off()
             return
-        request = self._request()
+        request = self.desk.tried(self._settings)
         if request is None:
             self.toggle.setChecked(False)
             return
@@ -160,51 +135,17 @@ class ClickPanel(QWidget):
                 f"'{followed.name}' was removed; the click mode is off.", "warning"
             )
 
-    def release(self) -> None:
-        """Let go of the viewer; works after Qt has deleted this widget as well."""
-        if self._keys is not None:
-            self._keys.release()
-            self._keys = None
-        self.mode.release()
-
     def _follow(self) -> None:
         """Show the state of the mode."""
         on = self.mode.engine is not None
         self.toggle.setChecked(on or self.preparing)
         self.inside.setVisible(on)
-        if on and self._keys is None:
-            self._bind()
-        if not on and self._keys is not None:
-            self._keys.release()
-            self._keys = None
         state = self.mode.state
         self.remove_button.setChecked(state.role == REMOVE)
         self.undo_button.setEnabled(bool(state.history))
-        current = state.prompts.label_of(state.current) is not None
-        self.accept_button.setEnabled(current)
+        self.accept_button.setEnabled(state.current in state.prompts.objects)
         self.matte_button.setEnabled(bool(state.prompts.objects))
-        self._show_size(current)
-
-    def _bind(self) -> None:
-        self._keys = Keys(self.desk.viewer)
-        actions: dict[str, Callable[[], Any]] = {
-            "u": self.mode.undo,
-            "n": self.mode.accept,
-            "Shift-q": self.remove_button.click,
-            "Shift-j": lambda: self.mode.grow(-1),
-            "Shift-k": lambda: self.mode.grow(1),
-        }
-        for key, action in actions.items():
-            self._keys.bind(key, action)
-
-    # ---- controls ---------------------------------------------------------------------
-
-    def _choose_role(self) -> None:
-        self.mode.set_role(REMOVE if self.remove_button.isChecked() else ADD)
-
-    def _show_size(self, current: bool) -> None:
-        first, last = self.mode.level_range() if current else (0, 0)
-        level = self.mode.state.levels.get(self.mode.state.current, 0)
+        (first, last), level = self.mode.level_range(), state.level
         with QSignalBlocker(self.size):
             self.size.setRange(first, last)
             self.size.setValue(level)
@@ -213,17 +154,12 @@ class ClickPanel(QWidget):
         self.grow_button.setEnabled(level < last)
 
     def _sized(self, value: int) -> None:
-        self.mode.grow(value - self.mode.state.levels.get(self.mode.state.current, 0))
-
-    def to_matte(self) -> None:
-        """Hand the object over to the matte dock."""
-        self.mode.with_matte(self._open_matte)
+        self.mode.grow(value - self.mode.state.level)
 
     def _open_matte(self, picture: Any, alpha: Any) -> None:
+        """Hand the object over to the matte dock."""
+        from ..matte.dock import open_matte
+
         self.turn_off()
-        try:
-            self._hand_over(picture, alpha)
-        except (TypeError, ValueError) as error:
-            self.desk.say(str(error), "error")
-            return
-        self.desk.say("The object is a trimap in 'Matte from trimap' now.")
+        if self.desk.tried(open_matte, self.desk.viewer, picture, alpha) is not None:
+            self.desk.say("The object is a trimap in 'Matte from trimap' now.")

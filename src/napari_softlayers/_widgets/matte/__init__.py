@@ -1,3 +1,0 @@
-from .dock import MatteWidget
-
-__all__ = ["MatteWidget"]

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from qtpy.QtWidgets import QCheckBox
 
-from napari_softlayers._bridge import (
-    Over,
-    identity_of,
-    over,
-    record_of,
-    show,
-)
+from napari_softlayers._bridge import Over, Picture, identity_of, over, record_of
 from napari_softlayers._recipes import EditNote, Recipe
 
 from ..parts.layout import row
-from ..parts.picture_dock import NO_IMAGE, PictureWidget
-from ..parts.picture_request import PictureRequest, input_of
-from ..parts.settings import preference, result_dtype
+from ..parts.picture_dock import PictureWidget
+from ..parts.picture_request import PictureRequest
+from ..parts.settings import preference
 from .jobs import LiveSolver, MatteRequest, Result
 from .label_table import LabelTable
 from .method_picker import MethodPicker
-from .trimap_layers import how_well, may_serve, show_repaired_trimap
-from .trimap_tools import TrimapTools, plane_of
+from .trimap_layers import add_trimap, how_well, may_serve, show_repaired_trimap
+from .trimap_tools import TrimapTools
 from .trimap_watch import TrimapWatch
+
+PLUGIN = "napari-softlayers"
+MATTE = "Matte from trimap"
 
 
 class MatteWidget(PictureWidget):
@@ -36,10 +34,10 @@ class MatteWidget(PictureWidget):
         super().__init__(napari_viewer, "Solve")
         self._live_solver = LiveSolver()
         self._watch = TrimapWatch(self, self._on_trimap_changed)
-        self.leaving.append(self._watch.release)
+        self.leaving += [self._watch.release, self._live_solver.clear]
         self._fill_form()
         self.shortcuts |= {
-            "n": self.new_or_next_label,
+            "n": lambda: self.tools.next_label(max([2, *self.table.labels])),
             "u": self.tools.toggle_unknown,
             "q": self.live.toggle,
         }
@@ -57,7 +55,7 @@ class MatteWidget(PictureWidget):
             self.desk,
             self.image,
             self.trimap,
-            lambda: PictureRequest(**self.picture_settings()).picture(),
+            lambda: self._picture_request().picture(),
         )
         self.body.addWidget(self.tools)
         self.table = LabelTable()
@@ -75,42 +73,30 @@ class MatteWidget(PictureWidget):
         self.after.addWidget(self.view)
         self.after.addWidget(self.show_trimap)
 
-    # ---- trimaps ------------------------------------------------------------------------
-
     def _on_image(self) -> None:
         """Offer the trimaps of another image, and take its own one."""
         self.trimap.refresh()
         self.trimap.choose_best()
 
-    def new_trimap(self) -> None:
-        """Add an empty trimap over the image and paint on it."""
-        self.tools.new_trimap()
-
-    def new_or_next_label(self) -> None:
-        """Key N: the next label to paint with, or a new trimap where there is none."""
-        self.tools.next_label(max([2, *self.table.labels]))
-
-    # ---- solving ------------------------------------------------------------------------
-
     def primary(self) -> None:
         """Solve for the layers and show them."""
-        request = self._request()
+        request = self.tried(self.settings)
         if request is not None:
             self.compute(request.solve, self._show_final, sources=self._layers())
 
     def _layers(self) -> tuple[Any, ...]:
         return (self.image.layer, self.trimap.layer)
 
-    def _problem(self) -> str:
+    def problem(self) -> str:
         """Why nothing can be solved now; empty when all is there."""
-        image, trimap = self._layers()
-        if image is None:
-            return NO_IMAGE
-        if trimap is None:
+        if self.image.layer is not None and self.trimap.layer is None:
             return (
                 "There is no trimap: press 'New trimap' and paint, or choose one above."
             )
-        return ""
+        return super().problem()
+
+    def _picture_request(self) -> PictureRequest:
+        return PictureRequest(**self.picture_settings())
 
     def _over(self) -> Over:
         """A copy of what lies of the trimap over the picture.
@@ -118,19 +104,13 @@ class MatteWidget(PictureWidget):
         Raises TypeError, ValueError when the picture cannot be taken, or the trimap is
         turned out of its plane.
         """
-        grid = PictureRequest(**self.picture_settings()).grid()
-        return over(self.trimap.layer, grid)
+        return over(self.trimap.layer, self._picture_request().grid())
 
-    def _request(self) -> MatteRequest | None:
-        """The settings as they are now; None, and a message, when they do not fit."""
-        problem = self._problem()
+    def settings(self) -> MatteRequest:
+        """What Solve takes; see the base."""
+        problem = self.problem()
         if problem:
-            self.say(problem, "error")
-            return None
-        request: MatteRequest | None = self.tried(self._settings)
-        return request
-
-    def _settings(self) -> MatteRequest:
+            raise ValueError(problem)
         return MatteRequest(
             **self.picture_settings(),
             trimap=self._over(),
@@ -141,18 +121,14 @@ class MatteWidget(PictureWidget):
 
     def settings_recipe(self) -> Recipe | None:
         """The recipe of the settings as they are now."""
-        image, trimap = self._layers()
-        if image is None or trimap is None:
+        if self.problem():
             return None
-        request = PictureRequest(**self.picture_settings())
         names = {"names": self.table.all_names()} if self.table.names() else None
-        return Recipe(
+        return self._picture_request().recipe_of(
+            {"trimap": self.trimap.layer},
             kind=self.kind,
             method=self.method.method,
-            device=request.device,
             options=self.method.options(),
-            inputs={"image": input_of(image), "trimap": input_of(trimap)},
-            frame=request.frame(),
             edits=(EditNote(name="renamed", arguments=names),) if names else (),
         )
 
@@ -164,16 +140,14 @@ class MatteWidget(PictureWidget):
     def _show(self, result: Result) -> None:
         """Show layers, unless their image has gone meanwhile; say what they are."""
         layers, picture = result
-        shown = self._put(result)
+        shown = self.put(layers, picture)
         if not shown:
-            self.say("The image was removed meanwhile; nothing was added.", "warning")
             return
         shares = ", ".join(
             f"{name} {share:.0%}"
             for name, share in zip(layers.names, layers.coverage, strict=True)
         )
-        plane = plane_of(picture)
-        where = f", computed on {plane}" if plane else ""
+        where = f", computed on {picture.words}" if picture.words else ""
         said = [f"Done: {shares}{where}."]
         changed = layers.extras.get("changed", 0.0)
         if changed:
@@ -188,19 +162,8 @@ class MatteWidget(PictureWidget):
             said.append(f"{hidden} {layers_are} hidden.")
         self.say(" ".join(said))
 
-    def _show_partial(self, result: Result) -> None:
-        self._put(result)
-
-    def _put(self, result: Result) -> list[Any]:
-        """Put layers into the viewer; none when their image has gone meanwhile."""
-        layers, picture = result
-        if picture.layer not in self.viewer.layers:
-            return []
-        shown = show(self.viewer, layers, like=picture, dtype=result_dtype())
-        self.view.after_show()
-        return shown
-
-    # ---- live ---------------------------------------------------------------------------
+    def _show_preview(self, result: Result) -> None:
+        self.put(*result)
 
     def _on_live(self, on: bool) -> None:
         self._live_solver.clear()
@@ -215,39 +178,26 @@ class MatteWidget(PictureWidget):
 
     def _solve_live(self) -> None:
         """Preview at once, then the full matte; a newer stroke takes over."""
-        if self._problem() or len(self.table.labels) < 2:
+        if self.problem() or len(self.table.labels) < 2:
             self.say("Live: paint with at least two labels, 1 and 2.")
             return
-        request = self._request()
+        request = self.tried(self.settings)
         if request is not None:
-            job = self._live_solver.job(request)
-            self.compute(job, self._show, self._show_partial, self._layers())
-
-    # ---- looking ------------------------------------------------------------------------
+            job = partial(self._live_solver.solve, request)
+            self.compute(job, self._show, self._show_preview, self._layers())
 
     def _on_show_trimap(self, on: bool) -> None:
         layer = self.trimap.layer
         if layer is not None:
             layer.visible = on
 
-    # ---- state ---------------------------------------------------------------------------
-
     def refresh_state(self, *_: Any) -> None:
         """Follow the chosen layers."""
-        if not hasattr(self, "show_trimap"):
-            return
-        image, trimap = self._layers()
-        self.channels.follow(image)
-        watched = (
-            trimap if trimap is not None and hasattr(trimap, "selected_label") else None
-        )
-        if self._watch.layer is not watched:
-            self._watch.watch(watched)
+        super().refresh_state()
+        trimap = self.trimap.layer
+        if self._watch.watch(trimap if hasattr(trimap, "selected_label") else None):
             self._count_labels()
-        self.primary_button.setEnabled(image is not None and trimap is not None)
         self.show_trimap.setEnabled(trimap is not None)
-        if not self.jobs.busy:
-            self.hint(self._problem())
 
     def _count_labels(self) -> None:
         """List the labels that lie over the picture."""
@@ -260,14 +210,33 @@ class MatteWidget(PictureWidget):
                 values = None  # said when it is to be solved
         self.table.show_trimap(values, "" if layer is None else identity_of(layer))
 
-    def detach(self) -> None:
-        """Let viewer and layers go."""
-        self._watch.release()
-        self._live_solver.clear()
-        super().detach()
 
-    def attach(self) -> None:
-        """Follow the viewer."""
-        if not self._attached:
-            self._links.undo.append(self._watch.release)
-        super().attach()
+def open_matte(viewer: Any, picture: Picture, alpha: Any) -> MatteWidget:
+    """Make an adaptive trimap of an object and choose it in the matte dock.
+
+    ``picture``: with its layer. ``alpha`` float ``(H, W)``: the object. Opens the dock,
+    where it was not; image and trimap are chosen in it.
+    """
+    from napari_softlayers._core.matting import trimap_from_mask
+
+    labels = trimap_from_mask(alpha, None, picture=picture.data)
+    dock = _matte_dock(viewer)
+    trimap = add_trimap(viewer, picture.layer, labels)
+    dock.image.layer = picture.layer
+    dock.trimap.layer = trimap
+    return dock
+
+
+def _matte_dock(viewer: Any) -> MatteWidget:
+    """Find the matte dock of a viewer, or open it."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, MatteWidget):
+            return widget
+    try:
+        opened = viewer.window.add_plugin_dock_widget(PLUGIN, MATTE, tabify=True)
+    except (KeyError, ValueError):
+        widget = MatteWidget(viewer)
+        viewer.window.add_dock_widget(widget, name=MATTE, tabify=True)
+        return widget
+    made: MatteWidget = opened[1]
+    return made

@@ -59,23 +59,16 @@ class MatteRequest(PictureRequest):
         """
         from napari_softlayers._core.matting import layer_names
 
-        names = layer_names(_labels(marks))
-        parameters = {"method": "closed_form"}
+        names, parameters = layer_names(_labels(marks)), {"method": "closed_form"}
+        about: Any = {"names": names, "kind": "matte", "parameters": parameters}
+        data = picture.data
         if clean:
             layers = SoftLayers.from_alphas(
-                picture.data,
-                alphas,
-                names=names,
-                kind="matte",
-                parameters=parameters,
-                device=self.device,
-                run=run,
+                data, alphas, device=self.device, run=run, **about
             )
         else:
-            colors = np.broadcast_to(picture.data, (*alphas.shape, 3))
-            layers = SoftLayers(
-                alphas, colors, names, "matte", parameters, image=picture.data
-            )
+            colors = np.broadcast_to(data, (*alphas.shape, 3))
+            layers = SoftLayers(alphas, colors, image=data, **about)
         made = from_picture(layers, picture, {"trimap": marks}, self.device, live=True)
         return self._named(made, marks)
 
@@ -84,10 +77,8 @@ class MatteRequest(PictureRequest):
         labels = _labels(marks)
         if len(labels) != len(layers):
             return layers
-        names = [
-            self.names.get(label, name)
-            for label, name in zip(labels, layers.names, strict=True)
-        ]
+        named = zip(labels, layers.names, strict=True)
+        names = [self.names.get(label, name) for label, name in named]
         return layers if names == layers.names else layers.renamed(names)
 
 
@@ -105,24 +96,20 @@ class LiveSolver:
         """Forget the picture."""
         self._held = None
 
-    def job(
-        self, request: MatteRequest
-    ) -> Callable[[Run, Callable[[Any], None]], Result]:
-        """A job that posts a coarse preview and returns the full matte."""
-
-        def solve(run: Run, post: Callable[[Any], None]) -> Result:
-            picture = request.picture()
-            marks = trimap_of(request.trimap, picture)
-            live = self._prepared(picture, run.part(0, 0.4))
-            alphas = live.preview(marks.values, run, labels=True)
-            post((request.layers_of(picture, marks, alphas, run), picture))
-            if request.method != "closed_form":
-                return request.matte_of(picture, marks, run.part(0.4, 1)), picture
-            alphas = live.solve(marks.values, run.part(0.4, 0.8), labels=True)
-            run = run.part(0.8, 1)
-            return request.layers_of(picture, marks, alphas, run, True), picture
-
-        return solve
+    def solve(
+        self, request: MatteRequest, run: Run, post: Callable[[Any], None]
+    ) -> Result:
+        """Post a coarse preview and return the full matte."""
+        picture = request.picture()
+        marks = trimap_of(request.trimap, picture)
+        live = self._prepared(picture, run.part(0, 0.4))
+        alphas = live.preview(marks.values, run, labels=True)
+        post((request.layers_of(picture, marks, alphas, run), picture))
+        if request.method != "closed_form":
+            return request.matte_of(picture, marks, run.part(0.4, 1)), picture
+        alphas = live.solve(marks.values, run.part(0.4, 0.8), labels=True)
+        run = run.part(0.8, 1)
+        return request.layers_of(picture, marks, alphas, run, True), picture
 
     def _prepared(self, picture: Picture, run: Run) -> Any:
         """`LiveMatte` of a picture, kept for as long as its content is the same."""

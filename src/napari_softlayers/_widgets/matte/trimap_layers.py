@@ -42,27 +42,20 @@ MIDDLE = (0.49, 0.51)
 """Grey of a trimap that is black, grey and white."""
 
 
-def label_color(label: int) -> tuple[float, float, float, float]:
-    """Colour of a trimap's label: 1 red, 2 green, others their own, 0 clear."""
-    return (0.0, 0.0, 0.0, 0.0) if label == 0 else LABEL_COLORS.get(label, OTHER_COLOR)
-
-
 def trimap_colormap() -> Any:
-    """Colour map of a trimap layer."""
+    """Colour map of a trimap layer: 1 red, 2 green, others their own, 0 clear."""
     from napari.utils.colormaps import DirectLabelColormap
 
-    colors: dict[int | None, Any] = {0: label_color(0), None: OTHER_COLOR}
-    return DirectLabelColormap(color_dict=colors | LABEL_COLORS)
-
-
-# ---- which trimap is whose --------------------------------------------------------------
+    others: dict[int | None, Any] = {0: (0.0, 0.0, 0.0, 0.0), None: OTHER_COLOR}
+    return DirectLabelColormap(color_dict=others | LABEL_COLORS)
 
 
 def may_serve(layer: Any, image: Any) -> bool:
     """Accept Labels and grey images, but no trimap that was made for another image."""
     helper = helper_of(layer)
     if helper is not None:
-        return helper.kind == TRIMAP and helper.source_id == _owner(image)
+        owner = "" if image is None else identity_of(image)
+        return helper.kind == TRIMAP and helper.source_id == owner
     if layer is image:
         return False
     return hasattr(layer, "selected_label") or is_picture(layer) and not layer.rgb
@@ -97,13 +90,8 @@ def image_for(viewer: Any, layer: Any) -> Any:
     images = [x for x in viewer.layers if is_picture(x) and x is not layer]
     if len(images) == 1:
         return images[0]
-    over = [x for x in images if overlap(layer, x)]
-    over.sort(key=lambda x: _same_place(layer, x))
-    return over[-1] if over else None
-
-
-def _owner(image: Any) -> str:
-    return "" if image is None else identity_of(image)
+    over = [x for x in reversed(images) if overlap(layer, x)]
+    return max(over, key=lambda x: _same_place(layer, x), default=None)
 
 
 def _same_place(one: Any, other: Any) -> bool:
@@ -111,9 +99,6 @@ def _same_place(one: Any, other: Any) -> bool:
     first, second = (np.asarray(x.extent.world)[:, -2:] for x in (one, other))
     pixel = float(np.abs(np.asarray(other.scale)[-2:]).max())
     return bool(np.allclose(first, second, rtol=0, atol=pixel / 2))
-
-
-# ---- making trimaps ---------------------------------------------------------------------
 
 
 def add_trimap(
@@ -125,7 +110,7 @@ def add_trimap(
     plane that it is for; by default all planes of a stack. Returns
     napari.layers.Labels: selected, in paint mode with label 2.
     """
-    layer = _labels_layer(image, labels, grid, "trimap", opacity=TRIMAP_OPACITY)
+    layer = _labels_layer(image, labels, grid, opacity=TRIMAP_OPACITY)
     layer.brush_size = max(4, round(max(labels.shape) / 40))
     layer.selected_label = 2
     viewer.layers.append(layer)
@@ -152,11 +137,7 @@ def show_repaired_trimap(
     again. A later one takes its place, but never that of the one that was ``used``.
     """
     active = viewer.layers.selection.active
-    made = _labels_layer(picture.layer, labels, picture.grid, f"{REPAIRED} trimap")
-    write_record(
-        made,
-        HelperRecord(kind=TRIMAP, source_id=identity_of(picture.layer), what=REPAIRED),
-    )
+    made = _labels_layer(picture.layer, labels, picture.grid, REPAIRED)
     made.contour = REPAIRED_CONTOUR
     for layer in list(viewer.layers):
         if helper_of(layer) == helper_of(made) and layer is not used:
@@ -204,7 +185,7 @@ def _as_grey_trimap(mask: NDArray[Any]) -> NDArray[Any] | None:
 
 
 def _labels_layer(
-    image: Any, labels: NDArray[Any], grid: Grid | None, what: str, **settings: Any
+    image: Any, labels: NDArray[Any], grid: Grid | None, what: str = "", **settings: Any
 ) -> Any:
     """A Labels layer with the colours of trimaps that knows its image."""
     from napari.layers import Labels
@@ -213,12 +194,13 @@ def _labels_layer(
     place = place_in_space(image, data.shape) if grid is None else grid.place()
     layer = Labels(
         data if grid is None else on_plane(data, grid),
-        name=f"{image.name} · {what}",
+        name=f"{image.name} · {f'{what} trimap'.lstrip()}",
         colormap=trimap_colormap(),
         **settings,
         **place,
     )
-    write_record(layer, HelperRecord(kind=TRIMAP, source_id=identity_of(image)))
+    record = HelperRecord(kind=TRIMAP, source_id=identity_of(image), what=what)
+    write_record(layer, record)
     return layer
 
 

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.places import levels_of
 
 from ..parts.combos import LayerCombo
 from ..parts.desk import Desk
-from ..parts.layout import push_button, row
+from ..parts.layout import column, push_button, row, whole_number
 from .trimap_layers import new_trimap, trimap_from_layer
 
 
 class TrimapTools(QWidget):
     """New trimaps for an image, and the labels to paint with.
 
-    Parameters
-    ----------
-    desk : Desk
-    image, trimap : LayerCombo
-        The chosen layers; a new trimap is chosen.
-    picture : callable
-        Reads the picture as the dock would.
+    ``image``, ``trimap``: choose the layers; a new trimap is chosen. ``picture``: reads
+    the picture as the dock would.
     """
 
     def __init__(
@@ -54,15 +49,9 @@ class TrimapTools(QWidget):
             "Paint label 0 (key: U)",
             checkable=True,
         )
-        self.band = QSpinBox()
-        self.band.setRange(0, 500)
-        self.band.setSpecialValueText("adaptive")
+        self.band = whole_number(0, 500, "Half width of the unknown band", "adaptive")
         self.band.setSuffix(" px")
-        self.band.setToolTip("Half width of the unknown band")
-        lines = QVBoxLayout(self)
-        lines.setContentsMargins(0, 0, 0, 0)
-        lines.addLayout(row(new, made))
-        lines.addLayout(row(QLabel("Unknown band"), self.band))
+        column(self, row(new, made), row("Unknown band", self.band))
 
     def new_trimap(self) -> None:
         """Add an empty trimap over the image and paint on it."""
@@ -86,21 +75,19 @@ class TrimapTools(QWidget):
             )
             return
         try:
-            picture = self._picture()
-            band = self.band.value() or None
+            picture, band = self._picture(), self.band.value() or None
             made = trimap_from_layer(viewer, active, picture, band)
         except (TypeError, ValueError) as error:
             self._desk.say(str(error), "error")
             return
         self._trimap.layer = made
-        plane = plane_of(picture)
-        where = f" on {plane}" if plane else ""
+        where = f" on {picture.words}" if picture.words else ""
         self._desk.say(f"Trimap made from '{active.name}'{where}.")
 
     def next_label(self, most: int) -> None:
         """Paint with the next label of ``most`` and a new one; or on a new trimap."""
         layer = self._trimap.layer
-        if layer is None or not hasattr(layer, "selected_label"):
+        if not hasattr(layer, "selected_label"):
             self.new_trimap()
             return
         layer.selected_label = layer.selected_label % (most + 1) + 1
@@ -108,20 +95,11 @@ class TrimapTools(QWidget):
     def toggle_unknown(self) -> None:
         """Paint label 0, or the label before that again."""
         layer = self._trimap.layer
-        if layer is None or not hasattr(layer, "selected_label"):
-            self.unknown_button.setChecked(False)
-            return
-        if layer.selected_label != 0:
-            self._painted_label = int(layer.selected_label)
-            layer.selected_label = 0
-        else:
-            layer.selected_label = self._painted_label
-        self.unknown_button.setChecked(layer.selected_label == 0)
-
-
-def plane_of(picture: Picture) -> str:
-    """The plane of a stack in words."""
-    return "" if picture.grid is None else picture.grid.words()
+        label = getattr(layer, "selected_label", None)
+        if label is not None:
+            self._painted_label = int(label) or self._painted_label
+            layer.selected_label = 0 if label else self._painted_label
+        self.unknown_button.setChecked(bool(label))
 
 
 def _has_alpha(image: Any) -> bool:

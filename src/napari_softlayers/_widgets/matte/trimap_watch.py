@@ -10,6 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from ..parts.layout import single_shot
+from ..parts.links import Links
 from ..parts.settings import preference
 
 
@@ -34,42 +35,35 @@ class TrimapWatch(QObject):
     def __init__(self, parent: QObject, changed: Callable[[], None]) -> None:
         super().__init__(parent)
         self._changed = changed
-        self._layer: Any = None
+        self.layer: Any = None
+        self._links = Links()
         self._seen: tuple[Any, ...] | None = None
         self._timer = single_shot(self, self._settled)
 
-    @property
-    def layer(self) -> Any:
-        """The layer that is watched."""
-        return self._layer
-
-    def watch(self, layer: Any) -> None:
-        """Follow a Labels layer; None follows nothing."""
-        if layer is self._layer:
-            return
+    def watch(self, layer: Any) -> bool:
+        """Follow a Labels layer, None follows nothing; tell whether it is another one."""
+        if layer is self.layer:
+            return False
         self.release()
-        self._layer = layer
+        self.layer = layer
         if layer is not None:
             self._seen = digest(layer.data)
-            for name in ("paint", "set_data"):
-                if hasattr(layer.events, name):
-                    getattr(layer.events, name).connect(self._touched)
+            for event in (layer.events.paint, layer.events.set_data):
+                self._links.connect(event, self._touched)
+        return True
 
     def release(self) -> None:
         """Disconnect from the layer; works after Qt has deleted this object as well."""
-        layer, self._layer = self._layer, None
-        if layer is not None:
-            for name in ("paint", "set_data"):
-                if hasattr(layer.events, name):
-                    getattr(layer.events, name).disconnect(self._touched)
+        self.layer = None
+        self._links.close()
 
     def _touched(self, *_: Any) -> None:
         self._timer.start(int(preference("live", "delay_ms")))
 
     def _settled(self) -> None:
-        if self._layer is None:
+        if self.layer is None:
             return
-        now = digest(self._layer.data)
+        now = digest(self.layer.data)
         if now != self._seen:
             self._seen = now
             self._changed()

@@ -1,3 +1,0 @@
-from .dock import PaletteWidget
-
-__all__ = ["PaletteWidget"]

@@ -8,24 +8,17 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QCheckBox
 
-from napari_softlayers._bridge import (
-    Picture,
-    layers_from_napari,
-    record_of,
-    results_for,
-    show,
-)
-from napari_softlayers._bridge.pictures import picture_again
+from napari_softlayers._bridge import layers_from_napari, record_of, results_for
+from napari_softlayers._bridge.pictures import ChangedError, check_unchanged
 from napari_softlayers._bridge.places import set_visible
 from napari_softlayers._bridge.view_modes import remove_preview, show_preview
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.run import Run
-from napari_softlayers._recipes import Frame, Recipe
 from napari_softlayers._recipes.options import Palette
 
 from ..parts.layout import push_button, whole_number
 from ..parts.options import OptionsDrawer, add_option
 from ..parts.picture_dock import PictureWidget
-from ..parts.picture_request import input_of
 from ..parts.settings import result_dtype
 from .model import FEWEST, MOST, Color, PaletteModel, PaletteRequest
 from .panel import PalettePanel
@@ -73,17 +66,10 @@ class PaletteWidget(PictureWidget):
         self.options = OptionsDrawer(Palette, leave_out=("method", "smoothing"))
         self.body.addWidget(self.options)
 
-    # ---- computing ----------------------------------------------------------------------
-
     @property
     def model(self) -> PaletteModel | None:
         """The layers shown last, with their colours."""
         return self.panel.model
-
-    @property
-    def all_frames(self) -> bool:
-        """Whether a whole stack is to be taken apart."""
-        return self.stack.isChecked() and not self.stack.isHidden()
 
     def primary(self) -> None:
         """Choose a palette, take the picture apart and show the layers."""
@@ -95,13 +81,13 @@ class PaletteWidget(PictureWidget):
                 "error",
             )
             return
-        request = self._request({})
+        request = self.tried(self.settings)
         if request is None:
             return
-        if self.all_frames:
+        if request.every:
             self.compute(request.stack, self._show_stack, sources=(request.image,))
-            return
-        self.compute(request.solve, self._show_new, sources=(request.image,))
+        else:
+            self.compute(request.solve, self._show_new, sources=(request.image,))
 
     def decompose(self, palette: list[Color], quick: bool = False) -> None:
         """Take the picture apart with given colours.
@@ -109,8 +95,10 @@ class PaletteWidget(PictureWidget):
         ``quick``: while a colour is dragged: by a lookup table, and as the picture was
         read.
         """
-        changes = {"method": "lookup"} if quick else {}
-        request = self._request({"palette": palette, "locked": None} | changes)
+        changes: dict[str, Any] = {"palette": palette, "locked": None}
+        if quick:
+            changes["method"] = "lookup"
+        request = self.tried(self.settings, changes)
         if request is None:
             return
         model = self.model
@@ -123,82 +111,61 @@ class PaletteWidget(PictureWidget):
         done = self._show_quick if quick else self._show_new
         self.compute(solve, done, sources=(request.image,))
 
-    def _request(self, changes: dict[str, Any]) -> PaletteRequest | None:
-        settings = self.tried(self.picture_settings)
-        if settings is None:
-            return None
-        return PaletteRequest(**settings, options=self._options() | changes)
-
-    def _options(self) -> dict[str, Any]:
-        """The options of the recipe as they are set."""
+    def settings(self, changes: dict[str, Any] | None = None) -> PaletteRequest:
+        """What Extract takes, see the base; or the same with other options."""
         count = int(self.count.value())
-        return {
+        options = {
             "palette": "auto" if count < FEWEST else count,
             "method": self.method.value,
             "smoothing": self.smoothing.value,
             "locked": self._locked() or None,
-        } | self.options.values()
-
-    def settings_recipe(self) -> Recipe | None:
-        """The recipe of the settings as they are now."""
-        try:
-            settings = self.picture_settings()
-            request = PaletteRequest(**settings, options=self._options())
-            frame = Frame(every=True) if self.all_frames else request.frame()
-        except ValueError:
-            return None
-        return Recipe(
-            kind=self.kind,
-            device=request.device,
-            options=Palette(**request.options).model_dump(),
-            inputs={"image": input_of(request.image)},
-            frame=frame,
+        }
+        return PaletteRequest(
+            **self.picture_settings(),
+            options=options | self.options.values() | (changes or {}),
+            every=self.stack.isChecked() and not self.stack.isHidden(),
         )
 
     def _locked(self) -> list[Color]:
         model = self.model
         if model is None or model.picture.layer is not self.image.layer:
             return []
-        return [
-            color
-            for color, lock in zip(model.palette, model.locked, strict=True)
-            if lock
-        ]
+        pairs = zip(model.palette, model.locked, strict=True)
+        return [color for color, locked in pairs if locked]
 
     def split(self) -> None:
         """Cut the palette layers along the soft segments of the same image."""
-        model = self.model
-        if model is None:
-            self.say(
-                "There are no palette layers of one picture yet; press Extract first.",
-                "error",
-            )
-            return
-        segments = results_for(self.viewer, model.picture.layer, "segments")
-        if not segments:
-            self.say(
-                f"'{model.picture.name}' has no soft segments yet; make them in the dock "
-                "'Soft segments' first.",
-                "error",
-            )
-            return
-        record, plane = record_of(segments[0]), model.picture.grid
-        if record is not None and plane is not None and record.plane != plane.step:
-            self.say(
-                f"The soft segments are of {record.words or 'another plane'}, the palette "
-                f"layers of {plane.words()}; make both of the same plane.",
-                "error",
-            )
-            return
-        found = self.tried(layers_from_napari, segments)
-        if found is not None:
+        model, segments = self.model, self.tried(self._segments)
+        if model is not None and segments is not None:
             self.compute(
-                lambda run, _post: model.split_by(found, run),
+                lambda run, _post: model.split_by(segments, run),
                 self._show_new,
                 sources=(model.picture.layer,),
             )
 
-    # ---- showing ------------------------------------------------------------------------
+    def _segments(self) -> SoftLayers:
+        """The soft segments of the same picture.
+
+        Raises ValueError, TypeError when something is missing or does not fit.
+        """
+        if self.model is None:
+            raise ValueError(
+                "There are no palette layers of one picture yet; press Extract first."
+            )
+        picture = self.model.picture
+        segments = results_for(self.viewer, picture.layer, "segments")
+        if not segments:
+            raise ValueError(
+                f"'{picture.name}' has no soft segments yet; make them in the dock "
+                "'Soft segments' first."
+            )
+        record, plane = record_of(segments[0]), picture.grid
+        if record is not None and plane is not None and record.plane != plane.step:
+            raise ValueError(
+                f"The soft segments are of {record.words or 'another plane'}, the palette "
+                f"layers of {plane.words()}; make both of the same plane."
+            )
+        return layers_from_napari(segments)
 
     def _show_new(self, model: PaletteModel) -> None:
         kept = self._locked()
@@ -216,14 +183,11 @@ class PaletteWidget(PictureWidget):
 
     def show_changed(self, model: PaletteModel) -> None:
         """Show a model whose colours or order were changed, if its picture is the same."""
-        image = model.picture.layer
-        if image in self.viewer.layers and not _is_same(model.picture):
+        try:
+            check_unchanged(model.picture, "its colours had been taken; press Extract")
+        except ChangedError as error:
             self.panel.forget()
-            self.say(
-                f"'{image.name}' was changed after its colours had been taken; press "
-                "Extract again.",
-                "warning",
-            )
+            self.say(str(error), "warning")
             return
         self.show_result(model)
 
@@ -237,20 +201,8 @@ class PaletteWidget(PictureWidget):
             )
 
     def _show_layers(self, model: PaletteModel) -> bool:
-        image = model.picture.layer
-        if image not in self.viewer.layers:
-            self.say("The image was removed meanwhile; nothing was added.", "warning")
-            return False
-        remove_preview(self.viewer, image)
-        show(
-            self.viewer,
-            model.shown_layers(),
-            like=model.picture,
-            dtype=result_dtype(),
-            fresh=True,
-        )
-        self.view.after_show()
-        return True
+        remove_preview(self.viewer, model.picture.layer)
+        return bool(self.put(model.shown_layers(), model.picture, fresh=True))
 
     def show_quickly(self, model: PaletteModel) -> None:
         """Show the picture in its present colours, while they change."""
@@ -286,36 +238,18 @@ class PaletteWidget(PictureWidget):
         if swatches.currentRow() < len(results):
             self.viewer.layers.selection.active = results[swatches.currentRow()]
 
-    # ---- state ---------------------------------------------------------------------------
-
     def refresh_state(self, *_: Any) -> None:
         """Follow the chosen layers."""
-        if not hasattr(self, "panel"):
-            return
+        super().refresh_state()
         image = self.image.layer
-        self.channels.follow(image)
         self.stack.setVisible(image is not None and image.rgb and image.ndim == 3)
         if self.model is not None and self.model.picture.layer is not image:
             self.panel.forget()
-        self.primary_button.setEnabled(image is not None)
-        some = self.model is not None
-        self.split_button.setEnabled(
-            some and bool(results_for(self.viewer, image, "segments"))
-        )
+        segments = results_for(self.viewer, image, "segments")
+        self.split_button.setEnabled(self.model is not None and bool(segments))
         self.panel.enable()
-        if not self.jobs.busy:
-            self.hint("" if image is not None else "There is no image: open one.")
 
     def detach(self) -> None:
         """Let viewer and layers go."""
         self.panel.forget()
         super().detach()
-
-
-def _is_same(picture: Picture) -> bool:
-    """Whether a picture's layer still holds it."""
-    try:
-        now = picture_again(picture.layer, picture.frame)
-    except (TypeError, ValueError):
-        return False
-    return now.input.digest == picture.input.digest

@@ -13,6 +13,8 @@ from napari_softlayers._bridge import Picture
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import to_dtype
 from napari_softlayers._core.run import Run
+from napari_softlayers._recipes import Frame, Recipe
+from napari_softlayers._recipes.options import Palette
 
 from ..parts.picture_request import PictureRequest
 
@@ -22,9 +24,13 @@ FEWEST, MOST = 2, 12
 
 @dataclass(frozen=True)
 class PaletteRequest(PictureRequest):
-    """Settings of the dock at one moment; ``options`` are those of the recipe."""
+    """Settings of the dock at one moment.
+
+    ``options``: those of the recipe. ``every``: all frames of a stack.
+    """
 
     options: dict[str, Any]
+    every: bool
 
     def solve(self, run: Run, _post: Callable[[Any], None]) -> PaletteModel:
         """Read the picture and take it apart."""
@@ -47,6 +53,12 @@ class PaletteRequest(PictureRequest):
         layers = palette_stack(self.image, device=self.device, **self.options)
         layers.frame(self.step[0], run.part(0.5, 1))
         return layers
+
+    def recipe(self) -> Recipe:
+        """What the main button would do."""
+        options = Palette(**self.options).model_dump()
+        frame = Frame(every=True) if self.every else None
+        return self.recipe_of({}, kind="palette", options=options, frame=frame)
 
 
 @dataclass

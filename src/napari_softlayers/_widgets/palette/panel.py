@@ -37,7 +37,6 @@ class PalettePanel(QWidget):
         self.desk = desk
         self.model: PaletteModel | None = None
         self.eyedropper = Eyedropper(desk.viewer)
-        self._dialog: QColorDialog | None = None
         self._timer = single_shot(self, self._preview, THROTTLE_MS)
         self._fill()
 
@@ -84,12 +83,9 @@ class PalettePanel(QWidget):
             row(self.harmony, self.load_button, self.save_button),
         )
 
-    # ---- showing ------------------------------------------------------------------------
-
     def show_model(self, model: PaletteModel | None) -> None:
         """Show the swatches of a model."""
-        if model is not self.model:
-            self.model = model
+        self.model = model
         if model is None:
             self.swatches.show_colors([], [])
         else:
@@ -117,11 +113,9 @@ class PalettePanel(QWidget):
         """Show nothing, wait for nothing."""
         self._timer.stop()
         self.eyedropper.stop()
-        if self._dialog is not None:
-            self._dialog.close()
+        for dialog in self.findChildren(QColorDialog):
+            dialog.close()
         self.show_model(None)
-
-    # ---- colours ------------------------------------------------------------------------
 
     def set_color(self, index: int, color: Any, final: bool = True) -> None:
         """Give a swatch another colour.
@@ -144,13 +138,11 @@ class PalettePanel(QWidget):
 
     def recolor(self, final: bool = True) -> None:
         """Show the present colours: a preview, or the layers themselves."""
-        if not final:
-            if not self._timer.isActive():
-                self._timer.start()
-            return
-        self._timer.stop()
-        if self.model is not None:
+        if final:
+            self._timer.stop()
             self.changed.emit(self.model)
+        elif not self._timer.isActive():
+            self._timer.start()
 
     def _preview(self) -> None:
         if self.model is not None:
@@ -171,14 +163,8 @@ class PalettePanel(QWidget):
             lambda color: self.set_color(chosen, color.getRgbF()[:3])
         )
         dialog.rejected.connect(lambda: self.set_color(chosen, before))
-        dialog.finished.connect(self._dialog_closed)
-        self._dialog = dialog
+        dialog.finished.connect(dialog.deleteLater)
         dialog.open()
-
-    def _dialog_closed(self, *_: Any) -> None:
-        dialog, self._dialog = self._dialog, None
-        if dialog is not None:
-            dialog.deleteLater()
 
     def pick(self) -> None:
         """Let the next click in the picture set the selected swatch."""
@@ -226,10 +212,9 @@ class PalettePanel(QWidget):
 
     def reorder(self, order: list[int]) -> None:
         """Put the layers in another order."""
-        if self.model is not None and sorted(order) == list(
-            range(len(self.model.colors))
-        ):
-            self.changed.emit(self.model.reordered(order))
+        model = self.model
+        if model is not None and sorted(order) == list(range(len(model.colors))):
+            self.changed.emit(model.reordered(order))
 
     def reset(self) -> None:
         """Back to the picture's own colours."""
@@ -258,11 +243,10 @@ class PalettePanel(QWidget):
         if not chosen:
             return
         try:
-            colors, _ = read_gpl(chosen)
+            found = [as_color(color) for color in read_gpl(chosen)[0]]
         except (OSError, ValueError) as error:
             self.desk.say(str(error), "error")
             return
-        found = [as_color(color) for color in colors]
         if self.model is not None and self.effect.currentText() == RECOLOR:
             self.set_colors(found)
         else:

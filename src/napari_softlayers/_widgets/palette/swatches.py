@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QListView, QListWidget, QListWidgetItem
+
+from napari_softlayers._bridge.prompts import pixel_at
 
 SIDE = 36
 LOCKED = "locked"
@@ -61,7 +62,7 @@ class Swatches(QListWidget):
 
     def paint(self, row: int, color: Any, locked: bool) -> None:
         """Give one swatch another colour."""
-        shade = QColor.fromRgbF(*(min(max(float(value), 0.0), 1.0) for value in color))
+        shade = QColor.fromRgbF(*color)
         square = QPixmap(SIDE, SIDE)
         square.fill(shade)
         icon = QIcon(square)
@@ -75,14 +76,13 @@ class Swatches(QListWidget):
     def dropEvent(self, event: Any) -> None:
         """Tell the new order after a drag."""
         super().dropEvent(event)
-        places = sorted(
-            range(self.count()),
-            key=lambda row: (
-                self.visualItemRect(self.item(row)).top() // (SIDE + 10),
-                self.visualItemRect(self.item(row)).left(),
-            ),
-        )
-        order = [int(self.item(row).data(NUMBER)) for row in places]
+
+        def place(item: QListWidgetItem) -> tuple[int, int]:
+            box = self.visualItemRect(item)
+            return box.top() // (SIDE + 10), box.left()
+
+        items = sorted(map(self.item, range(self.count())), key=place)
+        order = [int(item.data(NUMBER)) for item in items]
         if order != list(range(self.count())):
             self.reordered.emit(order)
 
@@ -122,7 +122,5 @@ class Eyedropper:
 
 def color_at(picture: Any, position: Any) -> Any:
     """Colour ``(3,)`` of a picture at a position in the world; None beside it."""
-    row, column = np.floor(picture.grid.pixels_of([tuple(position)])[0] + 0.5)
-    if not (0 <= row < picture.shape[0] and 0 <= column < picture.shape[1]):
-        return None
-    return picture.data[int(row), int(column)]
+    pixel = pixel_at(picture.grid.pixels_of([tuple(position)])[0], picture.shape)
+    return None if pixel is None else picture.data[pixel]

@@ -75,6 +75,7 @@ class LayersWidget(QWidget):
             self.cancel,
             lambda: self.jobs.busy,
             self._on_failed,
+            self.tried,
         )
 
     # ---- parts -------------------------------------------------------------------

@@ -25,7 +25,8 @@ class Desk:
 
     ``say``: ``say(text, level="info")`` writes to the status line. ``compute``,
     ``button``: see `Compute` and `Button`. ``cancel``: stops the computation. ``busy``:
-    whether one runs. ``failed``: tells of an error.
+    whether one runs. ``failed``: tells of an error. ``tried``: ``tried(action, *given)``
+    tells of what does not fit, and gives None then.
     """
 
     viewer: Any
@@ -34,3 +35,4 @@ class Desk:
     cancel: Callable[[], None]
     busy: Callable[[], bool]
     failed: Callable[[Exception], None]
+    tried: Callable[..., Any]

@@ -7,7 +7,13 @@ from typing import Any
 
 from qtpy.QtWidgets import QLabel, QLineEdit, QWidget
 
-from napari_softlayers._bridge import record_of, results_for, step_of
+from napari_softlayers._bridge import (
+    Picture,
+    record_of,
+    results_for,
+    show,
+    step_of,
+)
 from napari_softlayers._bridge.results import (
     clear_results,
     layer_with_id,
@@ -62,11 +68,44 @@ class PictureWidget(LayersWidget):
             "device": str(preference("compute", "device")),
         }
 
+    def problem(self) -> str:
+        """What is missing for the main button; empty when all is there."""
+        return NO_IMAGE if self.image.layer is None else ""
+
+    def refresh_state(self, *_: Any) -> None:
+        """Follow the chosen layers."""
+        problem = self.problem()
+        self.channels.follow(self.image.layer)
+        self.primary_button.setEnabled(not problem)
+        if not self.jobs.busy:
+            self.hint(problem)
+
+    def put(self, layers: Any, picture: Picture, fresh: bool = False) -> list[Any]:
+        """Put layers into the viewer; none when their image has gone meanwhile."""
+        if picture.layer not in self.viewer.layers:
+            self.say("The image was removed meanwhile; nothing was added.", "warning")
+            return []
+        dtype = result_dtype()
+        shown = show(self.viewer, layers, like=picture, dtype=dtype, fresh=fresh)
+        self.view.after_show()
+        return shown
+
     # ---- code ------------------------------------------------------------------------
+
+    def settings(self) -> Any:
+        """What the main button takes, as it is now; it has a ``recipe``.
+
+        Raises ValueError, TypeError when something is missing or does not fit.
+        """
+        raise NotImplementedError
 
     def settings_recipe(self) -> Recipe | None:
         """The recipe of the settings as they are now; None when something is missing."""
-        return None
+        try:
+            recipe: Recipe = self.settings().recipe()
+        except ValueError:
+            return None
+        return recipe
 
     def code_kinds(self) -> tuple[str, ...]:
         """Kinds of results whose code is copied, the first one there is."""

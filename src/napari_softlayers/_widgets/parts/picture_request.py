@@ -13,7 +13,7 @@ from napari_softlayers._bridge import (
     is_layer,
     picture_of,
 )
-from napari_softlayers._recipes import Frame, Input
+from napari_softlayers._recipes import Frame, Input, Recipe
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,13 @@ class PictureRequest:
     def picture(self) -> Picture:
         """Read the picture."""
         return picture_of(self.image, **self._which())
+
+    def recipe_of(self, inputs: dict[str, Any], **fields: Any) -> Recipe:
+        """A recipe that starts from the picture; ``inputs``: layers besides it."""
+        sources = {"image": self.image} | inputs
+        noted = {name: input_of(source) for name, source in sources.items()}
+        frame = fields.pop("frame", None) or self.frame()
+        return Recipe(device=self.device, inputs=noted, frame=frame, **fields)
 
 
 def input_of(source: Any) -> Input:

@@ -1,3 +1,0 @@
-from .dock import SegmentsWidget
-
-__all__ = ["SegmentsWidget"]

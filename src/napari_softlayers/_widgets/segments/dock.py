@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QLineEdit
 
-from napari_softlayers._bridge import Picture, results_for
+from napari_softlayers._bridge import results_for
 from napari_softlayers._recipes import Recipe
 from napari_softlayers._recipes.options import Segments
 
@@ -36,11 +36,10 @@ class SegmentsWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Compute", ("result", "original"))
         self._fill_form()
-        self.clicks = ClickPanel(self.desk, self._request, self._open_matte)
+        self.clicks = ClickPanel(self.desk, self.settings)
         self.after.addWidget(self.clicks)
-        self.leaving.append(self.clicks.release)
-        self.panel = SegmentsPanel(self.desk, self.kind)
-        self.panel.shown.connect(self.view.after_show)
+        self.leaving.append(self.clicks.mode.release)
+        self.panel = SegmentsPanel(self.desk, self.put)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
         self.view.kinds.append("clicks")
@@ -48,7 +47,7 @@ class SegmentsWidget(PictureWidget):
         self.shortcuts |= {
             "j": lambda: self.panel.table.step(-1),
             "k": lambda: self.panel.table.step(1),
-            "q": self.clicks.switch,
+            "q": self.clicks.toggle.click,
         }
         self.attach()
 
@@ -89,27 +88,21 @@ class SegmentsWidget(PictureWidget):
 
     def primary(self) -> None:
         """Compute the layers and show them."""
-        request = self._request()
+        request = self.tried(self.settings)
         if request is not None:
             self.compute(request.solve, self._show_new, sources=(request.image,))
 
-    def _request(self) -> SegmentsRequest | None:
-        """The settings as they are now; None, and a message, when they do not fit."""
-        request: SegmentsRequest | None = self.tried(self._settings)
-        return request
-
-    def _settings(self) -> SegmentsRequest:
-        """The same; a ValueError says what does not fit."""
+    def settings(self) -> SegmentsRequest:
+        """What Compute takes; see the base."""
+        count = int(self.count.value())
         return SegmentsRequest(
             **self.picture_settings(),
             features=self._feature_source(),
             superpixels=self.superpixels.layer,
             cache_bytes=int(preference("compute", "cache_mb")) * MEGABYTE,
-            options={"n_segments": self._count()} | self.options.values(),
+            options={"n_segments": "auto" if count < 2 else count}
+            | self.options.values(),
         )
-
-    def _count(self) -> int | str:
-        return "auto" if self.count.value() < 2 else int(self.count.value())
 
     def _feature_source(self) -> Any:
         """A name, a layer, or None for colours alone."""
@@ -130,13 +123,6 @@ class SegmentsWidget(PictureWidget):
     def _show_new(self, model: SegmentsModel) -> None:
         self.panel.show_model(model, "Move the level; select to merge or split.")
 
-    def _open_matte(self, picture: Picture, alpha: Any) -> None:
-        from ..matte.open_matte import open_matte
-
-        open_matte(self.viewer, picture, alpha)
-
-    # ---- code ----------------------------------------------------------------------------
-
     def present_recipe(self) -> Recipe | None:
         """Of the clicks while there are some, else of what is on the screen."""
         return self.clicks.mode.recipe() or super().present_recipe()
@@ -150,32 +136,18 @@ class SegmentsWidget(PictureWidget):
 
         return tuple(sorted(("segments", "clicks"), key=hidden))
 
-    def settings_recipe(self) -> Recipe | None:
-        """What Compute would do now."""
-        try:
-            return self._settings().recipe()
-        except ValueError:
-            return None
-
-    # ---- state ---------------------------------------------------------------------------
-
     def refresh_state(self, *_: Any) -> None:
         """Follow the chosen layers."""
-        if not hasattr(self, "panel"):
-            return
+        super().refresh_state()
         image, chosen = self.image.layer, self.features.currentText()
-        self.channels.follow(image)
         for field, wanted in ((self.feature_layer, LAYER), (self.hub_model, HUB)):
             field.setVisible(chosen == wanted)
             self.form.labelForField(field).setVisible(chosen == wanted)
         if self.model is not None and self.model.picture.layer is not image:
             self.panel.forget()
         self.clicks.settle(image)
-        self.primary_button.setEnabled(image is not None)
         self.clicks.toggle.setEnabled(image is not None)
         self.panel.enable()
-        if not self.jobs.busy:
-            self.hint("" if image is not None else "There is no image: open one.")
 
     def detach(self) -> None:
         """Let viewer and layers go."""

@@ -14,7 +14,7 @@ from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import Recipe
 from napari_softlayers._recipes.options import Preparation
 
-from ..parts.picture_request import PictureRequest, input_of
+from ..parts.picture_request import PictureRequest
 
 if TYPE_CHECKING:
     from napari_softlayers._core.segments import MergeTree
@@ -178,27 +178,25 @@ class SegmentsRequest(PictureRequest):
 
     def solve(self, run: Run, _post: Callable[[Any], None]) -> SegmentsModel:
         """Compute the layers."""
-        picture = self._start(run)
-        layers = soft_segments(picture, **self._arguments(run), **self.options)
+        given = self._given(run)
+        layers, picture = soft_segments(**given, **self.options), given["image"]
         check_unchanged(picture, "the computation had begun; press Compute")
         return SegmentsModel.of(layers, picture)
 
     def segmenter(self, run: Run) -> Segmenter:
         """Make a picture ready for clicks."""
-        picture = self._start(run)
         slow = {name: self.options[name] for name in Preparation.shown()}
-        return Segmenter(picture, **self._arguments(run), **slow)
+        return Segmenter(**self._given(run), **slow)
 
-    def _start(self, run: Run) -> Picture:
+    def _given(self, run: Run) -> dict[str, Any]:
+        """Read the picture; what it is computed from."""
         from napari_softlayers._core import segments
 
         segments.CACHE.limit = self.cache_bytes
         picture = self.picture()
         run.check()
-        return picture
-
-    def _arguments(self, run: Run) -> dict[str, Any]:
         return {
+            "image": picture,
             "features": self.features,
             "superpixels": self.superpixels,
             "device": self.device,
@@ -207,13 +205,6 @@ class SegmentsRequest(PictureRequest):
 
     def recipe(self) -> Recipe:
         """What `solve` would do."""
-        inputs = {"image": self.image, "features": self.features}
-        if self.superpixels is not None:
-            inputs["superpixels"] = self.superpixels
-        return Recipe(
-            kind="segments",
-            device=self.device,
-            options=self.options,
-            inputs={name: input_of(source) for name, source in inputs.items()},
-            frame=self.frame(),
-        )
+        own = {} if self.superpixels is None else {"superpixels": self.superpixels}
+        inputs = {"features": self.features} | own
+        return self.recipe_of(inputs, kind="segments", options=self.options)

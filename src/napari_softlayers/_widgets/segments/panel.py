@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QLabel, QSlider, QWidget
 
-from napari_softlayers._bridge import record_of, results_for, show
+from napari_softlayers._bridge import record_of, results_for
 from napari_softlayers._bridge.by_products import BY_PRODUCTS, show_by_product
 from napari_softlayers._bridge.edits import rename_set
 from napari_softlayers._core.run import Run
@@ -18,7 +18,6 @@ from napari_softlayers._recipes import recipe_of
 from ..parts.desk import Desk
 from ..parts.layer_table import LayerTable
 from ..parts.layout import choice, column, push_button, row, single_shot, whole_number
-from ..parts.settings import result_dtype
 from .model import MOST_LAYERS, SegmentsModel
 
 SLIDER_DELAY_MS = 120
@@ -26,16 +25,13 @@ NO_LAYERS = "There are no layers yet; press Compute first."
 
 
 class SegmentsPanel(QWidget):
-    """Shows a `SegmentsModel` and edits it. ``kind``: of the results."""
+    """Shows a `SegmentsModel` and edits it; ``put``: see `PictureWidget`."""
 
-    shown = Signal()
-    """New layers are in the viewer."""
-
-    def __init__(self, desk: Desk, kind: str) -> None:
+    def __init__(self, desk: Desk, put: Callable[..., list[Any]]) -> None:
         super().__init__()
         self.desk = desk
         self.viewer = desk.viewer
-        self.kind = kind
+        self.put = put
         self.model: SegmentsModel | None = None
         self._fill()
 
@@ -78,21 +74,10 @@ class SegmentsPanel(QWidget):
         self, model: SegmentsModel, news: str = "", level: str = "info"
     ) -> None:
         """Show layers, unless their image has gone meanwhile."""
-        if model.picture.layer not in self.viewer.layers:
-            self.desk.say(
-                "The image was removed meanwhile; nothing was added.", "warning"
-            )
+        if not self.put(model.layers, model.picture, fresh=True):
             return
         self._delay.stop()  # a level asked for before is not wanted any more
         self.model = model
-        show(
-            self.viewer,
-            model.layers,
-            like=model.picture,
-            dtype=result_dtype(),
-            fresh=True,
-        )
-        self.shown.emit()
         self._fill_table()
         where = f" of {model.picture.words}" if model.picture.words else ""
         text = f"{len(model.layers)} layers{where}. {news}"
@@ -106,28 +91,28 @@ class SegmentsPanel(QWidget):
 
     def _results(self) -> list[Any]:
         """The model's layers in the viewer; none where they are not all there."""
-        model = self.model
-        if model is None:
-            return []
-        found = results_for(self.viewer, model.picture.layer, self.kind)
-        return found if len(found) == len(model.layers) else []
+        model, found = self.model, self._shown()
+        return found if model and len(found) == len(model.layers) else []
+
+    def _shown(self) -> list[Any]:
+        """The layers in the viewer, which other docks may have changed."""
+        image = self.model and self.model.picture.layer
+        return results_for(self.viewer, image, "segments")
 
     def _fill_table(self) -> None:
-        model, records = self.model, [record_of(layer) for layer in self._results()]
+        model = self.model
         if model is None:
             self.table.show_layers([], [], [])
         else:
+            records = [record_of(layer) for layer in self._results()]
             colors = [record.color for record in records if record is not None]
             if colors:
-                self.table.show_layers(
-                    model.layers.names, colors, model.layers.coverage
-                )
+                layers = model.layers
+                self.table.show_layers(layers.names, colors, layers.coverage)
             with QSignalBlocker(self.level):
                 self.level.setRange(2, model.most)
                 self.level.setValue(len(model.layers))
         self.enable()
-
-    # ---- edits ------------------------------------------------------------------------
 
     def _edit(self, change: Callable[[SegmentsModel, Run], SegmentsModel]) -> None:
         """Change the model in the thread and show it."""
@@ -146,7 +131,7 @@ class SegmentsPanel(QWidget):
         model = self.model
         if model is None:
             return ()
-        shown = results_for(self.viewer, model.picture.layer, self.kind)
+        shown = self._shown()
         own, records = recipe_of(model.layers), [record_of(layer) for layer in shown]
         same = all(r and r.recipe == own and r.adjust is None for r in records)
         if same and len(shown) in (0, len(model.layers)):
@@ -184,8 +169,6 @@ class SegmentsPanel(QWidget):
         self.model = self.model.renamed(index, name)
         rename_set(shown, self.model.layers)
 
-    # ---- looking ----------------------------------------------------------------------
-
     def _choose(self, index: int) -> None:
         """Select the layer of a table row in the viewer."""
         shown = self._results()
@@ -197,18 +180,16 @@ class SegmentsPanel(QWidget):
         if self.model is None:
             self.desk.say(NO_LAYERS, "error")
             return
-        try:
-            made = show_by_product(
-                self.viewer,
-                replace(self.model.layers, extras=self.model.parts.extras),
-                self.model.picture,
-                self.what.currentText(),
-                int(self.number.value()),
-            )
-        except ValueError as error:
-            self.desk.say(str(error), "error")
-            return
-        self.desk.say(f"Added '{made.name}'.")
+        made = self.desk.tried(
+            show_by_product,
+            self.viewer,
+            replace(self.model.layers, extras=self.model.parts.extras),
+            self.model.picture,
+            self.what.currentText(),
+            int(self.number.value()),
+        )
+        if made is not None:
+            self.desk.say(f"Added '{made.name}'.")
 
     def enable(self) -> None:
         """Allow what the model and the selected rows allow."""
@@ -217,6 +198,6 @@ class SegmentsPanel(QWidget):
         self.level.setEnabled(tree)
         self.level_label.setText(str(self.level.value()) if tree else "")
         self.merge_button.setEnabled(len(rows) > 1)
-        one = model is not None and len(rows) == 1
-        self.split_button.setEnabled(bool(one and model and model.can_split(rows[0])))
+        split = model is not None and len(rows) == 1 and model.can_split(rows[0])
+        self.split_button.setEnabled(split)
         self.show_button.setEnabled(model is not None)
