@@ -14,8 +14,8 @@ from ..arrays import DoubleArray, FloatArray, Mask
 from ..numerics.superpixels import (
     Superpixels,
     block_means,
+    numbered_regions,
     thinned,
-    user_superpixels,
 )
 from .merge_tree import MergeTree
 from .state import SegmentsState
@@ -233,8 +233,7 @@ def _appearance(state: SegmentsState) -> FloatArray:
 def _working_superpixels(state: SegmentsState) -> Superpixels:
     """Give the superpixels at the working size; those that get lost there are left out."""
     step = max(round(len(state.base) / len(state.guide)), 1)
-    small = thinned(state.superpixels.labels, step)
-    return user_superpixels(small, (small.shape[0], small.shape[1]))
+    return numbered_regions(thinned(state.superpixels.labels, step))
 
 
 class Geodesics:

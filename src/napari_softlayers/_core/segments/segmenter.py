@@ -18,8 +18,8 @@ from ..threads import one_thread
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
 from .finishing import guided_upsampling, refined
-from .gradients import sparsity_exponents
-from .preparation import prepare_segments
+from .graphs import sparsity_exponents
+from .pipeline import prepare_segments
 from .state import SegmentOptions, SegmentsState
 
 PREVIEW = relaxed.RelaxedOptions(iterations=4, last_steps=2)
