@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
 from ..numerics.kmeans import clusters
 from ..numerics.superpixels import block_means
@@ -48,7 +47,12 @@ def cut(
         raise ValueError(
             f"grouping={grouping!r} is not known; use one of {', '.join(GROUPINGS)}."
         )
-    state = _state_of(source)
+    state = source.extras.get("state") if isinstance(source, SoftLayers) else source
+    if not isinstance(state, SegmentsState):
+        raise TypeError(
+            "These layers were not made by soft_segments; give its result or that of "
+            "prepare_segments."
+        )
     target = sparse_device(device)
     groups, kept = _groups(state, n_segments, nodes, grouping)
     key = tuple(map(tuple, groups))
@@ -121,7 +125,11 @@ def _groups(
         )
     if grouping == "kmeans":
         count = 5 if n_segments == "auto" else int(n_segments)
-        means = layer_means(state.layers, _mean_features(state))
+        values = state.guide
+        if state.features is not None:
+            half = max(round(len(state.base) / len(state.guide)), 1)
+            values = block_means(state.features.affinity, half)
+        means = layer_means(state.layers, values)
         labels = clusters(means, min(count, len(means)), starts=8)
         return [np.flatnonzero(labels == k).tolist() for k in np.unique(labels)], None
     chosen = tree.cut(n_segments)
@@ -144,21 +152,3 @@ def _groups_of_nodes(
         groups.append(rest)
         kept.append(None)
     return groups, kept
-
-
-def _mean_features(state: SegmentsState) -> FloatArray:
-    """Give the features that k-means compares layers by, at the working size."""
-    if state.features is None:
-        return state.guide
-    half = round(len(state.base) / len(state.guide))
-    return block_means(state.features.affinity, max(half, 1))
-
-
-def _state_of(source: SegmentsState | SoftLayers) -> SegmentsState:
-    state = source.extras.get("state") if isinstance(source, SoftLayers) else source
-    if not isinstance(state, SegmentsState):
-        raise TypeError(
-            "These layers were not made by soft_segments; give its result or that of "
-            "prepare_segments."
-        )
-    return state
