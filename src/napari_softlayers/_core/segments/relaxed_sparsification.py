@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -171,8 +170,8 @@ def unit_sum(alphas: FloatArray) -> FloatArray:
     """Clamp alphas ``(K, H, W)`` to [0, 1] and divide by their sum at each pixel."""
     clamped = np.clip(alphas, 0, 1)
     total = clamped.sum(axis=0)
-    if (total < 1e-3).any():
-        lost = total < 1e-3
+    lost = total < 1e-3
+    if lost.any():
         clamped[:, lost] = (
             alphas.argmax(axis=0)[lost] == np.arange(len(alphas))[:, None]
         )
@@ -213,18 +212,14 @@ class _System:
         column: torch.Tensor = self.torch.from_numpy(array).to(self.device)
         return column
 
-    def sparsity_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give :math:`u + v` and :math:`v` of Eq. 15b at the present solution."""
-        zero = self.solution.abs().clamp_min_(FLOOR).pow_(self.power)
-        one = (1 - self.solution).abs_().clamp_min_(FLOOR).pow_(self.power)
-        return zero.add_(one), one
-
     def reweight(self, run: Run) -> None:
         """Iterate with the sparsity term."""
         for iteration in range(self.options.iterations):
             run.step(iteration / self.options.iterations, "Sparsifying pixels")
-            diagonal, right = self.sparsity_terms()
-            self.solve(diagonal, right, self.options.steps, run)
+            # u + v and v of Eq. 15b at the present solution
+            zero = self.solution.abs().clamp_min_(FLOOR).pow_(self.power)
+            one = (1 - self.solution).abs_().clamp_min_(FLOOR).pow_(self.power)
+            self.solve(zero.add_(one), one, self.options.steps, run)
 
     def solve(
         self,
@@ -238,8 +233,15 @@ class _System:
         scale = self.base if diagonal is None else diagonal.add_(self.base)
         own = scale - (self.base - 1)
         target = self.solution.clone() if right is None else right.add_(self.fidelity)
-        precondition = self._preconditioner(scale)
         x = self.solution
+        inverse = scale.reciprocal().expand_as(x)
+        share = weight / (1 + weight * (inverse @ self.ones))
+
+        def precondition(residual: torch.Tensor) -> torch.Tensor:
+            """Invert ``diag(scale) + weight 1 1^T`` at each pixel (Sherman-Morrison)."""
+            scaled = residual * inverse
+            return scaled.addcmul_(inverse, share * (scaled @ self.ones), value=-1)
+
         residual = target - self.smooth - own * x - weight * (x @ self.ones - 1)
         limit = TOLERANCE**2 * float(((target + weight) ** 2).sum())
         image = precondition(residual)
@@ -260,17 +262,3 @@ class _System:
             image = precondition(residual)
             before, energy = energy, float((residual * image).sum())
             direction = image.add(direction, alpha=energy / before)
-
-    def _preconditioner(
-        self, scale: torch.Tensor
-    ) -> Callable[[torch.Tensor], torch.Tensor]:
-        """Invert ``diag(scale) + weight 1 1^T`` at each pixel (Sherman-Morrison)."""
-        weight = self.options.sum_weight
-        inverse = scale.reciprocal().expand_as(self.solution)
-        share = weight / (1 + weight * (inverse @ self.ones))
-
-        def apply(residual: torch.Tensor) -> torch.Tensor:
-            scaled = residual * inverse
-            return scaled.addcmul_(inverse, share * (scaled @ self.ones), value=-1)
-
-        return apply
