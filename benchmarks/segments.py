@@ -67,19 +67,19 @@ def reference(options: argparse.Namespace) -> str:
     from napari_softlayers._core.segments import graphs, pipeline, prepare_segments
     from napari_softlayers._core.segments import relaxed_sparsification as relaxed
     from napari_softlayers._core.segments.finishing import final_alphas
-    from napari_softlayers._core.segments.gradients import sparsity_exponents
+    from napari_softlayers._core.segments.graphs import sparsity_exponents
     from napari_softlayers._core.segments.state import SegmentOptions
 
     given = dict(np.load(options.data / "sss_reference/docia_320_reference.npz"))
     picture, final = given["image"], given["final"]
     grouped = given["grouped"].astype(np.float32)
     exact = SegmentOptions(quality="exact")
-    regions = pipeline.user_superpixels(given["superpixels"], picture.shape[:2])
+    regions = pipeline.numbered_regions(given["superpixels"])
     semantic = pipeline.SemanticFeatures(given["features"], given["features"])
     edges = graphs.affinity_edges(picture, regions, semantic, exact)
     with ThreadPoolExecutor(1) as beside:
-        working = graphs.WorkingGraphs(picture, exact, beside, Run())
-        (matrix,) = working.laplacians(regions, edges, Run())
+        levels = graphs.begin_matting(picture, True, beside, Run())
+        (matrix,) = graphs.working_laplacians(levels, regions, edges, False, Run())
     values = np.sort(given["eigenvalues"].ravel())
     error = np.abs(exact_eigenpairs(matrix, 100).values - values)
     real = np.abs(values) > 1e-12

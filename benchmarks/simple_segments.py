@@ -14,7 +14,7 @@ def pixel_descriptors(state) -> np.ndarray:
 
 
 def kmeans_labels(descriptors: np.ndarray, count: int) -> np.ndarray:
-    from napari_softlayers._core.segments.grouping import clusters
+    from napari_softlayers._core.numerics.kmeans import clusters
 
     flat = descriptors.reshape(-1, descriptors.shape[-1])
     return clusters(flat, count, starts=3).reshape(descriptors.shape[:2])

@@ -41,7 +41,8 @@ def test_models_of_mattes_have_the_methods_own_defaults(method):
 
 
 def test_models_of_segments_and_palettes_have_the_functions_defaults():
-    assert options_of("segments")().model_dump() == defaults_of(soft_segments)
+    segments = defaults_of(soft_segments) | vars(SegmentOptions())
+    assert options_of("segments")().model_dump() == segments
     assert options_of("palette")().model_dump() == defaults_of(palette_layers, BY_USER)
     given = options_of("clicks")().model_dump()
     for name in ("points", "labels", "levels"):

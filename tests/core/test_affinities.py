@@ -5,21 +5,19 @@ from math import erf
 import numpy as np
 import pytest
 
-from napari_softlayers._core.numerics.affinities import (
-    color_affinity,
-    semantic_affinity,
-)
+from napari_softlayers._core.label_images import read_labels
 from napari_softlayers._core.numerics.laplacian import (
+    color_affinity,
     graph_laplacian,
     region_pixels,
-    weighted_edges,
+    semantic_affinity,
 )
 from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
 from napari_softlayers._core.numerics.superpixels import (
     Superpixels,
     block_means,
+    numbered_regions,
     slic_superpixels,
-    user_superpixels,
 )
 
 
@@ -81,7 +79,7 @@ def test_laplacian_adds_edges_between_centroids(quarters, rng):
     picture = rng.random((8, 8, 3)).astype(np.float32)
     matting = matting_laplacian(picture)
     affinity = color_affinity(np.zeros_like(picture), quarters, radius=1.5)
-    edges = weighted_edges([affinity], 0.01)
+    edges = affinity * 0.01
     pixels = region_pixels(quarters, (8, 8))
     np.testing.assert_array_equal(pixels, [[2, 2], [2, 6], [6, 2], [6, 6]])
     whole = graph_laplacian(matting, edges, pixels, (8, 8)).toarray()
@@ -94,7 +92,7 @@ def test_laplacian_adds_edges_between_centroids(quarters, rng):
 def test_normalised_laplacian_is_equation_3(quarters, rng):
     picture = rng.random((8, 8, 3)).astype(np.float32)
     matting = matting_laplacian(picture)
-    edges = weighted_edges([color_affinity(picture * 0, quarters, radius=1.5)], 0.01)
+    edges = color_affinity(picture * 0, quarters, radius=1.5) * 0.01
     pixels = region_pixels(quarters, (8, 8))
     plain = graph_laplacian(matting, edges, pixels, (8, 8)).toarray()
     found = graph_laplacian(matting, edges, pixels, (8, 8), normalised=True).toarray()
@@ -110,7 +108,7 @@ def test_normalised_laplacian_is_equation_3(quarters, rng):
 def test_edges_outside_a_band_are_left_out(quarters, rng):
     picture = rng.random((5, 8, 3)).astype(np.float32)
     matting = matting_laplacian(picture)
-    edges = weighted_edges([color_affinity(np.zeros((8, 8, 3)), quarters, radius=1.5)])
+    edges = color_affinity(np.zeros((8, 8, 3)), quarters, radius=1.5) * 0.01
     pixels = region_pixels(quarters, (8, 8))
     band = graph_laplacian(matting, edges, pixels, (5, 8)).toarray()
     added = band - matting.toarray()
@@ -141,14 +139,14 @@ def test_large_picture_is_divided_on_a_small_copy():
 def test_user_labels_are_checked():
     labels = np.array([[5, 5], [9, 0]])
     np.testing.assert_array_equal(
-        user_superpixels(labels, (2, 2)).labels, [[1, 1], [2, 0]]
+        numbered_regions(read_labels(labels, (2, 2))).labels, [[1, 1], [2, 0]]
     )
     with pytest.raises(ValueError, match="same height and width"):
-        user_superpixels(labels, (2, 3))
+        read_labels(labels, (2, 3))
     with pytest.raises(ValueError, match="negative values, down to -9"):
-        user_superpixels(-labels, (2, 2))
+        read_labels(-labels, (2, 2))
     with pytest.raises((TypeError, ValueError), match="whole|integers"):
-        user_superpixels(labels * 0.5, (2, 2))
+        read_labels(labels * 0.5, (2, 2))
 
 
 def test_block_means_of_odd_sizes(rng):

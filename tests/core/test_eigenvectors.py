@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from napari_softlayers._core.numerics.chebyshev import (
-    FilterOptions,
+from napari_softlayers._core.numerics.eigenvectors import (
+    exact_eigenpairs,
     filtered_eigenpairs,
 )
-from napari_softlayers._core.numerics.eigenvectors import exact_eigenpairs
 from napari_softlayers._core.run import Cancelled, Run
 
 
@@ -56,7 +55,7 @@ def test_small_matrix_is_decomposed_directly(rng):
 def test_filtered_spans_the_lowest_vectors(rng):
     matrix = grid_laplacian(40, rng)
     values, vectors = np.linalg.eigh(matrix.toarray())
-    found = filtered_eigenpairs([matrix], [], 20, options=FilterOptions(tolerance=1e-6))
+    found = filtered_eigenpairs([matrix], [], 20, tolerance=1e-6)
     assert found.vectors.dtype == np.float32
     assert np.all(np.diff(found.values) >= 0)
     np.testing.assert_allclose(found.vectors.T @ found.vectors, np.eye(20), atol=1e-4)
@@ -72,7 +71,7 @@ def test_strongly_negative_eigenvalues_lose_no_columns(rng):
     matrix = sparse.csr_array(matrix.tocsr())
     values = np.linalg.eigvalsh(matrix.toarray())
     assert values[0] < -0.5
-    found = filtered_eigenpairs([matrix], [], 20, options=FilterOptions(tolerance=1e-6))
+    found = filtered_eigenpairs([matrix], [], 20, tolerance=1e-6)
     assert found.vectors.shape[1] == 20
     np.testing.assert_allclose(found.values[:8], values[:8], atol=1e-3)
 
@@ -87,8 +86,7 @@ def test_coarse_start_reaches_the_fine_problem(rng):
         large = image.repeat(2, axis=0).repeat(2, axis=1)
         return large.reshape(side * side, -1)
 
-    options = FilterOptions(refinements=12)
-    found = filtered_eigenpairs([coarse, fine], [enlarge], 10, options=options)
+    found = filtered_eigenpairs([coarse, fine], [enlarge], 10, refinements=12)
     values = np.linalg.eigvalsh(fine.toarray())
     np.testing.assert_allclose(found.values[:6], values[:6], atol=1e-3)
 

@@ -7,7 +7,7 @@ from napari_softlayers._core import segments
 from napari_softlayers._core.run import Cancelled, Run
 from napari_softlayers._core.segments import (
     cut,
-    preparation,
+    pipeline,
     prepare_segments,
     soft_segments,
 )
@@ -83,7 +83,7 @@ def test_a_cut_repeats_nothing(layers, monkeypatch):
     def fail(*_args, **_kwargs):
         raise AssertionError("the slow steps ran again")
 
-    monkeypatch.setattr(preparation, "compute_state", fail)
+    monkeypatch.setattr(pipeline, "compute_state", fail)
     three = cut(layers, 3)
     assert len(three) == 3
     assert three.recomposition_error < 1e-5
@@ -113,7 +113,7 @@ def test_same_seed_same_layers(scene):
 def test_second_run_comes_from_the_cache(scene, monkeypatch):
     picture, features, _ = scene
     one = soft_segments(picture, 4, features)
-    monkeypatch.setattr(preparation, "compute_state", None)
+    monkeypatch.setattr(pipeline, "compute_state", None)
     two = soft_segments(picture.copy(), 4, features.copy())
     np.testing.assert_array_equal(one.alphas, two.alphas)
     with pytest.raises(TypeError):
@@ -319,8 +319,6 @@ def test_progress_grows(scene):
 
 def test_no_memory_on_the_gpu_falls_back_to_the_cpu(scene, monkeypatch):
     import torch
-
-    from napari_softlayers._core.segments import pipeline
 
     real = pipeline._eigenpairs
 

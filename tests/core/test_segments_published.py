@@ -23,13 +23,13 @@ def reference(shared_data):
 def laplacian(reference):
     """The Laplacian of the exact path."""
     picture = reference["image"]
-    regions = pipeline.user_superpixels(reference["superpixels"], picture.shape[:2])
+    regions = pipeline.numbered_regions(reference["superpixels"])
     semantic = pipeline.SemanticFeatures(reference["features"], reference["features"])
     options = SegmentOptions(quality="exact")
     edges = graphs.affinity_edges(picture, regions, semantic, options)
     with ThreadPoolExecutor(1) as beside:
-        working = graphs.WorkingGraphs(picture, options, beside, Run())
-        (matrix,) = working.laplacians(regions, edges, Run())
+        levels = graphs.begin_matting(picture, True, beside, Run())
+        (matrix,) = graphs.working_laplacians(levels, regions, edges, False, Run())
     return matrix
 
 
@@ -60,7 +60,7 @@ def test_layers_agree_with_the_published_ones(reference):
 
 def test_relaxed_stage_agrees_with_the_published_one(reference, laplacian):
     from napari_softlayers._core.segments import relaxed_sparsification as relaxed
-    from napari_softlayers._core.segments.gradients import sparsity_exponents
+    from napari_softlayers._core.segments.graphs import sparsity_exponents
 
     start = relaxed.rounded_layers(reference["grouped"].astype(np.float32))
     exponents = sparsity_exponents(reference["image"])

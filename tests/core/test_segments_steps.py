@@ -7,7 +7,12 @@ import pytest
 from scipy import sparse
 
 from napari_softlayers._core.numerics.eigenvectors import Eigenpairs, exact_eigenpairs
-from napari_softlayers._core.numerics.kmeans import kmeans, nearest
+from napari_softlayers._core.numerics.kmeans import (
+    MOST_POINTS,
+    clusters,
+    kmeans,
+    nearest,
+)
 from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
 from napari_softlayers._core.run import Cancelled, Run
 from napari_softlayers._core.segments.constrained_sparsification import (
@@ -18,18 +23,16 @@ from napari_softlayers._core.segments.finishing import (
     enlarged_columns,
     guided_upsampling,
 )
-from napari_softlayers._core.segments.gradients import (
+from napari_softlayers._core.segments.graphs import (
     derivative_kernels,
     gradient_magnitude,
     sparsity_exponents,
 )
-from napari_softlayers._core.segments.grouping import (
-    MOST_POINTS,
-    clusters,
-    kmeans_groups,
+from napari_softlayers._core.segments.merge_tree import (
+    MergeTree,
     layer_means,
+    merge_tree,
 )
-from napari_softlayers._core.segments.merge_tree import MergeTree, merge_tree
 from napari_softlayers._core.segments.relaxed_sparsification import (
     RelaxedOptions,
     relaxed_sparsification,
@@ -133,10 +136,9 @@ def test_clusters_of_many_points_come_from_a_sample(rng):
 def test_layers_are_grouped_by_their_features():
     alphas = np.eye(4, dtype=np.float32).reshape(4, 2, 2)
     features = np.array([[0, 0.1], [0.9, 1]], np.float32)[..., None]
-    np.testing.assert_allclose(
-        layer_means(alphas, features)[:, 0], [0, 0.1, 0.9, 1], rtol=1e-6
-    )
-    groups = kmeans_groups(alphas, features, 2)
+    means = layer_means(alphas, features)
+    np.testing.assert_allclose(means[:, 0], [0, 0.1, 0.9, 1], rtol=1e-6)
+    groups = clusters(means, 2, starts=8)
     assert groups[0] == groups[1] != groups[2] == groups[3]
 
 

@@ -9,6 +9,8 @@ from scipy.cluster.vq import vq
 from ..arrays import DoubleArray, Floats
 
 _BLOCK = 65536  # points looked at together
+MOST_POINTS = 8192
+"""Above this number, `clusters` finds the centres on a random sample."""
 
 
 def kmeans(
@@ -85,3 +87,23 @@ def _start(
         centers = np.concatenate([centers, points[chosen[best]][None]])
         distance = found[best]
     return centers
+
+
+def clusters(
+    points: Floats, count: int, seed: int = 0, starts: int = 1
+) -> NDArray[np.int32]:
+    """Cluster points ``(N, D)``, the best of several random starts.
+
+    Returns int ``(N,)``: cluster of each point; there are fewer where there are fewer
+    different points.
+    """
+    generator = np.random.default_rng(seed)
+    sample = np.asarray(points, dtype=np.float64)
+    if len(sample) > MOST_POINTS:
+        sample = sample[generator.choice(len(sample), MOST_POINTS, replace=False)]
+    best, least = kmeans(sample, 1, generator)
+    for _ in range(starts):
+        centers, cost = kmeans(sample, count, generator)
+        if cost < least:
+            best, least = centers, cost
+    return nearest(points, best)[0]

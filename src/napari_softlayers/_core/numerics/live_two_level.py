@@ -15,7 +15,8 @@ from scipy import sparse
 
 from ..arrays import Floats, Mask
 from ..run import SILENT, Run
-from .two_level import block_basis, factorise
+from .matting_laplacian import WINDOW
+from .two_level import assemble, basis_matrix, block_basis, factorise
 
 _ROWS_PER_SLICE = 65536
 
@@ -44,15 +45,19 @@ class LiveTwoLevel:
         self._size, self._width = grid[0] * grid[1], candidates.shape[1]
         self._jacobi = (damping / np.maximum(matrix.diagonal(), 1e-6))[:, None]
         count, width = candidates.shape
-        self._values = np.zeros((count, width))
-        self._columns = (rank[:, None] * width + np.arange(width)).astype(np.int32)
+        self._basis = basis_matrix(np.zeros((count, width)), rank, self._size)
+        self._values = self._basis.data.reshape(count, width)  # the same memory
         self._row, self._column = np.divmod(np.arange(self._size), grid[1])
         # Column (block row mod 3, block column mod 3, candidate) of the dense basis.
         color = (self._row % 3 * 3 + self._column % 3)[rank]
         self._slots = (color[:, None] * width + np.arange(width)).astype(np.int32)
         self._dense = np.zeros((count, 9 * width))
         self._blocks = np.zeros((self._size, 9, width, width))
-        self._pattern = _Pattern(self._row, self._column, grid, width)
+        self._pairs = []  # blocks and their neighbours, for each of nine directions
+        for dy, dx in WINDOW:
+            y, x = self._row + dy, self._column + dx
+            here = np.flatnonzero((y >= 0) & (y < grid[0]) & (x >= 0) & (x < grid[1]))
+            self._pairs.append((here, (y * grid[1] + x)[here]))
         self.free = np.zeros(count, bool)
         self._factors: Any = None
         self.set_free(np.ones(count, bool), run)
@@ -70,8 +75,9 @@ class LiveTwoLevel:
         self.free = np.zeros_like(self.free)
         self._renew_basis(members, free)
         self._renew_blocks(dirty, members, run)
-        coarse = self._pattern.matrix(self._blocks)
-        self._factors = factorise(coarse, run)
+        here, other = zip(*self._pairs, strict=True)
+        blocks = [self._blocks[which, k] for k, which in enumerate(here)]
+        self._factors = factorise(assemble(here, other, blocks, self._size), run)
         self.free = free.copy()
 
     def coarse_solve(self, right: Floats) -> Floats:
@@ -93,15 +99,6 @@ class LiveTwoLevel:
             self._rank[inside], self._size, self._candidates[inside]
         )
         self._dense[members[:, None], self._slots[members]] = self._values[members]
-        count, width = self._values.shape
-        self._basis = sparse.csr_matrix(
-            (
-                self._values.ravel(),
-                self._columns.ravel(),
-                np.arange(0, count * width + 1, width, dtype=np.int32),
-            ),
-            shape=(count, self._size * width),
-        )
 
     def _renew_blocks(self, dirty: Mask, members: NDArray[np.intp], run: Run) -> None:
         """Galerkin products of the changed blocks with their neighbours."""
@@ -112,57 +109,11 @@ class LiveTwoLevel:
             total += self._basis[rows].T @ (self._matrix[rows] @ self._dense)
             run.step(start / len(members), "Building the preconditioner")
         products = total.reshape(self._size, width, 9, width)
-        for k in range(9):
-            dy, dx = k // 3 - 1, k % 3 - 1
-            here, other = self._pattern.pairs[k]
+        for k, (dy, dx) in enumerate(WINDOW):
+            here, other = self._pairs[k]
             color = (self._row + dy) % 3 * 3 + (self._column + dx) % 3
             chosen = dirty[here]
             here, other = here[chosen], other[chosen]
             block = products[here, :, color[here]]
             self._blocks[here, k] = block
             self._blocks[other, 8 - k] = block.transpose(0, 2, 1)
-
-
-class _Pattern:
-    """Where the blocks of neighbouring grid positions go in a sparse matrix."""
-
-    def __init__(
-        self,
-        row: NDArray[np.intp],
-        column: NDArray[np.intp],
-        grid: tuple[int, int],
-        width: int,
-    ) -> None:
-        size = len(row)
-        self.pairs: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
-        rows, columns, source = [], [], []
-        within = np.arange(width)
-        for k in range(9):
-            y, x = row + k // 3 - 1, column + k % 3 - 1
-            here = np.flatnonzero((y >= 0) & (y < grid[0]) & (x >= 0) & (x < grid[1]))
-            other = (y * grid[1] + x)[here]
-            self.pairs.append((here, other))
-            shape = (len(here), width, width)
-            r = (here * width)[:, None, None] + within[:, None]
-            c = (other * width)[:, None, None] + within
-            s = ((here * 9 + k) * width * width)[:, None, None]
-            s = s + within[:, None] * width + within
-            rows.append(np.broadcast_to(r, shape).ravel())
-            columns.append(np.broadcast_to(c, shape).ravel())
-            source.append(s.ravel())
-        joined = np.concatenate(columns) * (size * width) + np.concatenate(rows)
-        order = np.argsort(joined)
-        self._source = np.concatenate(source)[order]
-        self._rows = np.concatenate(rows)[order].astype(np.int32)
-        by_column = joined[order] // (size * width)
-        self._pointers = np.searchsorted(by_column, np.arange(size * width + 1))
-        self._pointers = self._pointers.astype(np.int32)
-        self._diagonal = np.flatnonzero(self._rows == by_column)
-
-    def matrix(self, blocks: Floats) -> sparse.csc_matrix:
-        """The coarse matrix; ones on the diagonal of basis vectors that are zero."""
-        data = blocks.ravel()[self._source]
-        diagonal = data[self._diagonal]
-        data[self._diagonal] += np.where(diagonal > 0, 1e-9, 1)
-        size = len(self._pointers) - 1
-        return sparse.csc_matrix((data, self._rows, self._pointers), shape=(size, size))

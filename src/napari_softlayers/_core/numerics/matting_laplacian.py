@@ -78,13 +78,11 @@ def laplacian_stencil(
 ) -> NDArray[Any]:
     """Rows of the matting Laplacian, for some of the pixels only.
 
-    ``picture`` ``(H, W, 3)``: colours in [0, 1]. ``unknown`` bool ``(H, W)``: the n
-    pixels whose rows are wanted. Windows that hold none of them are skipped. ``eps``:
-    regularisation of the window covariances (divided by the nine pixels). ``dtype``: of
-    the values. In float32, mattes of large, smooth pictures are off by some per cent:
-    their slowest modes cost less than its rounding. Returns ``(25, n)``:
-    ``L[p, p + NEIGHBOURS[k]]`` for the unknown pixels p in raster order; zero where the
-    neighbour lies outside of the picture.
+    As `matting_laplacian`, but for the n pixels of ``unknown`` bool ``(H, W)``; windows
+    that hold none of them are skipped. In float32, mattes of large, smooth pictures are
+    off by some per cent: their slowest modes cost less than its rounding. Returns
+    ``(25, n)``: ``L[p, p + NEIGHBOURS[k]]`` for the unknown pixels p in raster order;
+    zero where the neighbour lies outside of the picture.
     """
     stencil = np.empty((25, int(np.count_nonzero(unknown))), dtype)
     for start, part in stencil_strips(picture, unknown, eps, dtype=dtype, run=run):

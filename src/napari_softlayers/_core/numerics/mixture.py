@@ -19,8 +19,8 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,28 +34,21 @@ BINS = 64  # colours a channel at which the support is decided
 _INFEASIBLE = 1e6
 
 
-@dataclass(frozen=True)
-class Supports:
+class Supports(NamedTuple):
     """Affine forms of the alphas on every support of up to three colours.
 
-    Attributes
-    ----------
-    members : Tensor of int64, ``(S, 3)``
-        Palette indices of a support; short supports repeat their last index, which has
-        its alpha in the last place.
-    forms : Tensor of float32, ``(S, 3, 4)``
-        Alphas of the members are ``forms[..., :3] @ c + forms[..., 3]``.
-    errors : Tensor of float32, ``(S, 3, 4)``
-        The part of ``c`` outside the support is ``errors[..., :3] @ c + errors[..., 3]``
-        in an orthonormal basis (zero rows where the support spans more).
-    count : int
-        Number of palette colours.
+    ``members`` int64 ``(S, 3)``: palette indices of a support; short supports repeat
+    their last index, which has its alpha in the last place. ``forms`` float32
+    ``(S, 3, 4)``: alphas of the members are ``forms[..., :3] @ c + forms[..., 3]``.
+    ``errors`` float32 ``(S, 3, 4)``: the part of ``c`` outside the support is
+    ``errors[..., :3] @ c + errors[..., 3]`` in an orthonormal basis (zero rows where
+    the support spans more). ``size``: number of palette colours.
     """
 
     members: torch.Tensor
     forms: torch.Tensor
     errors: torch.Tensor
-    count: int
+    size: int
 
 
 def palette_supports(
@@ -142,7 +135,7 @@ def mix(
     torch.sub(1 - values[0], values[1], out=values[2])
     values.clamp_(min=0)
     values /= values.sum(0)
-    alphas = values.new_zeros(supports.count, picture.shape[1])
+    alphas = values.new_zeros(supports.size, picture.shape[1])
     return alphas.scatter_add_(0, supports.members.T[:, chosen], values)
 
 
@@ -174,14 +167,14 @@ class Mixture:
         device, message = picture.device, "Mixing palette colours"
         for_bands(encode, height, 8 * width, device, run.part(0, 0.2), message)
         self._decide(met, run.part(0.2, 0.5))
-        alphas = picture.new_empty(self.supports.count, height, width)
+        alphas = picture.new_empty(self.supports.size, height, width)
 
         def work(rows: slice) -> None:
             chosen = self._table[codes[rows].flatten()]
             mixed = mix(picture[:, rows].flatten(1), chosen, self.supports)
             alphas[:, rows] = mixed.unflatten(1, (-1, width))
 
-        size = (self.supports.count + 12) * width
+        size = (self.supports.size + 12) * width
         for_bands(work, height, size, device, run.part(0.5, 1), message)
         return alphas
 

@@ -6,16 +6,16 @@ SciPy's CSR products are 2.5 times faster than PyTorch's on the CPU.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..arrays import FloatArray
 from ..devices import choose_device, import_torch
 from ..run import Run
 
@@ -71,59 +71,40 @@ class BlockProduct:
         self._tensor = None if device.type == "cpu" else torch_csr(matrix, device)
         self._pieces = [] if device.type != "cpu" else _row_pieces(matrix)
         workers = min(self.torch.get_num_threads(), len(self._pieces))
-        self._threads = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._map: Any = ThreadPoolExecutor(workers).map if workers > 1 else map
 
-    def __call__(self, block: torch.Tensor) -> torch.Tensor:
-        """Give ``A @ block``, ``(m, k)`` to ``(n, k)``."""
+    def __call__(
+        self, block: torch.Tensor, before: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Give ``A @ block``, ``(m, k)`` to ``(n, k)``.
+
+        Or that minus ``before``, in the memory of ``before``.
+        """
         if self._tensor is not None:
-            return self._tensor @ block
+            product = self._tensor @ block
+            return product if before is None else product.sub(before, out=before)
         columns = block.numpy()
-        result = np.empty((self.shape[0], columns.shape[1]), columns.dtype)
+        width = columns.shape[1]
+        if width == 1:
+            columns = columns[:, 0]  # faster as a vector
+        out = np.empty((self.shape[0], width), columns.dtype)
+        if before is not None:
+            out = before.numpy()
 
-        def multiply(piece: _Piece) -> None:
-            result[piece.rows] = piece.times(columns)
+        def multiply(piece: tuple[slice, sparse.csr_matrix]) -> None:
+            rows, matrix = piece
+            found = (matrix @ columns).reshape(-1, width)
+            if before is not None:
+                found -= out[rows]
+            out[rows] = found
 
-        self._share_out(multiply)
-        product: torch.Tensor = self.torch.from_numpy(result)
-        return product
-
-    def minus(self, block: torch.Tensor, before: torch.Tensor) -> torch.Tensor:
-        """Give ``A @ block - before``, in the memory of ``before``."""
-        if self._tensor is not None:
-            self.torch.sub(self._tensor @ block, before, out=before)
-            return before
-        columns, result = block.numpy(), before.numpy()
-
-        def multiply(piece: _Piece) -> None:
-            out = result[piece.rows]
-            np.subtract(piece.times(columns), out, out=out)
-
-        self._share_out(multiply)
-        return before
-
-    def _share_out(self, work: Callable[[_Piece], None]) -> None:
-        if self._threads is None:
-            for piece in self._pieces:
-                work(piece)
-        else:
-            list(self._threads.map(work, self._pieces))
+        list(self._map(multiply, self._pieces))
+        result: torch.Tensor = self.torch.from_numpy(out)
+        return result
 
 
-class _Piece(NamedTuple):
-    """Some rows of a matrix, without a copy of their values."""
-
-    rows: slice
-    matrix: sparse.csr_matrix
-
-    def times(self, columns: NDArray[Any]) -> NDArray[Any]:
-        """Multiply ``(m, k)``; one column is faster as a vector."""
-        if columns.shape[1] == 1:
-            return np.asarray(self.matrix @ columns[:, 0])[:, None]
-        return np.asarray(self.matrix @ columns)
-
-
-def _row_pieces(matrix: sparse.csr_matrix) -> list[_Piece]:
-    """Cut a matrix into pieces of `PIECE` rows."""
+def _row_pieces(matrix: sparse.csr_matrix) -> list[tuple[slice, sparse.csr_matrix]]:
+    """Cut a matrix into pieces of `PIECE` rows, without a copy of its values."""
     pieces = []
     height, width = matrix.shape
     for first in range(0, height, PIECE):
@@ -132,8 +113,22 @@ def _row_pieces(matrix: sparse.csr_matrix) -> list[_Piece]:
         inside = slice(pointers[0], pointers[-1])
         values = (matrix.data[inside], matrix.indices[inside], pointers - pointers[0])
         part = sparse.csr_matrix(values, shape=(last - first, width), copy=False)
-        pieces.append(_Piece(slice(first, last), part))
+        pieces.append((slice(first, last), part))
     return pieces
+
+
+def planes(values: FloatArray) -> torch.Tensor:
+    """Give values ``(H, W, C)`` as a tensor ``(C, H, W)`` on the CPU."""
+    tensor: torch.Tensor = import_torch().from_numpy(np.ascontiguousarray(values))
+    return tensor.permute(2, 0, 1)
+
+
+def resized(values: FloatArray, **size: Any) -> FloatArray:
+    """Interpolate ``(h, w, C)`` bilinearly; ``size`` or ``scale_factor`` as in torch."""
+    large = import_torch().nn.functional.interpolate(
+        planes(values)[None], mode="bilinear", align_corners=False, **size
+    )
+    return np.ascontiguousarray(large[0].permute(1, 2, 0).numpy())
 
 
 def on_device(array: NDArray[Any], device: torch.device | None) -> Vectors:
@@ -178,23 +173,6 @@ def interruptible(compute: Callable[[], Any], run: Run) -> Any:
                 run.check()
     finally:
         pool.shutdown(wait=False)
-
-
-class Throttle:
-    """Report progress at most ten times a second, but look for a cancel every time."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._last = -1.0
-
-    def step(self, fraction: float, message: str) -> None:
-        """Forward to ``run.step`` when 0.1 s have gone by, otherwise ``run.check``."""
-        now = time.monotonic()
-        if now - self._last < 0.1:
-            self._run.check()
-        else:
-            self._last = now
-            self._run.step(fraction, message)
 
 
 def torch_csr(matrix: sparse.csr_matrix, device: torch.device) -> torch.Tensor:

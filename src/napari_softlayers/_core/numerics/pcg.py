@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..run import SILENT, Run
-from .operators import Throttle, Vectors
+from .operators import Vectors
 
 
-@dataclass(frozen=True)
-class Solution:
+class Solution(NamedTuple):
     """What an iterative solver found.
 
     ``solution`` array or tensor ``(n, k)``: the last iterate. It is the best one:
@@ -54,7 +53,6 @@ def pcg(
     iteration. Returns Solution: with the last, which is the best iterate, also after an
     early stop. Warns RuntimeWarning when the tolerance was not reached.
     """
-    throttle = Throttle(run)
     x = right * 0 if start is None else start + 0
     residual = right - multiply(x) if start is not None else right + 0
     scale = np.sqrt(dots(right, right))
@@ -62,13 +60,17 @@ def pcg(
     scale = np.where(scale > 0, scale, np.sqrt(dots(residual, residual)))
     scale = np.where(scale > 0, scale, 1.0)
     direction, old = None, None
-    iteration, lowest = 0, math.inf
+    iteration, lowest, told = 0, math.inf, -1.0
     while True:
         error = float((np.sqrt(dots(residual, residual)) / scale).max())
         lowest = min(lowest, error)
         if not error > tolerance or iteration >= max_iterations:
             break
-        throttle.step(_fraction(lowest, tolerance), "Solving")
+        if time.monotonic() - told < 0.1:  # progress at most ten times a second
+            run.check()
+        else:
+            told = time.monotonic()
+            run.step(_fraction(lowest, tolerance), "Solving")
         z = precondition(residual)
         new = dots(residual, z)
         if direction is None:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import DoubleArray, FloatArray
-from ..label_images import read_labels
 
 LARGEST_SLIC_PICTURE = 640 * 480
 """Pixels above which SLIC runs on a smaller copy of the picture."""
@@ -94,22 +93,13 @@ def slic_superpixels(picture: FloatArray, count: int = 2500) -> Superpixels:
     labels = slic(small, n_segments=count, slic_zero=True, start_label=0)
     if step > 1:
         labels = labels.repeat(step, axis=0).repeat(step, axis=1)[:height, :width]
-    return Superpixels(_renumbered(labels))
+    return numbered_regions(labels)
 
 
-def user_superpixels(labels: Any, shape: tuple[int, int]) -> Superpixels:
-    """Check a label image ``(H, W)`` of the user's own and number its regions.
-
-    Raises TypeError when the labels are not numbers; ValueError when they are not whole
-    or not of the size of the picture.
-    """
-    return Superpixels(_renumbered(read_labels(labels, shape)))
-
-
-def _renumbered(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Number the labels present ``0..n-1`` without gaps."""
+def numbered_regions(labels: NDArray[Any]) -> Superpixels:
+    """Make superpixels of the regions of a label image, numbered without gaps."""
     _, inverse = np.unique(labels, return_inverse=True)
-    return inverse.reshape(labels.shape).astype(np.int64)
+    return Superpixels(inverse.reshape(labels.shape).astype(np.int64))
 
 
 def block_means(values: NDArray[Any], step: int) -> FloatArray:

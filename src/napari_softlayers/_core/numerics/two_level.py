@@ -40,25 +40,15 @@ _FEW, _MANY = 5_000, 300_000
 class TwoLevel:
     """Coarse correction on blocks plus Jacobi, as a preconditioner.
 
-    Parameters
-    ----------
-    matrix : scipy.sparse.csr_matrix (n, n)
-        Symmetric positive definite; couples unknowns of the same block or of blocks
-        that touch on the grid, no others.
-    blocks : int array (n, 2)
-        Grid position of the block of every unknown.
-    candidates : array (n, m)
-        Vectors that the matrix nearly annihilates.
-    damping : float
-        Weight of the Jacobi part.
-    precision : dtype, optional
-        To compute the preconditioner in; float32 for 5000 to 300 000 unknowns when
-        not given. Vectors may have any.
-    device : torch.device, optional
-        None for NumPy vectors; otherwise vectors are torch tensors on this device,
-        and the small coarse systems are solved on the CPU.
-    run : Run, optional
-        Progress and cancel, also while factorising.
+    ``matrix`` scipy.sparse.csr_matrix ``(n, n)``: symmetric positive definite; couples
+    unknowns of the same block or of blocks that touch on the grid, no others.
+    ``blocks`` int ``(n, 2)``: grid position of the block of every unknown.
+    ``candidates`` ``(n, m)``: vectors that the matrix nearly annihilates. ``damping``:
+    weight of the Jacobi part. ``precision``: to compute the preconditioner in; float32
+    for 5000 to 300 000 unknowns when not given. Vectors may have any. ``device``: None
+    for NumPy vectors; otherwise vectors are torch tensors on this device, and the small
+    coarse systems are solved on the CPU. ``run``: progress and cancel, also while
+    factorising.
     """
 
     def __init__(
@@ -82,7 +72,7 @@ class TwoLevel:
         values = _waiting(
             lambda: block_basis(rank, len(grid), candidates), len(rank), run
         ).astype(matrix.dtype)
-        basis = _as_matrix(values, rank, len(grid))
+        basis = basis_matrix(values, rank, len(grid))
         run.step(0.3, "Building the preconditioner")
         coarse = coarse_matrix(matrix, basis, values, grid, rank, run)
         run.step(0.6, "Factorising the coarse system")
@@ -155,11 +145,9 @@ def coarse_matrix(
         colored = np.zeros((len(values), 3, width), values.dtype)
         members = np.flatnonzero(row_color[rank] == i)
         colored[members, column_color[rank[members]]] = values[members]
-        product = _waiting(
-            partial(_projected, matrix, basis, colored.reshape(len(values), -1)),
-            len(values),
-            run,
-        ).reshape(size, width, 3, width)
+        vectors = colored.reshape(len(values), -1)
+        project = partial(_projected, matrix, basis, vectors)
+        product = _waiting(project, len(values), run).reshape(size, width, 3, width)
         # Of three neighbouring rows (columns) of blocks, one has colour i (j).
         up = (i - grid[:, 0] + 1) % 3
         for j in range(3):
@@ -169,7 +157,7 @@ def coarse_matrix(
             rows.append(there)
             columns.append(other[there])
             entries.append(product[there, :, j])
-    return _assemble(rows, columns, entries, size)
+    return assemble(rows, columns, entries, size)
 
 
 def _projected(matrix: Any, basis: Any, vectors: NDArray[Any]) -> NDArray[Any]:
@@ -182,8 +170,12 @@ def _waiting(compute: Callable[[], Any], size: int, run: Run) -> Any:
     return compute() if size < 300_000 else interruptible(compute, run)
 
 
-def _assemble(rows: Any, columns: Any, entries: Any, size: int) -> sparse.csc_matrix:
-    """Build a symmetric, safely definite matrix from its blocks."""
+def assemble(rows: Any, columns: Any, entries: Any, size: int) -> sparse.csc_matrix:
+    """Build a symmetric, safely definite matrix from its blocks.
+
+    ``rows``, ``columns``, ``entries``: sequences of arrays that together list the
+    positions on the ``size`` x ``size`` grid of blocks, and the blocks ``(n, m, m)``.
+    """
     row, column = np.concatenate(rows), np.concatenate(columns)
     block = np.concatenate(entries)
     order = np.lexsort((column, row))
@@ -206,15 +198,13 @@ def factorise(matrix: sparse.csc_matrix, run: Run) -> Any:
 
     Large ones in a thread, so that a cancel need not wait for the end.
     """
-
-    def compute() -> Any:
-        return linalg.splu(
-            matrix,
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-
+    compute = partial(
+        linalg.splu,
+        matrix,
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.0,
+        options={"SymmetricMode": True},
+    )
     return _waiting(compute, _LARGER * matrix.shape[0], run)
 
 
@@ -231,7 +221,7 @@ def _number_blocks(
     return np.stack([used // columns, used % columns], axis=1), rank[key]
 
 
-def _as_matrix(
+def basis_matrix(
     values: Floats, rank: NDArray[np.integer[Any]], size: int
 ) -> sparse.csr_matrix:
     """Basis values (n, m) as a sparse matrix (n, size * m)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from ..arrays import DoubleArray, FloatArray, Mask
 from ..numerics.superpixels import (
     Superpixels,
     block_means,
+    numbered_regions,
     thinned,
-    user_superpixels,
 )
 from .merge_tree import MergeTree
 from .state import SegmentsState
@@ -38,8 +38,7 @@ KEPT_COLUMNS = 64
 """Clicks whose likeness with all pixels is kept."""
 
 
-@dataclass(frozen=True)
-class Prompts:
+class Prompts(NamedTuple):
     """Clicks of the user, at the working size.
 
     ``pixels`` int ``(n,)``: flat index of each click's pixel, the first click first.
@@ -51,10 +50,6 @@ class Prompts:
     pixels: NDArray[np.int64]
     labels: NDArray[np.int64]
     steps: tuple[int, ...]
-
-    def before_last(self) -> Prompts:
-        """Give all clicks but the last."""
-        return Prompts(self.pixels[:-1], self.labels[:-1], self.steps)
 
 
 class ClickModel:
@@ -111,19 +106,19 @@ class ClickModel:
     def node_at(self, pixel: int, step: int = 0) -> int:
         """Give the most plausible node at a pixel, or one some steps up or down."""
         nodes = self.path(pixel)
-        place = self.default_place(nodes) + step
-        return nodes[min(max(place, 0), len(nodes) - 1)]
+        return nodes[self.place(nodes, step)]
 
-    def default_place(self, nodes: Sequence[int]) -> int:
-        """Give the place of the most plausible node in a path."""
+    def place(self, nodes: Sequence[int], step: int = 0) -> int:
+        """Give the place in a path of the most plausible node, or of one further."""
         found = [i for i, node in enumerate(nodes) if node in self._default]
-        return found[0] if found else len(nodes) - 1
+        default = found[0] if found else len(nodes) - 1
+        return min(max(default + step, 0), len(nodes) - 1)
 
     def alphas(self, prompts: Prompts) -> FloatArray:
         """Give the rest and the objects, ``(K + 1, h, w)``, in [0, 1], summing to 1."""
         first = self._from_tree(prompts)
         if len(prompts.pixels) > 1:
-            before = prompts.before_last()
+            before = Prompts(prompts.pixels[:-1], prompts.labels[:-1], prompts.steps)
             seen = self._corrected(self._from_tree(before), before)
             first = (1 - MEMORY) * first + MEMORY * seen
         return self._corrected(first, prompts).reshape(-1, *self.shape)
@@ -189,7 +184,7 @@ class ClickModel:
         ``distances`` ``(n, L)`` are those from each click to each leaf.
         """
         nodes = self.path(pixel)
-        place = min(max(self.default_place(nodes) + step, 0), len(nodes) - 1)
+        place = self.place(nodes, step)
         inside = np.zeros((len(nodes), len(self.leaves)), dtype=bool)
         for i, node in enumerate(nodes):
             inside[i, self.tree.leaves(node)] = True
@@ -233,8 +228,7 @@ def _appearance(state: SegmentsState) -> FloatArray:
 def _working_superpixels(state: SegmentsState) -> Superpixels:
     """Give the superpixels at the working size; those that get lost there are left out."""
     step = max(round(len(state.base) / len(state.guide)), 1)
-    small = thinned(state.superpixels.labels, step)
-    return user_superpixels(small, (small.shape[0], small.shape[1]))
+    return numbered_regions(thinned(state.superpixels.labels, step))
 
 
 class Geodesics:

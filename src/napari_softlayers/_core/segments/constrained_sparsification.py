@@ -8,39 +8,42 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import DoubleArray, FloatArray
+from ..arrays import FloatArray
 from ..devices import import_torch
 from ..numerics.eigenvectors import Eigenpairs
 from ..run import SILENT, Run
 from ..threads import one_thread
+
+EXPONENT, WEIGHT = 0.8, 0.3
+"""The paper's gamma, and the weight of both sparsity terms."""
+FLOOR = 1e-3
+"""Smallest distance to 0 and 1 in the weights."""
 
 
 @dataclass(frozen=True)
 class SparsityOptions:
     """Settings of `constrained_sparsification`.
 
-    ``iterations``: reweightings. ``exponent``: the paper's gamma. ``weight``: weight of
-    both sparsity terms. ``floor``: smallest distance to 0 and 1 in the weights.
-    ``samples``: pixels that the energy is summed over, chosen at random; an energy of a
-    few hundred unknowns needs no more. ``drop``: layers nowhere above this are removed,
-    every ten iterations and at the end.
+    ``iterations``: reweightings. ``samples``: pixels that the energy is summed over,
+    chosen at random; an energy of a few hundred unknowns needs no more. ``drop``:
+    layers nowhere above this are removed, every ten iterations and at the end.
     """
 
     iterations: int = 20
-    exponent: float = 0.8
-    weight: float = 0.3
-    floor: float = 1e-3
     samples: int = 2048
     drop: float = 0.1
 
 
+FAST = SparsityOptions()
 EXACT = SparsityOptions(iterations=40, samples=24576)
+MOST_ROWS = 4096
+"""Rows whose outer products are kept, or made at once."""
 
 
 def constrained_sparsification(
     eigenpairs: Eigenpairs,
     labels: NDArray[np.integer[Any]],
-    options: SparsityOptions | None = None,
+    options: SparsityOptions = FAST,
     seed: int = 0,
     device: Any = "cpu",
     run: Run = SILENT,
@@ -63,71 +66,42 @@ def constrained_sparsification(
     See Levin et al., Spectral matting, IEEE TPAMI 30(10), 2008,
     doi:10.1109/TPAMI.2008.168.
     """
-    options = options or SparsityOptions()
-    vectors = eigenpairs.vectors
-    count = int(labels.max()) + 1
-    sums = [
-        np.bincount(labels, weights=column, minlength=count)
-        for column in vectors.T.astype(np.float64)
-    ]
-    first = np.array(sums, dtype=np.float64)
-    constant = np.asarray(vectors.sum(axis=0, dtype=np.float64))
-    with one_thread("blas"):
-        coefficients = _reweight(
-            eigenpairs, first, constant, options, seed, device, run
-        )
-        layers = (vectors @ coefficients.astype(np.float32)).T
-    kept = np.abs(layers).max(axis=1) > options.drop
-    if not kept.any():
-        kept[:] = True
-    return np.ascontiguousarray(layers[kept])
-
-
-def _reweight(
-    eigenpairs: Eigenpairs,
-    first: DoubleArray,
-    constant: DoubleArray,
-    options: SparsityOptions,
-    seed: int,
-    device: Any,
-    run: Run,
-) -> DoubleArray:
-    """Iterate from the coefficients ``first``, ``(K, C)``, to those of sparse layers."""
     torch = import_torch()
     device = torch.device(device)
     vectors = eigenpairs.vectors
-    size, width = vectors.shape
-    generator = np.random.default_rng(seed)
+    size, count = len(vectors), int(labels.max()) + 1
+    first = [
+        np.bincount(labels, weights=column, minlength=count)
+        for column in vectors.T.astype(np.float64)
+    ]
+    rows = vectors
     if options.samples < size:
-        chosen = np.sort(generator.choice(size, options.samples, replace=False))
-        vectors = vectors[chosen]
-    rows = torch.from_numpy(np.ascontiguousarray(vectors)).to(device)
-    energy = torch.from_numpy(eigenpairs.values * (len(vectors) / size)).to(device)
-    total = torch.from_numpy(constant).to(device)
-    y = torch.from_numpy(first).to(device)
-    outer = _OuterProducts(rows)
-    for iteration in range(options.iterations):
-        run.step(iteration / options.iterations, "Sparsifying in the eigenvectors")
-        alphas = rows @ y.float()
-        if iteration % 10 == 0 and iteration:
-            kept = alphas.abs().amax(dim=0) > options.drop
-            if kept.any():
-                y, alphas = y[:, kept], alphas[:, kept]
-        near_zero, near_one = _weights(alphas, options)
-        systems = outer.weighted_sums((near_zero + near_one).T).double()
-        systems.diagonal(dim1=1, dim2=2).add_(energy)
-        right = (near_one.T @ rows).double()
-        y = _constrained_solution(systems, right, total)
-    return np.asarray(y.cpu().numpy(), dtype=np.float64).reshape(width, -1)
-
-
-def _weights(alphas: Any, options: SparsityOptions) -> tuple[Any, Any]:
-    """Give the weights that make the squared terms equal the sparse ones (Eq. 15b)."""
-    scale = options.weight**options.exponent
-    power = options.exponent - 2
-    near_zero = alphas.abs().clamp_min(options.floor).pow(power) * scale
-    near_one = (1 - alphas).abs().clamp_min(options.floor).pow(power) * scale
-    return near_zero, near_one
+        generator = np.random.default_rng(seed)
+        rows = vectors[np.sort(generator.choice(size, options.samples, replace=False))]
+    y = torch.from_numpy(np.array(first, dtype=np.float64)).to(device)
+    total = torch.from_numpy(vectors.sum(axis=0, dtype=np.float64)).to(device)
+    energy = torch.from_numpy(eigenpairs.values * (len(rows) / size)).to(device)
+    rows = torch.from_numpy(np.ascontiguousarray(rows)).to(device)
+    with one_thread("blas"):
+        outer = _OuterProducts(rows)
+        for iteration in range(options.iterations):
+            run.step(iteration / options.iterations, "Sparsifying in the eigenvectors")
+            alphas = rows @ y.float()
+            if iteration % 10 == 0 and iteration:
+                kept = alphas.abs().amax(dim=0) > options.drop
+                if kept.any():
+                    y, alphas = y[:, kept], alphas[:, kept]
+            # Weights that make the squared terms equal the sparse ones (Eq. 15b).
+            near_zero, near_one = (
+                distance.abs().clamp_min(FLOOR).pow(EXPONENT - 2) * WEIGHT**EXPONENT
+                for distance in (alphas, 1 - alphas)
+            )
+            systems = outer.weighted_sums((near_zero + near_one).T).double()
+            systems.diagonal(dim1=1, dim2=2).add_(energy)
+            y = _constrained_solution(systems, (near_one.T @ rows).double(), total)
+        layers = (vectors @ y.cpu().numpy().astype(np.float32)).T
+    lasting = np.abs(layers).max(axis=1) > options.drop
+    return np.ascontiguousarray(layers[lasting] if lasting.any() else layers)
 
 
 def _constrained_solution(systems: Any, right: Any, total: Any) -> Any:
@@ -144,14 +118,11 @@ def _constrained_solution(systems: Any, right: Any, total: Any) -> Any:
 class _OuterProducts:
     """Sums of outer products of rows, for many weightings of the rows at once."""
 
-    most_rows = 4096
-
     def __init__(self, rows: Any) -> None:
-        torch = import_torch()
-        self.rows = rows
+        self.pieces = rows.split(MOST_ROWS)
         width = rows.shape[1]
-        self.upper = torch.triu_indices(width, width, device=rows.device)
-        self.stored = self._products(rows) if len(rows) <= self.most_rows else None
+        self.upper = import_torch().triu_indices(width, width, device=rows.device)
+        self.stored = [self._products(rows)] if len(self.pieces) == 1 else None
 
     def _products(self, rows: Any) -> Any:
         """Give the upper triangle of each row's outer product, ``(M, K (K+1) / 2)``."""
@@ -159,17 +130,11 @@ class _OuterProducts:
 
     def weighted_sums(self, weights: Any) -> Any:
         """Give ``sum_p weights[c, p] rows_p rows_p^T``, ``(C, K, K)``."""
-        torch = import_torch()
-        width = self.rows.shape[1]
-        if self.stored is not None:
-            sums = weights @ self.stored
-        else:
-            sums = sum(
-                weights[:, i : i + self.most_rows]
-                @ self._products(self.rows[i : i + self.most_rows])
-                for i in range(0, len(self.rows), self.most_rows)
-            )
-        full = torch.empty(len(weights), width, width, device=self.rows.device)
+        products = self.stored or map(self._products, self.pieces)
+        parts = zip(weights.split(MOST_ROWS, dim=1), products, strict=True)
+        sums: Any = sum(weight @ product for weight, product in parts)
+        width = self.pieces[0].shape[1]
+        full = sums.new_empty(len(weights), width, width)
         full[:, self.upper[0], self.upper[1]] = sums
         full[:, self.upper[1], self.upper[0]] = sums
         return full

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import FloatArray
 from ..layers.soft_layers import SoftLayers
+from ..numerics.kmeans import clusters
 from ..numerics.superpixels import block_means
 from ..run import SILENT, Run
 from .finishing import final_alphas
-from .grouping import kmeans_groups
-from .merge_tree import MergeTree
-from .preparation import sparse_device
+from .merge_tree import MergeTree, layer_means
+from .pipeline import sparse_device
 from .state import SegmentsState
 
 GROUPINGS = ("tree", "kmeans")
@@ -32,7 +31,7 @@ def cut(
     nodes: Sequence[int] | None = None,
     grouping: str = "tree",
     device: Any = "auto",
-    run: Run | None = None,
+    run: Run = SILENT,
 ) -> SoftLayers:
     """Make layers from a state without repeating its slow steps.
 
@@ -48,11 +47,15 @@ def cut(
         raise ValueError(
             f"grouping={grouping!r} is not known; use one of {', '.join(GROUPINGS)}."
         )
-    state = _state_of(source)
+    state = source.extras.get("state") if isinstance(source, SoftLayers) else source
+    if not isinstance(state, SegmentsState):
+        raise TypeError(
+            "These layers were not made by soft_segments; give its result or that of "
+            "prepare_segments."
+        )
     target = sparse_device(device)
     groups, kept = _groups(state, n_segments, nodes, grouping)
-    key = tuple(tuple(group) for group in groups)
-    run = run or SILENT
+    key = tuple(map(tuple, groups))
     if key not in state.results:
         alphas = final_alphas(state, groups, target, run.part(0.0, 0.7))
         order = np.argsort(-alphas.mean(axis=(1, 2)), kind="stable").tolist()
@@ -73,7 +76,14 @@ def cut(
         "nodes": None if kept is None else [kept[i] for i in order],
         "state": state,
     }
-    parameters = _parameters(state, n_segments, nodes, grouping)
+    semantic = state.features
+    parameters = {  # what it takes to compute the layers again
+        "n_segments": n_segments if nodes is None else None,
+        "nodes": None if nodes is None else [int(node) for node in nodes],
+        "features": None if semantic is None else semantic.source,
+        "grouping": grouping,
+        **asdict(state.options),
+    }
     return replace(
         layers, names=list(layers.names), parameters=parameters, extras=extras
     )
@@ -84,11 +94,10 @@ def check_count(n_segments: Any) -> None:
 
     Raises ValueError when it is neither "auto" nor a whole number from 2 to 15.
     """
-    whole = isinstance(n_segments, (int, np.integer)) and not isinstance(
-        n_segments, bool
-    )
-    auto = isinstance(n_segments, str) and n_segments == "auto"
-    if auto or (whole and FEWEST <= n_segments <= MOST):
+    if isinstance(n_segments, str) and n_segments == "auto":
+        return
+    number = isinstance(n_segments, (int, np.integer))
+    if number and not isinstance(n_segments, bool) and FEWEST <= n_segments <= MOST:
         return
     raise ValueError(
         f"n_segments={n_segments!r}; 'auto' or a whole number from {FEWEST} to {MOST} "
@@ -116,8 +125,13 @@ def _groups(
         )
     if grouping == "kmeans":
         count = 5 if n_segments == "auto" else int(n_segments)
-        labels = kmeans_groups(state.layers, _mean_features(state), count)
-        return [list(np.nonzero(labels == k)[0]) for k in range(labels.max() + 1)], None
+        values = state.guide
+        if state.features is not None:
+            half = max(round(len(state.base) / len(state.guide)), 1)
+            values = block_means(state.features.affinity, half)
+        means = layer_means(state.layers, values)
+        labels = clusters(means, min(count, len(means)), starts=8)
+        return [np.flatnonzero(labels == k).tolist() for k in np.unique(labels)], None
     chosen = tree.cut(n_segments)
     return [tree.leaves(node) for node in chosen], list(chosen)
 
@@ -138,40 +152,3 @@ def _groups_of_nodes(
         groups.append(rest)
         kept.append(None)
     return groups, kept
-
-
-def _mean_features(state: SegmentsState) -> FloatArray:
-    """Give the features that k-means compares layers by, at the working size."""
-    if state.features is None:
-        return state.guide
-    half = round(len(state.base) / len(state.guide))
-    return block_means(state.features.affinity, max(half, 1))
-
-
-def _state_of(source: SegmentsState | SoftLayers) -> SegmentsState:
-    state = source.extras.get("state") if isinstance(source, SoftLayers) else source
-    if not isinstance(state, SegmentsState):
-        raise TypeError(
-            "These layers were not made by soft_segments; give its result or that of "
-            "prepare_segments."
-        )
-    return state
-
-
-def _parameters(
-    state: SegmentsState,
-    n_segments: int | str,
-    nodes: Sequence[int] | None,
-    grouping: str,
-) -> dict[str, Any]:
-    """Give what it takes to compute the layers again."""
-    features = "array" if state.features is not None else None
-    if state.features is not None:
-        features = state.features.source
-    return {
-        "n_segments": n_segments if nodes is None else None,
-        "nodes": None if nodes is None else [int(node) for node in nodes],
-        "features": features,
-        "grouping": grouping,
-        **asdict(state.options),
-    }

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..arrays import FloatArray
 from ..devices import choose_device, import_torch, with_cpu_fallback
+from ..numerics.operators import planes, resized
 from ..run import SILENT, Run
 from ..threads import one_thread
 
@@ -52,40 +53,16 @@ def semantic_features(
     radius: int | None = None,
     eps: float = 1e-3,
 ) -> SemanticFeatures | None:
-    """Semantic features of a picture.
+    """Semantic features of a picture; None for ``source=None`` (spectral matting).
 
-    Parameters
-    ----------
-    picture : (H, W, 3) float32
-        In [0, 1].
-    source : str, Path, array or None
-        - ``"bundled"``: the network that comes with the package.
-        - a path ending in ``.safetensors``: a feature network trained by the user.
-        - an array ``(H, W, D)``: features from elsewhere. Up to three channels are
-          taken as ready for use (only scaled to [0, 1] if they leave it); more are
-          filtered and reduced as the network's are.
-        - ``"hub:<name or folder>"``: a Hugging Face model, see
-          :func:`.hub.hub_features`.
-        - None: no features (spectral matting).
-    dims : int
-        Components kept for grouping, 3 to 10 (fewer if the source has fewer).
-    device : {"auto", "cpu", "cuda", ...}
-    run : Run, optional
-    radius : int, optional
-        Of the guided filter; an eightieth of the long side if not given.
-    eps : float
-        Of the guided filter.
-
-    Returns
-    -------
-    SemanticFeatures or None
-        None for ``source=None``.
-
-    Raises
-    ------
-    ValueError
-        If an array has another size than the picture, or is not finite; if there are
-        no such weights or no such model; if ``dims`` is out of range.
+    ``picture`` float32 ``(H, W, 3)``. ``source``: see `feature_map`, or an array
+    ``(H, W, D)``, features from elsewhere. Up to three channels are taken as ready for
+    use (only scaled to [0, 1] if they leave it); more are filtered and reduced as the
+    network's are. ``dims``: components kept for grouping, 3 to 10 (fewer if the source
+    has fewer). ``radius``: of the guided filter; an eightieth of the long side if not
+    given. ``eps``: of the guided filter. Raises ValueError if an array has another size
+    than the picture, or is not finite; if there are no such weights or no such model;
+    if ``dims`` is out of range.
     """
     if not 3 <= dims <= 10:
         raise ValueError(f"dims must be between 3 and 10, not {dims}")
@@ -107,7 +84,7 @@ def semantic_features(
         return _from_ready(raw, label)
     with one_thread("blas"):
         components = _project(raw, dims)
-    components = _enlarge(components, (picture.shape[0], picture.shape[1]))
+    components = _enlarge(components, picture.shape[:2])
     radius = radius or max(2, round(max(picture.shape[:2]) / 80))
     components = _aligned(components, picture, radius, eps, run.part(0.65, 0.95))
     with one_thread("blas"):
@@ -121,14 +98,11 @@ def _aligned(
     values: FloatArray, picture: FloatArray, radius: int, eps: float, run: Run
 ) -> FloatArray:
     """Every channel of values ``(H, W, D)`` after the guided filter."""
-    torch = import_torch()
+    import_torch()
     from ..numerics.guided_filter import GuidedFilter
 
-    guide, channels = (
-        torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
-        for array in (picture, values)
-    )
-    follow = GuidedFilter(guide, radius, eps)
+    follow = GuidedFilter(planes(picture).contiguous(), radius, eps)
+    channels = planes(values).contiguous()
     for index in range(len(channels)):  # one by one, of bounded memory
         run.step(index / len(channels), "Aligning features with the picture")
         channels[index] = follow(channels[index, None])[0]
@@ -143,10 +117,12 @@ def feature_map(
 ) -> FloatArray:
     """A network's features of a picture, as they leave the network.
 
-    ``picture`` ``(H, W, 3)``. ``source``: ``"bundled"``, the path of a ``.safetensors``
-    file or ``"hub:<name or folder>"``. ``device`` {"auto", "cpu", "cuda", ...}. Returns
-    ``(h, w, D)`` float32: at the network's own resolution. The bundled network: the
-    long side is 160, and vectors are means of vectors of length 1.
+    ``picture`` ``(H, W, 3)``. ``source``: ``"bundled"``, the network that comes with
+    the package; the path of a ``.safetensors`` file, trained by the user; or
+    ``"hub:<name or folder>"``, a Hugging Face model, see `hub_features`. ``device``
+    {"auto", "cpu", "cuda", ...}. Returns ``(h, w, D)`` float32: at the network's own
+    resolution. The bundled network: the long side is 160, and vectors are means of
+    vectors of length 1.
     """
     chosen = choose_device(device)
     name = str(source)
@@ -154,10 +130,9 @@ def feature_map(
         from .hub import hub_features
 
         model = name.removeprefix("hub:")
-        taken = with_cpu_fallback(
+        return with_cpu_fallback(
             lambda where: hub_features(picture, model, where, run), chosen
         )
-        return taken
     if name != "bundled" and not name.endswith(".safetensors"):
         raise ValueError(
             f"features={name!r} is not known; use 'bundled', the path of a "
@@ -169,15 +144,13 @@ def feature_map(
         from ..networks.features import describe_picture
         from ..networks.weights import load_network
 
-        torch = import_torch()
         network = load_network(weights, where, kind="features")
-        values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
-        with torch.inference_mode():
-            found = describe_picture(network, values.to(where), check=run.check)
+        values = planes(picture).to(where)
+        with import_torch().inference_mode():
+            found = describe_picture(network, values, check=run.check)
         return np.ascontiguousarray(found.permute(1, 2, 0).cpu().numpy(), np.float32)
 
-    found = with_cpu_fallback(compute, chosen)
-    return found
+    return with_cpu_fallback(compute, chosen)
 
 
 def _check_array(source: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
@@ -228,16 +201,9 @@ def _project(raw: FloatArray, dims: int) -> FloatArray:
     return np.asarray(components.reshape(*raw.shape[:2], -1))
 
 
-def _enlarge(values: FloatArray, size: tuple[int, int]) -> FloatArray:
+def _enlarge(values: FloatArray, size: tuple[int, ...]) -> FloatArray:
     """Bilinear interpolation of ``(h, w, D)`` to the picture's size."""
-    if values.shape[:2] == size:
-        return values
-    torch = import_torch()
-    planes = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
-    large = torch.nn.functional.interpolate(
-        planes, size, mode="bilinear", align_corners=False
-    )
-    return np.ascontiguousarray(large[0].permute(1, 2, 0).numpy())
+    return values if values.shape[:2] == size else resized(values, size=size)
 
 
 def _unit_range(values: FloatArray) -> FloatArray:

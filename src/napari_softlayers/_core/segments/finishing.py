@@ -9,9 +9,11 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..devices import import_torch, with_cpu_fallback
+from ..numerics.laplacian import region_pixels
+from ..numerics.operators import planes, resized
 from ..run import SILENT, Run
 from . import relaxed_sparsification as relaxed
-from .graphs import Surroundings, band_count, pixel_graph
+from .graphs import band_count, pixel_graph
 from .state import SegmentsState
 
 OVERLAP = 48
@@ -47,15 +49,13 @@ def refined(
     state: SegmentsState, start: FloatArray, device: Any, run: Run
 ) -> FloatArray:
     """Run the relaxed sparsification, in bands where the picture is large."""
-    options = relaxed.EXACT if state.options.quality == "exact" else None
+    options = relaxed.EXACT if state.options.quality == "exact" else relaxed.FAST
     height, width = state.picture.shape[:2]
     if state.pixel_graph is not None:
         return relaxed.relaxed_sparsification(
             start, *state.pixel_graph, options, device, run
         )
-    around = Surroundings(
-        (height, width), state.superpixels, state.edges, state.options.normalised
-    )
+    pixels = region_pixels(state.superpixels, (height, width))
     bands = band_count((height, width))
     result = np.empty_like(start)
     borders = np.linspace(0, height, bands + 1).astype(int)
@@ -65,7 +65,13 @@ def refined(
         rows = slice(max(first - OVERLAP, 0), min(last + OVERLAP, height))
         band = relaxed.relaxed_sparsification(
             start[:, rows],
-            *pixel_graph(state.picture[rows], rows.start, around, part),
+            *pixel_graph(
+                state.picture[rows],
+                pixels - [rows.start, 0],
+                state.edges,
+                state.options.normalised,
+                part,
+            ),
             options,
             device,
             part.part(0.1, 1.0),
@@ -78,13 +84,9 @@ def enlarged_columns(
     columns: FloatArray, small: tuple[int, int], step: int, shape: tuple[int, int]
 ) -> FloatArray:
     """Interpolate ``(h * w, C)`` bilinearly to ``(H * W, C)``, ``step`` times larger."""
-    torch = import_torch()
-    values = torch.from_numpy(columns.reshape(*small, -1)).permute(2, 0, 1)[None]
-    large = torch.nn.functional.interpolate(
-        values, scale_factor=step, mode="bilinear", align_corners=False
-    )
-    cropped = large[0, :, : shape[0], : shape[1]].permute(1, 2, 0)
-    return np.ascontiguousarray(cropped.reshape(shape[0] * shape[1], -1).numpy())
+    large = resized(columns.reshape(*small, -1), scale_factor=step)
+    cropped = large[: shape[0], : shape[1]]
+    return np.ascontiguousarray(cropped.reshape(shape[0] * shape[1], -1))
 
 
 def guided_upsampling(
@@ -108,10 +110,7 @@ def guided_upsampling(
     torch = import_torch()
     from ..numerics.guided_filter import GuidedFilter
 
-    small, large = (
-        torch.from_numpy(np.ascontiguousarray(part.transpose(2, 0, 1)))
-        for part in (guide, picture)
-    )
+    small, large = planes(guide).contiguous(), planes(picture).contiguous()
     alphas = torch.from_numpy(np.ascontiguousarray(layers, np.float32))
     run.step(0.0, "Enlarging the layers")
     follow = GuidedFilter(small, 1, eps, repeat=True)

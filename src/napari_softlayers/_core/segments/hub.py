@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..devices import import_torch
+from ..numerics.operators import planes
 from ..run import SILENT, Run
 
 if TYPE_CHECKING:
@@ -54,9 +55,12 @@ def hub_features(
         max(1, round(side * scale / patch)) * patch for side in picture.shape[:2]
     )
     with torch.inference_mode():
-        values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None]
         values = torch.nn.functional.interpolate(
-            values, size, mode="bilinear", align_corners=False, antialias=True
+            planes(picture)[None],
+            size,
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
         )
         shift, spread = (torch.tensor(v).view(1, 3, 1, 1) for v in (mean, std))
         values = ((values - shift) / spread).to(device)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import DoubleArray, FloatArray
-from .grouping import layer_means
 
 AUTO_COST = 0.0024
 """Merges that cost more than this are not made by the automatic cut."""
@@ -96,21 +95,16 @@ class MergeTree:
         "auto" stops before the first merge that costs more than `AUTO_COST`, with 3 to
         12 layers. Returns list of int: nodes that together cover the picture.
         """
-        count = self.automatic_count() if n_segments == "auto" else int(n_segments)
-        count = min(max(count, 1), self.leaf_count)
+        if n_segments == "auto":
+            dear = np.flatnonzero(self.costs > AUTO_COST)
+            merged = int(dear[0]) if len(dear) else len(self.costs)
+            count = min(max(self.leaf_count - merged, FEWEST), MOST)
+        else:
+            count = max(int(n_segments), 1)
+        count = min(count, self.leaf_count)
         joined = self.leaf_count - count
-        present = set(range(self.leaf_count))
-        for i, (first, second) in enumerate(self.merges[:joined]):
-            present -= {int(first), int(second)}
-            present.add(self.leaf_count + i)
-        return sorted(present)
-
-    def automatic_count(self) -> int:
-        """Number of layers of the automatic cut."""
-        dear = np.nonzero(self.costs > AUTO_COST)[0]
-        merged = int(dear[0]) if len(dear) else len(self.costs)
-        count = self.leaf_count - merged
-        return min(max(count, FEWEST), MOST, self.leaf_count)
+        present = set(range(self.leaf_count + joined))
+        return sorted(present.difference(self.merges[:joined].ravel().tolist()))
 
     def path(self, row: int, column: int) -> list[int]:
         """Give the nodes at a pixel of the working size, from leaf to root."""
@@ -148,25 +142,10 @@ def merge_tree(
     divided by the area of the smaller one.
     """
     weights = np.clip(small, 0, 1)
-    count = len(weights)
+    count, pixels = len(weights), lab[..., 0].size
     means = layer_means(weights, _descriptors(features, lab))
-    areas = weights.reshape(count, -1).mean(axis=1, dtype=np.float64)
+    areas = np.maximum(weights.reshape(count, -1).mean(axis=1, dtype=np.float64), 1e-9)
     across, shared = _boundaries(weights, lab)
-    return _join(
-        alphas, lab[..., 0].size, means, np.maximum(areas, 1e-9), across, shared
-    )
-
-
-def _join(
-    alphas: FloatArray,
-    pixels: int,
-    means: DoubleArray,
-    areas: DoubleArray,
-    across: DoubleArray,
-    shared: DoubleArray,
-) -> MergeTree:
-    """Run the greedy merging on sizes, means and boundary sums (all additive)."""
-    count = len(alphas)
     numbers = np.arange(count)
     merges, costs = [], []
     for step in range(count - 1):
@@ -194,6 +173,18 @@ def _join(
         np.array(merges, dtype=np.int64).reshape(-1, 2),
         np.array(costs, dtype=np.float64),
     )
+
+
+def layer_means(alphas: FloatArray, values: FloatArray) -> DoubleArray:
+    """Average values ``(H, W, D)`` over layers ``(K, H, W)``, weighted by alpha.
+
+    Returns ``(K, D)``: alphas outside [0, 1] count as 0 or 1.
+    """
+    weights = np.clip(alphas, 0, 1).reshape(len(alphas), -1)
+    flat = values.reshape(-1, values.shape[-1])
+    sums = weights @ flat
+    total = weights.sum(axis=1, dtype=np.float64)[:, None]
+    return np.asarray(sums / np.maximum(total, 1e-9), np.float64)
 
 
 def _descriptors(features: FloatArray | None, lab: FloatArray) -> FloatArray:

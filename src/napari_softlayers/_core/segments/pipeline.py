@@ -1,11 +1,13 @@
-"""From the picture to the merge tree: the paper's steps, one function each."""
+"""The slow steps behind soft segments: from the picture to the merge tree."""
 
 from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,38 +15,108 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..arrays import FloatArray
-from ..devices import with_cpu_fallback
+from ..cache import ContentCache, content_key
+from ..devices import choose_device, with_cpu_fallback
 from ..label_images import read_labels
-from ..numerics.chebyshev import filtered_eigenpairs
-from ..numerics.eigenvectors import Eigenpairs, exact_eigenpairs
+from ..numerics.eigenvectors import Eigenpairs, exact_eigenpairs, filtered_eigenpairs
+from ..numerics.kmeans import clusters
+from ..numerics.laplacian import region_pixels
 from ..numerics.superpixels import (
-    Superpixels,
     block_means,
+    numbered_regions,
     slic_superpixels,
     thinned,
-    user_superpixels,
 )
+from ..picture import as_image
 from ..run import SILENT, Run
 from . import constrained_sparsification as constrained
+from . import graphs
 from .features import SemanticFeatures, semantic_features
 from .finishing import enlarged_columns
-from .graphs import Surroundings, WorkingGraphs, affinity_edges, band_count, pixel_graph
-from .grouping import clusters
 from .merge_tree import MergeTree, merge_tree
 from .state import SegmentOptions, SegmentsState
 
+QUALITIES = ("fast", "exact")
+SMALLEST_SIDE = 3
 BASE_PIXELS = 640 * 480
 """Largest picture that features and superpixels are computed on."""
 FULL_PIXELS = 160 * 160
 """Pictures up to this size keep their eigenvectors at full size, others at half."""
 TREE_SIDE = 160
 """Long side of the grid on which the merge tree compares layers."""
+CACHE = ContentCache(limit=1 << 30)
+"""States of the pictures seen last."""
+
+
+def prepare_segments(
+    image: Any,
+    features: Any = "bundled",
+    options: SegmentOptions | None = None,
+    superpixels: Any = None,
+    device: Any = "auto",
+    run: Run = SILENT,
+) -> SegmentsState:
+    """Run the slow steps up to the merge tree, or find them in the cache.
+
+    ``image``, ``features``, ``superpixels``, ``device``: see `soft_segments`. Returns
+    SegmentsState: for `cut`, and for looking at the steps.
+    """
+    picture = as_image(image)
+    height, width = picture.shape[:2]
+    if min(height, width) < SMALLEST_SIDE:
+        raise ValueError(
+            f"The picture is {height}x{width}; soft segments need at least "
+            f"{SMALLEST_SIDE} pixels on each side. Give a larger part of it."
+        )
+    options = options or SegmentOptions()
+    _check_options(options)
+    target = sparse_device(device)
+    if features is not None and not isinstance(features, str):
+        features = np.asarray(features)
+    if superpixels is not None:
+        superpixels = read_labels(superpixels, (height, width))
+    version = None  # what tells an edited file of features from the one before
+    if isinstance(features, str) and Path(features).is_file():
+        found = Path(features).stat()
+        version = (found.st_mtime_ns, found.st_size)
+    key = content_key(
+        picture, features, superpixels, asdict(options), target.type, version
+    )
+    return CACHE.get_or_compute(
+        key,
+        lambda: compute_state(picture, features, superpixels, options, target, run),
+        lambda state: state.nbytes,
+    )
+
+
+def sparse_device(device: Any) -> Any:
+    """Choose the device of the solvers: MPS has no sparse products, the CPU has."""
+    target = choose_device(device)
+    return choose_device("cpu") if target.type == "mps" else target
+
+
+def _check_options(options: SegmentOptions) -> None:
+    if options.quality not in QUALITIES:
+        raise ValueError(
+            f"quality={options.quality!r} is not known; use one of {QUALITIES}."
+        )
+    limits = {
+        "affinity_weight": (0.0, 0.1),
+        "color_radius": (0.0, 1.5),
+        "semantic_threshold": (0.0, 2.0),
+        "n_eigenvectors": (10, 200),
+        "n_clusters": (2, 100),
+    }
+    for name, (low, high) in limits.items():
+        value = getattr(options, name)
+        if not low <= value <= high:
+            raise ValueError(f"{name}={value!r}; a value in {low}..{high} is needed.")
 
 
 def compute_state(
     picture: FloatArray,
     features: Any,
-    superpixels: Any,
+    superpixels: NDArray[Any] | None,
     options: SegmentOptions,
     device: Any,
     run: Run = SILENT,
@@ -56,27 +128,45 @@ def compute_state(
     user's own.
     """
     exact = options.quality == "exact"
-    step = 1 if exact else _step_to(picture, BASE_PIXELS)
+    shape = (picture.shape[0], picture.shape[1])
+    reduction = np.sqrt(shape[0] * shape[1] / BASE_PIXELS)
+    step = 1 if exact else max(1, int(np.ceil(reduction - 0.1)))
     base = block_means(picture, step)
     half = 1 if exact or base[..., 0].size <= FULL_PIXELS else 2
     guide = block_means(base, half)
-    shape = (picture.shape[0], picture.shape[1])
 
     with ThreadPoolExecutor(1) as beside:
-        graphs = WorkingGraphs(guide, options, beside, run)
+        levels = graphs.begin_matting(guide, exact, beside, run)
         run.step(0.0, "Superpixels")
-        regions = _regions(base, superpixels, shape, step)
+        if superpixels is None:
+            regions = slic_superpixels(base)
+        else:
+            regions = numbered_regions(thinned(superpixels, step))
         semantic = _features(base, features, step, device, run.part(0.05, 0.25))
-        edges = affinity_edges(base, regions, semantic, options)
-        around = Surroundings(shape, regions, edges, options.normalised)
+        edges = graphs.affinity_edges(base, regions, semantic, options)
         own = None
-        if band_count(shape) == 1:
-            own = beside.submit(pixel_graph, picture, 0, around, run)
-        matrices = graphs.laplacians(regions, edges, run.part(0.25, 0.3))
-
-        first_layers = partial(
-            _first_layers, matrices, graphs.shapes, semantic, guide, half, options, run
+        if graphs.band_count(shape) == 1:
+            pixels, normalised = region_pixels(regions, shape), options.normalised
+            own = beside.submit(
+                graphs.pixel_graph, picture, pixels, edges, normalised, run
+            )
+        matrices = graphs.working_laplacians(
+            levels, regions, edges, options.normalised, run.part(0.25, 0.3)
         )
+
+        def first_layers(where: Any) -> tuple[Eigenpairs, FloatArray]:
+            shapes = [size for size, _ in levels]
+            part = run.part(0.3, 0.75)
+            pairs = _eigenpairs(matrices, shapes, options, where, part)
+            run.step(0.75, "First guess")
+            labels = _first_guess(pairs, semantic, guide, half, options)
+            settings = constrained.EXACT if exact else constrained.FAST
+            part = run.part(0.77, 0.97)
+            layers = constrained.constrained_sparsification(
+                pairs, labels, settings, options.seed, where, part
+            )
+            return pairs, layers.reshape(-1, *guide.shape[:2])
+
         pairs, layers = with_cpu_fallback(first_layers, device)
         run.step(0.97, "Merge tree")
         tree = _tree(layers, semantic, guide, half)
@@ -99,31 +189,13 @@ def compute_state(
         )
 
 
-def _step_to(picture: FloatArray, pixels: int) -> int:
-    """Give the reduction that brings a picture to about ``pixels`` at most."""
-    ratio = np.sqrt(picture.shape[0] * picture.shape[1] / pixels)
-    return max(1, int(np.ceil(ratio - 0.1)))
-
-
-def _regions(
-    base: FloatArray, labels: Any, shape: tuple[int, ...], step: int
-) -> Superpixels:
-    """Compute superpixels of the base picture, or reduce the user's to its size."""
-    if labels is None:
-        return slic_superpixels(base)
-    labels = read_labels(labels, (shape[0], shape[1]))
-    return user_superpixels(thinned(labels, step), (base.shape[0], base.shape[1]))
-
-
 def _features(
     base: FloatArray, source: Any, step: int, device: Any, run: Run
 ) -> SemanticFeatures | None:
     """Compute features at the base size; features that say nothing are left out."""
-    if source is not None and not isinstance(source, (str, bytes)) and step > 1:
-        values = np.asarray(source)
-        values = values[..., None] if values.ndim == 2 else values
-        if values.ndim == 3 and values.dtype.kind in "fiub":
-            source = block_means(values, step)
+    numbers = isinstance(source, np.ndarray) and source.dtype.kind in "fiub"
+    if numbers and source.ndim in (2, 3) and step > 1:
+        source = block_means(np.atleast_3d(source), step)
     found = semantic_features(base, source, device=device, run=run)
     if found is not None and float(np.ptp(found.affinity, axis=(0, 1)).max()) < 1e-6:
         warnings.warn(
@@ -134,31 +206,6 @@ def _features(
         )
         return None
     return found
-
-
-def _first_layers(
-    matrices: list[sparse.csr_array],
-    shapes: list[tuple[int, int]],
-    semantic: SemanticFeatures | None,
-    guide: FloatArray,
-    half: int,
-    options: SegmentOptions,
-    run: Run,
-    device: Any,
-) -> tuple[Eigenpairs, FloatArray]:
-    """Compute eigenpairs and, in their span, layers ``(n, h, w)``."""
-    pairs = _eigenpairs(matrices, shapes, options, device, run.part(0.3, 0.75))
-    run.step(0.75, "First guess")
-    labels = _first_guess(pairs, semantic, guide, half, options)
-    layers = constrained.constrained_sparsification(
-        pairs,
-        labels,
-        constrained.EXACT if options.quality == "exact" else None,
-        options.seed,
-        device,
-        run.part(0.77, 0.97),
-    )
-    return pairs, layers.reshape(-1, *guide.shape[:2])
 
 
 def _eigenpairs(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,36 +22,27 @@ if TYPE_CHECKING:
 class RelaxedOptions:
     """Settings of `relaxed_sparsification`.
 
-    Parameters
-    ----------
-    iterations : int
-        Reweightings of the sparsity term (Eq. 15).
-    steps : int
-        Conjugate gradient steps for each reweighting; the solution of one is the start
-        of the next, so that one is nearly enough.
-    last_steps : int
-        Steps of a final solve without the sparsity term; 0 leaves it out.
-    sum_weight : float
-        Weight of the sum-to-one term, the paper's lambda (Eq. 11).
-    floor : float
-        Smallest alpha in the weights; it keeps them finite.
-    tolerance : float
-        A solve also ends once its residual is this small, relative to the right side.
-    reach : int
-        Reweighted iterations leave out pixels farther than this from any transition; 0
-        takes all of them.
+    ``iterations``: reweightings of the sparsity term (Eq. 15). ``steps``: conjugate
+    gradient steps for each reweighting; the solution of one is the start of the next,
+    so that one is nearly enough. ``last_steps``: steps of a final solve without the
+    sparsity term; 0 leaves it out. ``sum_weight``: weight of the sum-to-one term, the
+    paper's lambda (Eq. 11). ``reach``: reweighted iterations leave out pixels farther
+    than this from any transition; 0 takes all of them.
     """
 
     iterations: int = 20
     steps: int = 1
     last_steps: int = 4
     sum_weight: float = 100.0
-    floor: float = 1e-2
-    tolerance: float = 1e-6
     reach: int = 3
 
 
+FAST = RelaxedOptions()
 EXACT = RelaxedOptions(steps=100, last_steps=100, reach=0)
+FLOOR = 1e-2
+"""Smallest alpha in the weights; it keeps them finite."""
+TOLERANCE = 1e-6
+"""A solve also ends once its residual is this small, relative to the right side."""
 MOST_ACTIVE = 0.7
 """Above this share of active pixels, leaving the others out saves nothing."""
 
@@ -61,7 +51,7 @@ def relaxed_sparsification(
     alphas: FloatArray,
     laplacian: sparse.csr_array,
     exponents: FloatArray,
-    options: RelaxedOptions | None = None,
+    options: RelaxedOptions = FAST,
     device: Any = "cpu",
     run: Run = SILENT,
 ) -> FloatArray:
@@ -90,30 +80,15 @@ def relaxed_sparsification(
     Two layers that sum to one keep doing so: their equations are each other's opposite,
     and one of them, without the sum-to-one term, gives both.
     """
-    options = options or RelaxedOptions()
+    layers, alone = alphas, False
     if len(alphas) == 2 and np.abs(alphas.sum(axis=0) - 1).max() < 1e-5:
-        alone = replace(options, sum_weight=0.0)
-        upper = _relaxed(alphas[1:], alphas, laplacian, exponents, alone, device, run)
-        return np.concatenate([1 - upper, upper])
-    return _relaxed(alphas, alphas, laplacian, exponents, options, device, run)
-
-
-def _relaxed(
-    alphas: FloatArray,
-    all_alphas: FloatArray,
-    laplacian: sparse.csr_array,
-    exponents: FloatArray,
-    options: RelaxedOptions,
-    device: Any,
-    run: Run,
-) -> FloatArray:
-    """Refine some of all layers; see `relaxed_sparsification`."""
-    count = len(alphas)
-    start = np.ascontiguousarray(alphas.reshape(count, -1).T, dtype=np.float32)
+        layers, alone = alphas[1:], True
+        options = replace(options, sum_weight=0.0)
+    start = np.ascontiguousarray(layers.reshape(len(layers), -1).T, dtype=np.float32)
     powers = exponents.ravel()
     share = options.iterations / (options.iterations + options.last_steps / 2)
     solution = start.copy()
-    active = _near_transitions(all_alphas, options.reach).ravel()
+    active = _near_transitions(alphas, options.reach).ravel()
     if options.iterations and active.mean() > MOST_ACTIVE:
         system = _System(start, laplacian, powers, None, options, device)
         system.reweight(run.part(0.0, share))
@@ -122,14 +97,8 @@ def _relaxed(
         rows = sparse.csr_array(laplacian)[active]
         solution[~active] = _settled(start[~active], powers[~active], options)
         solution[active] = 0
-        system = _System(
-            start[active],
-            rows[:, active],
-            powers[active],
-            rows @ solution,
-            options,
-            device,
-        )
+        inflow, matrix = rows @ solution, rows[:, active]
+        system = _System(start[active], matrix, powers[active], inflow, options, device)
         system.reweight(run.part(0.0, share))
         solution[active] = system.solution.cpu().numpy()
     if options.last_steps:
@@ -138,7 +107,8 @@ def _relaxed(
         system.solve(None, None, options.last_steps, run)
         solution = system.solution.cpu().numpy()
     run.step(1.0, "Smoothing transitions")
-    return np.ascontiguousarray(solution.T, dtype=np.float32).reshape(alphas.shape)
+    result = np.ascontiguousarray(solution.T, dtype=np.float32).reshape(layers.shape)
+    return np.concatenate([1 - result, result]) if alone else result
 
 
 def _settled(
@@ -155,8 +125,8 @@ def _settled(
     for _ in range(options.iterations):
         scales, rights = [], []
         for alpha, fidelity in ((own, 1.0), (other, 0.0)):
-            near_zero = np.maximum(np.abs(alpha), options.floor) ** (table - 2)
-            near_one = np.maximum(np.abs(1 - alpha), options.floor) ** (table - 2)
+            near_zero = np.maximum(np.abs(alpha), FLOOR) ** (table - 2)
+            near_one = np.maximum(np.abs(1 - alpha), FLOOR) ** (table - 2)
             scales.append(near_zero + near_one + 1)
             rights.append(near_one + fidelity + weight)
         a, b = scales[0] + weight, weight * others
@@ -200,8 +170,8 @@ def unit_sum(alphas: FloatArray) -> FloatArray:
     """Clamp alphas ``(K, H, W)`` to [0, 1] and divide by their sum at each pixel."""
     clamped = np.clip(alphas, 0, 1)
     total = clamped.sum(axis=0)
-    if (total < 1e-3).any():
-        lost = total < 1e-3
+    lost = total < 1e-3
+    if lost.any():
         clamped[:, lost] = (
             alphas.argmax(axis=0)[lost] == np.arange(len(alphas))[:, None]
         )
@@ -242,19 +212,14 @@ class _System:
         column: torch.Tensor = self.torch.from_numpy(array).to(self.device)
         return column
 
-    def sparsity_terms(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Give :math:`u + v` and :math:`v` of Eq. 15b at the present solution."""
-        floor = self.options.floor
-        zero = self.solution.abs().clamp_min_(floor).pow_(self.power)
-        one = (1 - self.solution).abs_().clamp_min_(floor).pow_(self.power)
-        return zero.add_(one), one
-
     def reweight(self, run: Run) -> None:
         """Iterate with the sparsity term."""
         for iteration in range(self.options.iterations):
             run.step(iteration / self.options.iterations, "Sparsifying pixels")
-            diagonal, right = self.sparsity_terms()
-            self.solve(diagonal, right, self.options.steps, run)
+            # u + v and v of Eq. 15b at the present solution
+            zero = self.solution.abs().clamp_min_(FLOOR).pow_(self.power)
+            one = (1 - self.solution).abs_().clamp_min_(FLOOR).pow_(self.power)
+            self.solve(zero.add_(one), one, self.options.steps, run)
 
     def solve(
         self,
@@ -268,10 +233,17 @@ class _System:
         scale = self.base if diagonal is None else diagonal.add_(self.base)
         own = scale - (self.base - 1)
         target = self.solution.clone() if right is None else right.add_(self.fidelity)
-        precondition = self._preconditioner(scale)
         x = self.solution
+        inverse = scale.reciprocal().expand_as(x)
+        share = weight / (1 + weight * (inverse @ self.ones))
+
+        def precondition(residual: torch.Tensor) -> torch.Tensor:
+            """Invert ``diag(scale) + weight 1 1^T`` at each pixel (Sherman-Morrison)."""
+            scaled = residual * inverse
+            return scaled.addcmul_(inverse, share * (scaled @ self.ones), value=-1)
+
         residual = target - self.smooth - own * x - weight * (x @ self.ones - 1)
-        limit = self.options.tolerance**2 * float(((target + weight) ** 2).sum())
+        limit = TOLERANCE**2 * float(((target + weight) ** 2).sum())
         image = precondition(residual)
         direction = image
         energy = float((residual * image).sum())
@@ -290,17 +262,3 @@ class _System:
             image = precondition(residual)
             before, energy = energy, float((residual * image).sum())
             direction = image.add(direction, alpha=energy / before)
-
-    def _preconditioner(
-        self, scale: torch.Tensor
-    ) -> Callable[[torch.Tensor], torch.Tensor]:
-        """Invert ``diag(scale) + weight 1 1^T`` at each pixel (Sherman-Morrison)."""
-        weight = self.options.sum_weight
-        inverse = scale.reciprocal().expand_as(self.solution)
-        share = weight / (1 + weight * (inverse @ self.ones))
-
-        def apply(residual: torch.Tensor) -> torch.Tensor:
-            scaled = residual * inverse
-            return scaled.addcmul_(inverse, share * (scaled @ self.ones), value=-1)
-
-        return apply

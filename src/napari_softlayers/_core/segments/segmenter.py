@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,8 +18,8 @@ from ..threads import one_thread
 from . import relaxed_sparsification as relaxed
 from .clicks import ClickModel, Prompts
 from .finishing import guided_upsampling, refined
-from .gradients import sparsity_exponents
-from .preparation import prepare_segments
+from .graphs import sparsity_exponents
+from .pipeline import prepare_segments
 from .state import SegmentOptions, SegmentsState
 
 PREVIEW = relaxed.RelaxedOptions(iterations=4, last_steps=2)
@@ -78,14 +78,13 @@ class Segmenter:
         object's first click is larger (or smaller) than the most plausible one.
         """
         places, numbers = self._checked(points, labels)
-        objects = sorted(int(k) for k in set(numbers[numbers > 0]))
+        objects = np.unique(numbers[numbers > 0]).tolist()
         steps = self._checked_levels(levels, len(objects))
-        small = np.floor((places + 0.5) / self.state.scale).astype(np.int64)
-        small = np.minimum(small, np.array(self._model.shape) - 1)
-        pixels = small @ np.array([self._model.shape[1], 1])
         positions = np.searchsorted(objects, numbers) + 1
-        prompts = Prompts(pixels, np.where(numbers > 0, positions, 0), steps)
-        clicks = _Clicks(places, numbers, objects, prompts)
+        wanted = np.where(numbers > 0, positions, 0)
+        prompts = Prompts(self._working_pixels(places), wanted, steps)
+        names = ["rest", *(f"object {k}" for k in objects)]
+        clicks = _Clicks(places, numbers, names, prompts)
         self._alphas = self._preview(prompts)
         self._history.append(clicks)
         return self._preview_layers(clicks, self._alphas)
@@ -144,7 +143,7 @@ class Segmenter:
     def levels_at(self, point: ArrayLike) -> tuple[int, int]:
         """Give how many steps the segment at a point shrinks (<= 0) and grows."""
         nodes = self._model.path(self._pixel(point))
-        place = self._model.default_place(nodes)
+        place = self._model.place(nodes)
         return -place, len(nodes) - 1 - place
 
     def _preview(self, prompts: Prompts) -> FloatArray:
@@ -187,9 +186,13 @@ class Segmenter:
         if values.size != 2:
             raise ValueError(f"point={point!r} came; a row and a column are needed.")
         places, _ = self._checked(values.reshape(1, 2), [1])
-        row, column = np.floor((places[0] + 0.5) / self.state.scale).astype(int)
-        height, width = self._model.shape
-        return int(min(row, height - 1) * width + min(column, width - 1))
+        return int(self._working_pixels(places)[0])
+
+    def _working_pixels(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the flat indices at the working size of pixels ``(n, 2)``."""
+        small = np.floor((places + 0.5) / self.state.scale).astype(np.int64)
+        small = np.minimum(small, np.array(self._model.shape) - 1)
+        return np.asarray(small @ np.array([self._model.shape[1], 1]))
 
     def _checked(
         self, points: ArrayLike, labels: ArrayLike
@@ -244,20 +247,13 @@ class Segmenter:
         return steps
 
 
-class _Clicks:
+class _Clicks(NamedTuple):
     """Clicks of one answer."""
 
-    def __init__(
-        self,
-        places: NDArray[np.int64],
-        numbers: NDArray[np.int64],
-        objects: list[int],
-        prompts: Prompts,
-    ) -> None:
-        self.places = places
-        self.numbers = numbers
-        self.prompts = prompts
-        self.names = ["rest", *(f"object {k}" for k in objects)]
+    places: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    names: list[str]
+    prompts: Prompts
 
 
 def _pin(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scipy import sparse
 
@@ -19,7 +19,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SegmentOptions:
-    """Choices that the slow part depends on; see `soft_segments` for their meaning."""
+    """Choices that the slow part depends on.
+
+    ``quality`` {"fast", "exact"}: "exact" factorises the Laplacian at the full size and
+    iterates to convergence: minutes instead of seconds. ``seed``: chooses the random
+    starts; the same seed gives the same layers. ``color_affinity``,
+    ``semantic_affinity``: switch the edges between superpixels off (the paper's Fig. 3
+    and 4). ``affinity_weight``: of both affinities in the Laplacian, at most about 0.1.
+    ``color_radius``: reach of the colour affinity, a fraction of the picture.
+    ``semantic_threshold``: feature distance at which the semantic affinity becomes
+    negative. ``normalised``: use the normalised Laplacian of Eq. 3 instead of the plain
+    one. ``n_eigenvectors``, ``n_clusters``: eigenvectors, and layers that the
+    sparsification starts from.
+    """
 
     quality: str = "fast"
     seed: int = 0
@@ -33,48 +45,25 @@ class SegmentOptions:
     n_clusters: int = 40
 
 
-class PixelGraph(NamedTuple):
-    """What the relaxed sparsification of ``n`` pixels needs.
-
-    ``laplacian`` csr_array, ``(n, n)``: of the graph. ``exponents`` ``(h, w)``: the
-    sparsity exponents.
-    """
-
-    laplacian: sparse.csr_array
-    exponents: FloatArray
+PixelGraph = tuple[sparse.csr_array, FloatArray]
+"""What the relaxed sparsification of ``n`` pixels needs: the Laplacian ``(n, n)`` of the
+graph and the sparsity exponents ``(h, w)``."""
 
 
 @dataclass
 class SegmentsState:
     """Everything between the picture and the choice of the layers.
 
-    Parameters
-    ----------
-    picture : ndarray, ``(H, W, 3)``
-    base : ndarray, ``(H / step, W / step, 3)``
-        The picture that features and superpixels belong to.
-    guide : ndarray, ``(h, w, 3)``
-        The picture at the working size, that of eigenvectors and layers.
-    scale : int
-        Pixels of the picture along one of the working size.
-    features : SemanticFeatures or None
-        ``affinity`` ``(..., 3)`` and ``grouping`` ``(..., D)`` at the base size.
-    superpixels : Superpixels
-        Regions at the base size.
-    edges : csr_array or None
-        Weighted affinities between superpixels.
-    working_laplacian : csr_array, ``(h * w, h * w)``
-        At the working size.
-    eigenpairs : Eigenpairs
-        Of the working Laplacian.
-    layers : ndarray, ``(n, h, w)``
-        Initial layers (constrained sparsification), not clamped.
-    tree : MergeTree
-        Over the initial layers.
-    pixel_graph : PixelGraph or None
-        Of the picture; None for one so large that it is refined in bands.
-    results : dict
-        Layers already cut from this state.
+    ``picture`` ``(H, W, 3)``. ``base`` ``(H / step, W / step, 3)``: the picture that
+    features and superpixels belong to. ``guide`` ``(h, w, 3)``: the picture at the
+    working size, that of eigenvectors and layers. ``scale``: pixels of the picture
+    along one of the working size. ``features``: at the base size, or None.
+    ``superpixels``: at the base size. ``edges`` csr_array or None: weighted affinities
+    between superpixels. ``working_laplacian`` ``(h * w, h * w)``. ``eigenpairs``: of
+    the working Laplacian. ``layers`` ``(n, h, w)``: initial layers (constrained
+    sparsification), not clamped. ``tree``: over the initial layers. ``pixel_graph``: of
+    the picture; None for one so large that it is refined in bands. ``results``: layers
+    already cut from this state.
     """
 
     picture: FloatArray
