@@ -448,8 +448,10 @@ def test_the_drawer_shows_the_functions_own_defaults(viewer):
 
     dock = SegmentsWidget(viewer)
     from napari_softlayers._core.segments import soft_segments
+    from napari_softlayers._core.segments.state import SegmentOptions
 
-    parameters = inspect.signature(soft_segments).parameters
+    parameters = dict(inspect.signature(soft_segments).parameters)
+    parameters |= inspect.signature(SegmentOptions).parameters
     options = dock.options.values()
     assert "quality" in options and "n_segments" not in options
     for name, value in options.items():
