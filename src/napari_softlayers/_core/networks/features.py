@@ -14,37 +14,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from .blocks import Stage, StageBlock, convolution
+from .blocks import Stage, convolution, new_network, stage_block
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
     """Sizes of the feature network.
 
-    Parameters
-    ----------
-    stages : tuple of Stage
-        The base network after the stem.
-    stem_channels, stem_kernel : int
-        First convolution, stride 2.
-    stem_pool : bool
-        Max-pool by 2 after the stem.
-    picture_tap : int
-        Channels to which the picture itself is compressed.
-    global_channels : int
-        Channels of one more tap, the mean of the last stage over the picture (0: none).
-    output_stride : int
-        Resolution at which the taps meet; 1 is the picture's own, as in the paper.
-    hidden, dims : int
-        Channels of the two 1x1 convolutions.
-    classes : tuple of int
-        Groups of class scores among the ``dims`` outputs: features are then the square
-        roots of each group's softmax. Empty: features as they come.
-    axes : int
-        So many numbers about the hidden layer, and as many about the last stage, follow
-        the ``dims`` outputs when the network is used; see :class:`Axes`.
-    dropout : float
-        Before each of the 1x1 convolutions, in training.
+    ``stages``: the base network after the stem. ``stem_channels``, ``stem_kernel``:
+    first convolution, stride 2. ``stem_pool``: max-pool by 2 after the stem.
+    ``picture_tap``: channels to which the picture itself is compressed.
+    ``global_channels``: channels of one more tap, the mean of the last stage over the
+    picture (0: none). ``output_stride``: resolution at which the taps meet; 1 is the
+    picture's own, as in the paper. ``hidden``, ``dims``: channels of the two 1x1
+    convolutions. ``classes``: groups of class scores among the ``dims`` outputs:
+    features are then the square roots of each group's softmax; empty: features as they
+    come. ``axes``: so many numbers about the hidden layer, and as many about the last
+    stage, follow the ``dims`` outputs when the network is used; see :class:`Axes`.
+    ``dropout``: before each of the 1x1 convolutions, in training.
     """
 
     stages: tuple[Stage, ...]
@@ -169,7 +156,7 @@ class FeatureNetwork(nn.Module):
             stage = nn.Sequential()
             for index in range(sizes.blocks):
                 step = sizes.stride if index == 0 else 1
-                stage.append(StageBlock(before, sizes, step))
+                stage.append(stage_block(before, sizes, step))
                 before = sizes.channels
             self.stages.append(stage)
         tapped = [(3, c.picture_tap)]
@@ -240,22 +227,8 @@ def _reduce(values: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def new_feature_network(config: FeatureConfig, seed: int = 0) -> FeatureNetwork:
-    """A network with random weights (He initialisation), the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = FeatureNetwork(config)
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            if isinstance(module, StageBlock) and module.shortcut is not None:
-                last = module.path[-1]
-                if isinstance(last, nn.Sequential):
-                    norm = last[1]
-                    if isinstance(norm, nn.BatchNorm2d):
-                        nn.init.zeros_(norm.weight)  # blocks start as identity
-    return network
+    """An untrained network; see `new_network`."""
+    return new_network(FeatureNetwork, config, seed)
 
 
 def describe_picture(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -139,18 +140,19 @@ class PaletteNetwork(nn.Module):
         batch, _, height, width = picture.shape
         count = palette.shape[1]
         swatches = palette[..., None, None].expand(-1, -1, -1, height, width)
+        logits: Tensor
         if self.config.slots:
             values = torch.cat([picture, swatches.flatten(1, 2)], 1)
-            alphas: Tensor = self.alpha(values, picture).float().sigmoid()
-            return alphas / (alphas.sum(1, keepdim=True) + 1e-8)
-        parts = [_repeat(picture, count), swatches.flatten(0, 1)]
-        if mixture is not None:
-            parts.append(mixture.flatten(0, 1)[:, None])
-        found = self.alpha(torch.cat(parts, 1), parts[0], count)
-        logits: Tensor = found.reshape(batch, count, height, width).float()
-        if mixture is not None:
-            return ((mixture + FLOOR).log() + logits).softmax(1)
-        alphas = logits.sigmoid()
+            logits = self.alpha(values, picture)
+        else:
+            parts = [_repeat(picture, count), swatches.flatten(0, 1)]
+            if mixture is not None:
+                parts.append(mixture.flatten(0, 1)[:, None])
+            logits = self.alpha(torch.cat(parts, 1), parts[0], count)
+            logits = logits.reshape(batch, count, height, width)
+            if mixture is not None:
+                return ((mixture + FLOOR).log() + logits.float()).softmax(1)
+        alphas = logits.float().sigmoid()
         return alphas / (alphas.sum(1, keepdim=True) + 1e-8)
 
     def layer_colors(self, picture: Tensor, palette: Tensor, alphas: Tensor) -> Tensor:
@@ -199,14 +201,11 @@ def network_alphas(
     weights are for fewer colours.
     """
     device = picture.device
-    network = load_network(weights or "palette", device, "palette")
-    if not isinstance(network, PaletteNetwork):
-        raise TypeError(f"{weights} gave a {type(network).__name__}.")
-    config = network.config
-    colors, merged = _fill_slots(palette, config.slots)
+    network: Any = load_network(weights or "palette", device, "palette")
+    colors, merged = _fill_slots(palette, network.config.slots)
     swatches = torch.from_numpy(colors).to(device)
     mixture = None
-    if config.guided and not config.slots:
+    if network.config.guided and not network.config.slots:
         mixture = Mixture(colors, device).alphas(picture, run.part(0, 0.2))
     height, width = picture.shape[1:]
     side = tile or int((TILE_VALUES / len(colors)) ** 0.5)
