@@ -20,9 +20,16 @@ from ...numerics.operators import SparseOperator, Vectors, interruptible, solver
 from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
 from .closed_form import two_level
-from .graph_system import affinity_laplacian, solve_graph, split_columns
+from .graph import (
+    affinity_laplacian,
+    color_position_features,
+    like_edges,
+    mixture_weights,
+    nearest,
+    solve_graph,
+    split_columns,
+)
 from .known_to_unknown import known_to_unknown, trimmed
-from .neighbours import color_position_features, likeness, mixture_weights, nearest
 
 #: Every pixel is in nine windows: with it, the local term has the scale of the others.
 _WINDOWS = 9
@@ -130,19 +137,14 @@ def intra_unknown(
     Five neighbours by colour with a little position, and the one nearest by colour.
     """
     unknown = labels.ravel() == 0
-    count = int(np.count_nonzero(unknown))
-    rows, columns, weights = [], [], []
+    pixels = np.arange(np.count_nonzero(unknown))
+    edges = []
     plan = ((5, 0.05, run.part(0, 0.6)), (1, 0.0005, run.part(0.6, 1)))
     for neighbours, position_weight, part in plan:
         features = color_position_features(picture, position_weight)[unknown]
         _, found = nearest(features, features, neighbours + 1, part)
-        found = _without_self(found, np.arange(count))
-        for q in found.T:
-            rows.append(np.arange(count))
-            columns.append(q)
-            weights.append(likeness(features, features[q]))
-    first, second, weight = map(np.concatenate, (rows, columns, weights))
-    return interruptible(lambda: affinity_laplacian(first, second, weight, count), run)
+        edges.append(like_edges(features, pixels, _without_self(found, pixels)))
+    return interruptible(lambda: affinity_laplacian(edges, len(pixels)), run)
 
 
 def looks_transparent(picture: FloatArray, local: System) -> bool:

@@ -12,7 +12,7 @@ from ...arrays import FloatArray
 from ...numerics.operators import interruptible
 from ...run import SILENT, Run
 from ..system import Labels
-from .neighbours import color_position_features, mixture_weights, nearest
+from .graph import color_position_features, mixture_weights, nearest
 
 
 def known_to_unknown(
