@@ -54,9 +54,13 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
     n unknown pixels. ``labels`` int ``(H, W)``: 0 unknown, 1..K known.
     """
     unknown = labels == 0
-    flat, offsets, width = _padded_positions(unknown)
+    # Unknown pixels and their twenty-five neighbours on a grid with a margin of two.
+    width = unknown.shape[1] + 4
+    y, x = np.nonzero(unknown)
+    flat = ((y + 2) * width + x + 2).astype(np.int32)
+    offsets = np.array([dy * width + dx for dy, dx in NEIGHBOURS], np.int32)
     count, n_layers = len(flat), int(labels.max())
-    # Numbers of the unknown pixels on a grid with a margin, minus one elsewhere.
+    # Numbers of the unknown pixels, minus one elsewhere.
     number = np.full((unknown.shape[0] + 4) * width, -1, np.int32)
     number[flat] = np.arange(count, dtype=np.int32)
     padded = np.pad(labels, 2).ravel()
@@ -70,7 +74,10 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
         values = np.ascontiguousarray(stencil.T)
         columns = number[flat[rows, None] + offsets]
         among = columns >= 0
-        _add_known_part(right[rows], values, among, padded, flat[rows], offsets)
+        near = np.flatnonzero(~among.all(axis=1))  # a known one is near
+        around = padded[flat[start + near, None] + offsets]
+        for k in range(n_layers - 1):  # -L_UK a_K
+            right[start + near, k] = -(values[near] * (around == k + 1)).sum(axis=1)
         per_row = np.count_nonzero(among, axis=1)
         stop = filled + int(per_row.sum())
         data[filled:stop], indices[filled:stop] = values[among], columns[among]
@@ -104,33 +111,3 @@ def one_hot(labels: Labels, n_layers: int) -> FloatArray:
     """Labels 1..K as layers (K, H, W) of zeros and ones."""
     numbers = np.arange(1, n_layers + 1)[:, None, None]
     return np.asarray(labels[None] == numbers, np.float32)
-
-
-def _add_known_part(
-    right: Floats,
-    values: Floats,
-    among: Mask,
-    padded: Labels,
-    flat: NDArray[np.int32],
-    offsets: NDArray[np.int32],
-) -> None:
-    """Right-hand sides ``-L_UK a_K`` (n, K - 1), in place, where a known one is near."""
-    near = np.flatnonzero(~among.all(axis=1))
-    around = padded[flat[near, None] + offsets]
-    weights = values[near]
-    for k in range(right.shape[1]):
-        right[near, k] = -(weights * (around == k + 1)).sum(axis=1)
-
-
-def _padded_positions(
-    unknown: Mask,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-    """Flat positions of the unknown pixels on a grid with a margin of two pixels.
-
-    Also the offsets of the twenty-five neighbours there, and the width of that grid.
-    """
-    width = unknown.shape[1] + 4
-    rows, columns = np.nonzero(unknown)
-    offsets = np.array([dy * width + dx for dy, dx in NEIGHBOURS], np.int32)
-    flat = (rows + 2) * width + columns + 2
-    return flat.astype(np.int32), offsets, width

@@ -10,9 +10,10 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from ..arrays import DoubleArray, Mask
 from ..label_images import (
     TrimapArray,
     as_int32,
@@ -23,13 +24,15 @@ from ..label_images import (
 )
 from ..picture import as_image
 from .read_trimap import (
+    BLACK,
     MOST_LABELS,
     SELECTION_ADVICE,
+    WHITE,
     grey_or_labels,
     read_trimap,
     say_grey,
+    white_of,
 )
-from .trimap_colors import BLACK, WHITE, white_of
 
 
 def layer_labels(trimap: TrimapArray) -> tuple[TrimapArray, list[int]]:
@@ -136,9 +139,7 @@ def _whole_pixels(value: Any, name: str) -> int:
     return min(pixels, 1 << 31)
 
 
-def _regions(
-    mask: ArrayLike, labels: bool | None
-) -> tuple[TrimapArray, NDArray[np.bool_]]:
+def _regions(mask: ArrayLike, labels: bool | None) -> tuple[TrimapArray, Mask]:
     """Regions 0, 1, .. of a mask, of labels or of an alpha, and where it is soft."""
     values, hidden = plain_array(mask, "mask")
     values = one_channel(values, "mask")
@@ -168,7 +169,7 @@ def _regions(
     return np.searchsorted(present, regions).astype(np.int32), soft
 
 
-def _distance_to_other(labels: TrimapArray) -> NDArray[np.float64]:
+def _distance_to_other(labels: TrimapArray) -> DoubleArray:
     """Distance of every pixel to the nearest one with another label."""
     distance = np.zeros(labels.shape)
     for label in np.unique(labels):
@@ -180,10 +181,10 @@ def _distance_to_other(labels: TrimapArray) -> NDArray[np.float64]:
 
 def _adaptive_widths(
     labels: TrimapArray,
-    soft: NDArray[np.bool_],
-    depth: NDArray[np.float64],
+    soft: Mask,
+    depth: DoubleArray,
     picture: ArrayLike | None,
-) -> NDArray[np.float64]:
+) -> DoubleArray:
     """Half width of the band at every pixel."""
     base = max(3.0, 0.01 * max(labels.shape))
     # Soft alphas already are unknown; their neighbourhood gets up to twice the width.
@@ -198,8 +199,8 @@ def _adaptive_widths(
 
 
 def _texture(
-    labels: TrimapArray, depth: NDArray[np.float64], base: float, picture: ArrayLike
-) -> NDArray[np.float64]:
+    labels: TrimapArray, depth: DoubleArray, base: float, picture: ArrayLike
+) -> DoubleArray:
     """How much colour still changes beside the boundary: high in hair, low on a desk."""
     colors = as_image(picture)
     if colors.shape[:2] != labels.shape:
