@@ -208,11 +208,8 @@ def _texture(
             f"The picture is {colors.shape[0]}x{colors.shape[1]} pixels, the mask "
             f"{labels.shape[0]}x{labels.shape[1]}; both need the same size."
         )
-    change = np.zeros(labels.shape)
-    for channel in range(3):
-        change += ndimage.gaussian_gradient_magnitude(
-            colors[..., channel].astype(float), 1.0
-        )
+    planes = np.moveaxis(colors, -1, 0).astype(float)
+    change = sum(ndimage.gaussian_gradient_magnitude(plane, 1.0) for plane in planes)
     near = ((depth > 2) & (depth <= 2 * base)).astype(float)
     weight = ndimage.gaussian_filter(near, base)
     blurred = ndimage.gaussian_filter(near * change, base)

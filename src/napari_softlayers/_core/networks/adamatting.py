@@ -136,9 +136,9 @@ class AdaMatting(nn.Module):
             self.stages.append(stage)
         if c.scene:
             self.scene_mixer = nn.Conv2d(before, before, 1)
-        skips = (c.channels[2], c.channels[1], c.channels[0], c.stem_channels)
-        self.trimap_decoder = _Decoder(before, skips[:2], 0, 3, c)
-        self.alpha_decoder = _Decoder(before, (skips[1], 0, skips[3]), 1, 1, c)
+        deep, middle, shallow = c.channels[2], c.channels[1], c.stem_channels
+        self.trimap_decoder = _Decoder(before, {16: deep, 8: middle}, 3, c)
+        self.alpha_decoder = _Decoder(before, {8: middle, 2: shallow}, 1, c)
         self.propagation = _Propagation(c)
 
     def forward(self, picture: Tensor, trimap: Tensor) -> Adapted:
@@ -177,15 +177,13 @@ class AdaMatting(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """From stride 32 to 1 by sub-pixel convolutions, with global ones on the skips."""
+    """From stride 32 to 1 by sub-pixel convolutions, with global ones on the skips.
+
+    ``skips``: channels of the features that are added, by their stride.
+    """
 
     def __init__(
-        self,
-        before: int,
-        skips: tuple[int, ...],
-        first_skip: int,
-        outputs: int,
-        config: AdaMattingConfig,
+        self, before: int, skips: dict[int, int], outputs: int, config: AdaMattingConfig
     ) -> None:
         super().__init__()
         self.ups, self.mixers = nn.ModuleList(), nn.ModuleList()
@@ -194,11 +192,10 @@ class _Decoder(nn.Module):
             last = index == len(config.decoder_channels) - 1
             self.ups.append(SubPixel(before, after))
             self.mixers.append(convolution(after, after) if not last else nn.Identity())
-            which = index - first_skip
-            if 0 <= which < len(skips) and skips[which]:
-                stride = 16 >> index
+            stride = 16 >> index
+            if stride in skips:
                 self.skips[str(stride)] = GlobalConvolution(
-                    skips[which], after, config.global_kernel
+                    skips[stride], after, config.global_kernel
                 )
             before = after
         self.head = nn.Conv2d(before, outputs, 3, 1, 1)

@@ -207,16 +207,19 @@ class FeatureNetwork(nn.Module):
             parts = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
         if self.config.axes and not self.training:
             parts.append(self.hidden_axes(hidden).contiguous())
-            last = self.stage_axes(values).contiguous()
-            parts.append(interpolate(last, size, mode="bilinear", align_corners=False))
+            parts.append(_resized(self.stage_axes(values).contiguous(), size))
         return torch.cat(parts, 1) if len(parts) > 1 else features
 
     def _mix(self, index: int, values: Tensor, size: tuple[int, int]) -> Tensor:
         values = _reduce(self.dropout(self.taps[index](values)), size)
-        values = self.mixers[index](values)
-        if values.shape[-2:] == size:
-            return values
-        return interpolate(values, size, mode="bilinear", align_corners=False)
+        return _resized(self.mixers[index](values), size)
+
+
+def _resized(values: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """Bilinear interpolation to a height and a width."""
+    if values.shape[-2:] == size:
+        return values
+    return interpolate(values, size, mode="bilinear", align_corners=False)
 
 
 def _reduce(values: Tensor, size: tuple[int, int]) -> Tensor:
@@ -263,12 +266,8 @@ def describe_picture(
             found = found.flip(-1) if index else found
             if total is None:
                 total = found
-            elif found.shape == total.shape:
-                total += found
             else:
-                total += interpolate(
-                    found, total.shape[-2:], mode="bilinear", align_corners=False
-                )
+                total += _resized(found, total.shape[-2:])
     if total is None:
         raise ValueError("sizes is empty; give at least one long side")
     count = len(sizes) * (2 if flip else 1)

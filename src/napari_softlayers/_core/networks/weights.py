@@ -171,10 +171,7 @@ def _fused(network: nn.Module) -> nn.Module:
 def put_weights(network: nn.Module, name: str | Path, kind: str) -> None:
     """Put the weights of a file into a network of the same sizes.
 
-    ``network`` torch.nn.Module. ``name``: see :func:`find_weights`. ``kind``: the kind
-    that is needed; another one in the file is an error. Raises ValueError if there is
-    no such file, it is not one of this project's, holds another kind of network, or its
-    tensors do not fit.
+    ``name``, ``kind``, errors: see :func:`load_network`.
     """
     from safetensors.torch import load_file
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays import FloatArray, Floats, Mask
+from ...arrays import FloatArray, Floats
 from ...numerics.matting_laplacian import EPSILON
 from ...numerics.operators import SparseOperator, on_device, solver_device, to_numpy
 from ...numerics.pcg import pcg
@@ -99,21 +99,17 @@ def two_level(
 ) -> TwoLevel:
     """The preconditioner of a local system: colour-affine blocks of pixels."""
     pixels = np.stack(np.nonzero(system.unknown), axis=1)
+    # Larger blocks where factorising would take over.
+    side = 6 if len(pixels) < 400_000 else 8
     return TwoLevel(
         system.matrix,
-        pixels // block_size(len(pixels)),
-        color_candidates(picture, system.unknown),
+        pixels // side,
+        color_candidates(picture[system.unknown]),
         device=device,
         run=run,
     )
 
 
-def block_size(count: int) -> int:
-    """Side of the blocks: larger ones where factorising would take over."""
-    return 6 if count < 400_000 else 8
-
-
-def color_candidates(picture: FloatArray, unknown: Mask) -> FloatArray:
+def color_candidates(colors: FloatArray) -> FloatArray:
     """What a window's matting Laplacian annihilates: 1, red, green, blue, as (n, 4)."""
-    colors = picture[unknown]
     return np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -63,12 +64,10 @@ def _separation(means: NDArray[Any], shares: NDArray[Any]) -> FloatArray:
     two layers, a mean that counts those which share the pixel."""
     total = np.zeros(len(means))
     weight = np.zeros(len(means))
-    n_layers = means.shape[1]
-    for i in range(n_layers):
-        for j in range(i + 1, n_layers):
-            pair = (shares[:, i] + 1e-2) * (shares[:, j] + 1e-2)
-            total += pair * np.square(means[:, i] - means[:, j]).sum(axis=1)
-            weight += pair
+    for i, j in combinations(range(means.shape[1]), 2):
+        pair = (shares[:, i] + 1e-2) * (shares[:, j] + 1e-2)
+        total += pair * np.square(means[:, i] - means[:, j]).sum(axis=1)
+        weight += pair
     return (total / (3 * weight)).astype(np.float32)
 
 
@@ -94,8 +93,7 @@ def trimmed(
     height, width = labels.shape
     distance = ndimage.distance_transform_edt(labels == 0)[labels == 0]
     padded_labels = np.pad(labels, radius).ravel()
-    padded = np.pad(picture, [(radius, radius), (radius, radius), (0, 0)])
-    padded = padded.reshape(-1, 3)
+    padded = np.pad(picture, [(radius,), (radius,), (0,)]).reshape(-1, 3)
     rows, columns = np.nonzero(labels == 0)
     positions = (rows + radius) * (width + 2 * radius) + columns + radius
     best = np.ones(len(positions), np.float32)

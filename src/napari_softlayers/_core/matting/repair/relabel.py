@@ -11,7 +11,7 @@ from scipy import ndimage
 from ...arrays import DoubleArray, FloatArray, Floats
 from ...devices import import_torch
 from ...run import SILENT, Run
-from ..system import Labels
+from ..system import Labels, one_hot
 from .resolution import blurred
 
 _BINS = 16
@@ -40,8 +40,7 @@ def relabelled(
     float32 ``(K, H, W)``: probabilities of the labels.
     """
     count = int(labels.max())
-    numbers = np.arange(1, count + 1)[:, None, None]
-    member = (labels[None] == numbers).astype(np.float32)
+    member = one_hot(labels, count)
     bins = color_bins(picture)
     follow = _edge_filter(picture)
     reach = 0.075 * max(labels.shape)
@@ -54,7 +53,7 @@ def relabelled(
         scores /= scores.sum(axis=0)
         votes = follow(scores[:-1])
         votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
-        member = (votes.argmax(axis=0)[None] + 1 == numbers).astype(np.float32)
+        member = one_hot(votes.argmax(axis=0) + 1, count)
     return votes.astype(np.float32)
 
 
@@ -90,19 +89,14 @@ def color_ratio(picture: FloatArray, examples: Labels, labels: Labels) -> Double
     Returns ``(H, W)``: within -6 and 6; 0 where ``labels`` is 0.
     """
     bins = color_bins(picture)
-    count = int(examples.max())
-    member = np.stack([examples == k for k in range(1, count + 1)]).astype(float)
-    shares = [_smoothed_bins(one) for one in color_shares(bins, member)]
-    scores = np.log(np.stack(shares) + 1e-5)[:, bins]
+    shares = color_shares(bins, one_hot(examples, int(examples.max())))
+    cubes = shares.reshape(-1, _BINS, _BINS, _BINS)
+    cubes = ndimage.gaussian_filter(cubes, (0, 0.7, 0.7, 0.7), mode="nearest")
+    scores = np.log(cubes.reshape(shares.shape) + 1e-5)[:, bins]
     own = of_label(scores, labels)
     np.put_along_axis(scores, np.maximum(labels, 1)[None] - 1, -np.inf, 0)
     ratio = np.clip(scores.max(axis=0) - own, -6, 6)
     return np.where(labels == 0, 0, ratio)
-
-
-def _smoothed_bins(share: DoubleArray) -> DoubleArray:
-    cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
-    return np.asarray(cube.ravel())
 
 
 def of_label(layers: Floats, labels: Labels) -> Floats:
