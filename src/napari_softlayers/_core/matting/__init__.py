@@ -122,7 +122,6 @@ def _solve(
         warnings.warn(
             "The trimap has no unknown pixels, so the layers are its labels; leave 0 "
             "where the matte is to be found.",
-            UserWarning,
             stacklevel=3,
         )
         extras = {"trimap": numbers[marks]} if method in REPAIRING else {}

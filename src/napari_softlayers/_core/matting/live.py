@@ -34,12 +34,6 @@ class LiveMatte:
     ``image`` ``(H, W, 3)``: the picture; see `as_image`. ``eps``: regularisation of the
     window covariances. ``solver_tolerance``: relative residual of `solve`; see
     `closed_form`.
-
-    Examples
-    --------
-    >>> live = LiveMatte(image)  # doctest: +SKIP
-    >>> live.preview(trimap)  # at once, a few per cent off  # doctest: +SKIP
-    >>> live.solve(trimap)  # the final matte, starts from it  # doctest: +SKIP
     """
 
     def __init__(
@@ -153,7 +147,6 @@ class LiveMatte:
         if not unknown.any():
             warnings.warn(
                 "The trimap has no unknown pixels, so the layers are its labels.",
-                UserWarning,
                 stacklevel=3,
             )
         layers = spread(alphas[unknown.ravel()], unknown, labels)

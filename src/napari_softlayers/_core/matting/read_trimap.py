@@ -107,7 +107,6 @@ def say_grey(values: NDArray[Any], white: float, what: str, between: str) -> Non
         f"({background:.1%} of the pixels), from {high:g} on foreground "
         f"({foreground:.1%}), those between {between} "
         f"({max(0, 1 - background - foreground):.1%}).",
-        UserWarning,
         stacklevel=4,
     )
 
@@ -167,7 +166,6 @@ def _say_labels(values: NDArray[Any]) -> None:
     warnings.warn(
         "The picture is too dark for a grey trimap and is taken as a label image: "
         f"{', '.join(shares)}{more}; 0 is unknown.",
-        UserWarning,
         stacklevel=4,
     )
 
@@ -250,7 +248,6 @@ def _transparent(values: NDArray[Any], hidden: Mask | None) -> Mask | None:
         return hidden
     warnings.warn(
         f"The trimap's transparent pixels ({clear.mean():.1%}) are taken as unknown.",
-        UserWarning,
         stacklevel=4,
     )
     return none
@@ -283,7 +280,6 @@ def _from_colors(colors: NDArray[np.float32], hidden: Mask | None) -> NDArray[np
         f"The trimap is in colours and is taken as: red background ({shares[0]:.1%} of "
         f"the pixels), green foreground ({shares[1]:.1%}), all else unknown "
         f"({1 - sum(shares):.1%}). If that is wrong: {GREY_ADVICE}",
-        UserWarning,
         stacklevel=4,
     )
     return np.select([background, foreground], [0, 255], 128).astype(np.uint8)

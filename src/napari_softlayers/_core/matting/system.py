@@ -19,16 +19,16 @@ from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
 from ..run import SILENT, Run
 
 Labels = NDArray[np.integer[Any]]
+"""Of a picture ``(H, W)``: 0 unknown, 1..K known."""
 
 
 @dataclass(frozen=True)
 class System:
     """``matrix @ alphas = right`` over the unknown pixels in raster order.
 
-    ``matrix`` scipy.sparse.csr_matrix ``(n, n)``: the Laplacian among unknown pixels,
-    in float64: see `laplacian_stencil`. ``right`` ``(n, K - 1)``: what the known pixels
-    add, for all layers but the last (which is what is left). ``unknown`` bool
-    ``(H, W)``: the n unknown pixels.
+    ``matrix`` ``(n, n)``: the Laplacian among the n unknown pixels, in float64: see
+    `laplacian_stencil`. ``right`` ``(n, K - 1)``: what the known pixels add, for all
+    layers but the last (which is what is left).
     """
 
     matrix: sparse.csr_matrix
@@ -39,19 +39,14 @@ class System:
 def laplacian_system(
     picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run = SILENT
 ) -> System:
-    """Assemble the closed-form system of a labelled picture.
-
-    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1]. ``labels`` int ``(H, W)``: 0
-    unknown, 1..K known. ``eps``: regularisation of the window covariances.
-    """
+    """Assemble the closed-form system of a labelled picture; see `closed_form`."""
     return assemble(stencil_strips(picture, labels == 0, eps, run=run), labels)
 
 
 def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
     """Make a system of the rows of the Laplacian at the unknown pixels.
 
-    ``strips`` iterable of (int, array ``(25, m)``): see `stencil_strips`; together all
-    n unknown pixels. ``labels`` int ``(H, W)``: 0 unknown, 1..K known.
+    ``strips`` of arrays ``(25, m)``: see `stencil_strips`; together all n of them.
     """
     unknown = labels == 0
     # Unknown pixels and their twenty-five neighbours on a grid with a margin of two.
@@ -92,9 +87,8 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
 def spread(values: Floats, unknown: Mask, labels: Labels) -> FloatArray:
     """Put a solution and the known labels together as layers on the simplex.
 
-    ``values`` ``(n, K - 1)``: solution for all layers but the last. ``unknown`` bool
-    ``(H, W)``: the n unknown pixels. ``labels`` int ``(H, W)``: 1..K where known.
-    Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
+    ``values`` ``(n, K - 1)``: solution for all layers but the last, at the n unknown
+    pixels. Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
     layers = np.empty((values.shape[1] + 1, len(values)), np.float32)
     layers[:-1] = values.T

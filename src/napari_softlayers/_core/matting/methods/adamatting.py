@@ -131,7 +131,6 @@ def warn_of_guess() -> None:
     warnings.warn(
         "The trimap has no label at all; the layers are the network's best guess. Paint "
         "a stroke on each layer to have a say.",
-        UserWarning,
         stacklevel=5,
     )
 

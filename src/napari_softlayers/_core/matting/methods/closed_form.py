@@ -66,11 +66,9 @@ def solve_local(
 ) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
-    ``picture`` float32 ``(H, W, 3)``. ``system``: of the matting Laplacian, perhaps
-    with a data term. ``device``: see `solver_device`. ``initial`` float32
-    ``(K, H, W)``: a matte to start from instead of the coarse solution.
-    ``solver_tolerance``, ``max_iterations``, ``run``: see `closed_form`. Returns
-    ``(n, K - 1)``: of the n unknown pixels, for all layers but the last.
+    ``system``: of the matting Laplacian, perhaps with a data term. ``device``: see
+    `solver_device`. Others as for `closed_form`; without ``initial`` it starts from the
+    coarse solution. Returns ``(n, K - 1)``, as the system's right-hand side.
     """
     preconditioner = two_level(picture, system, device=device, run=run.part(0, 1 / 3))
     right = on_device(system.right, device)

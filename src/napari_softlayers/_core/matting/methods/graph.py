@@ -98,9 +98,8 @@ def mixture_weights(
     is proportional to ``(D D^T + r I)^-1 1`` for ``D = c_q - c``. By the Woodbury
     identity only a 3x3 matrix a pixel is inverted.
 
-    ``colors`` ``(n, 3)``: the colours. ``neighbours`` ``(n, k, 3)``: the colours to
-    mix. ``ridge``: ``r`` as a fraction of the trace of ``D D^T``. Returns float64
-    ``(n, k)``: summing to 1; may be negative.
+    ``colors`` ``(n, 3)``. ``neighbours`` ``(n, k, 3)``. ``ridge``: ``r`` as a fraction of
+    the trace of ``D D^T``. Returns ``(n, k)``: summing to 1; may be negative.
     """
     difference = np.asarray(neighbours, np.float64) - colors[:, None]
     gram = np.einsum("nki,nkj->nij", difference, difference)
@@ -118,10 +117,9 @@ def split_columns(
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Split a matrix over all pixels in its unknown columns and the known ones' part.
 
-    ``matrix`` sparse ``(m, H * W)``: anything that multiplies a matte of the whole
-    picture. ``labels`` int ``(H, W)``: 0 unknown, 1..K known. Returns ``unknown_part``
-    sparse ``(m, n)``: for the mattes of the n unknown pixels. ``known_part`` float32
-    ``(m, K - 1)``: the product with the known mattes of all layers but the last.
+    ``matrix`` ``(m, H * W)``: anything that multiplies a matte of the whole picture.
+    Returns a matrix ``(m, n)``, for the mattes of the n unknown pixels, and the product
+    ``(m, K - 1)`` with the known mattes of all layers but the last.
     """
     flat = labels.ravel()
     n_layers = int(flat.max())
@@ -138,9 +136,9 @@ def pin_islands(
     Such an island has no say in what its matte is: every layer gets an equal share
     there, with a warning.
 
-    ``matrix`` sparse ``(n, n)``: symmetric system of the unknown pixels. ``right``
-    float32 ``(n, K - 1)``: its right-hand sides. ``tied`` bool ``(n,)``: unknown pixels
-    that are tied to a known one or to a value directly.
+    ``matrix`` ``(n, n)``: symmetric system of the unknown pixels. ``right``
+    ``(n, K - 1)``: its right-hand sides. ``tied`` ``(n,)``: whether they are tied to a
+    known pixel or to a value directly.
     """
     count, group = csgraph.connected_components(matrix, directed=False)
     free = np.ones(count, bool)
@@ -177,10 +175,8 @@ def solve_graph(
     Edges between far pixels leave nothing local that a coarser system could hold.
 
     ``multiply``: the system of the n unknown pixels, on ``device``. ``diagonal``
-    ``(n,)``: of that system; its precision is that of the solution. ``right``
-    ``(n, K - 1)``. ``start`` ``(n, K - 1)`` or None: first guess. ``device``: see
-    `solver_device`. ``solver_tolerance``, ``max_iterations``, ``run``: see `pcg`.
-    Returns ``(n, K - 1)``.
+    ``(n,)``: of that system; its precision is that of the solution. ``right``,
+    ``start``, result: ``(n, K - 1)``. All else: see `solver_device` and `pcg`.
     """
     inverse = on_device((1 / diagonal)[:, None], device)
     found = pcg(

@@ -108,9 +108,8 @@ def color_mixture(
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
-    Returns ``difference`` sparse ``(n, n)``: ``I - W`` among the unknown pixels.
-    ``known_part`` float32 ``(n, K - 1)``: the product of ``I - W`` with the known
-    mattes.
+    Returns ``I - W`` ``(n, n)`` among the unknown pixels, and the product ``(n, K - 1)``
+    of ``I - W`` with the known mattes.
     """
     features = color_position_features(picture, position_weight)
     unknown = np.flatnonzero(labels.ravel() == 0)

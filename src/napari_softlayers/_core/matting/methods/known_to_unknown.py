@@ -29,11 +29,10 @@ def known_to_unknown(
     The colour of every unknown pixel is mixed from its nearest known pixels, equally
     many of each layer; the weight of a layer is the estimate.
 
-    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``neighbours``: known
-    pixels of each layer. ``position_weight``: how much the position counts, the longer
-    side of the picture being 1. Returns ``estimate`` float32 ``(n, K)``: on the
-    simplex. ``confidence`` float32 ``(n,)``: squared distance of the layers' colours,
-    in [0, 1] (Eq. 9).
+    ``neighbours``: known pixels of each layer. ``position_weight``: how much the
+    position counts, the longer side of the picture being 1. Returns the estimate
+    ``(n, K)``, on the simplex, and the confidence ``(n,)``: the squared distance of the
+    layers' colours, in [0, 1] (Eq. 9).
     """
     n_layers = int(labels.max())
     features = color_position_features(picture, position_weight)
@@ -85,10 +84,9 @@ def trimmed(
     differ by less than ``threshold * (1 - d / radius)``; of several, of the one that
     passes most easily.
 
-    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``. ``radius``: pixels
-    farther than this are not looked at. ``threshold``: largest distance of colours at
-    distance zero. Returns int32 ``(n,)``: label for each of the n unknown pixels, 0 for
-    none.
+    ``radius``: pixels farther than this are not looked at. ``threshold``: largest
+    distance of colours at distance zero. Returns ``(n,)``: a label for each of the n
+    unknown pixels, 0 for none.
     """
     height, width = labels.shape
     distance = ndimage.distance_transform_edt(labels == 0)[labels == 0]

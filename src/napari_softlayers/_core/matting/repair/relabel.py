@@ -15,6 +15,7 @@ from ..system import Labels, one_hot
 from .resolution import blurred
 
 _BINS = 16
+_ITERATIONS = 8
 
 #: Estimates the probability of every label (K, H, W) from a picture and labels.
 Classifier = Callable[[FloatArray, Labels], FloatArray]
@@ -24,31 +25,28 @@ def relabelled(
     picture: FloatArray,
     labels: Labels,
     *,
-    iterations: int = 8,
-    place: float = 1.0,
     run: Run = SILENT,
 ) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
     Every iteration takes the labels so far as examples. A pixel's score for a label is
     the logarithm of how common its colour is among the examples (histograms of 16^3
-    bins) plus ``place`` times that of their share in its surroundings; the scores'
+    bins) plus that of their share in its surroundings; the scores'
     softmax, smoothed along the picture's edges by a guided filter, is the next estimate.
 
-    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K; the
-    examples of the first iteration. ``place``: weight of the surroundings. Returns
-    float32 ``(K, H, W)``: probabilities of the labels.
+    ``labels``: the examples of the first iteration. Returns probabilities ``(K, H, W)``
+    of the labels.
     """
     count = int(labels.max())
     member = one_hot(labels, count)
     bins = color_bins(picture)
     follow = _edge_filter(picture)
     reach = 0.075 * max(labels.shape)
-    for iteration in range(iterations):
-        run.step(iteration / iterations, "Looking for wrong labels")
+    for iteration in range(_ITERATIONS):
+        run.step(iteration / _ITERATIONS, "Looking for wrong labels")
         likelihood = np.log(color_shares(bins, member) + 1e-5)
         near = np.stack([blurred(one, reach) for one in member]) + 1e-3
-        scores = likelihood[:, bins] + place * np.log(near)
+        scores = likelihood[:, bins] + np.log(near)
         scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
         scores /= scores.sum(axis=0)
         votes = follow(scores[:-1])
@@ -84,9 +82,8 @@ def color_shares(bins: NDArray[np.intp], member: Floats) -> DoubleArray:
 def color_ratio(picture: FloatArray, examples: Labels, labels: Labels) -> DoubleArray:
     """Log-likelihood ratio of the best other label to the given one, by colours alone.
 
-    ``picture`` float32 ``(H, W, 3)``. ``examples`` int ``(H, W)``: Labels 1..K to learn
-    the colours from; 0 is left out. ``labels`` int ``(H, W)``: the labels in doubt.
-    Returns ``(H, W)``: within -6 and 6; 0 where ``labels`` is 0.
+    ``examples``: to learn the colours from. ``labels``: those in doubt. The ratio is
+    within -6 and 6; 0 where ``labels`` is 0.
     """
     bins = color_bins(picture)
     shares = color_shares(bins, one_hot(examples, int(examples.max())))

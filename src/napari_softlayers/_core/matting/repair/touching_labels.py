@@ -55,9 +55,9 @@ _LEAST_CONTACT = 20
 class Opinions(NamedTuple):
     """What is thought of the given labels by those that do not know them.
 
-    ``colors`` float ``(H, W)``: log-likelihood ratio of the best other label. ``other``
-    float ``(H, W)``: probability of the given label by a network, or else by the
-    solver. ``learned``: whether ``other`` is a network's.
+    ``colors``: log-likelihood ratio of the best other label. ``other``: probability of
+    the given label by a network, or else by the solver. ``learned``: whether ``other``
+    is a network's.
     """
 
     colors: Floats
@@ -99,10 +99,9 @@ def wrong_sides(
 ) -> Mask:
     """Labels on either side of contacts that are very probably wrong.
 
-    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1], at the working resolution.
-    ``labels`` int ``(H, W)``: 0 unknown, 1..K known. ``classify``: a network's opinion;
-    without it the solver's is asked. ``device``: where the solver computes. Returns
-    bool ``(H, W)``: True only where ``labels`` is not 0.
+    ``picture`` and ``labels`` are at the working resolution. ``classify``: a network's
+    opinion; without it the solver's is asked. ``device``: where the solver computes.
+    True only where ``labels`` is not 0.
     """
     wrong = np.zeros(labels.shape, bool)
     ends = wrong
