@@ -12,9 +12,9 @@ from napari_softlayers._core.matting.methods.graph import (
     nearest,
     pin_islands,
 )
-from napari_softlayers._core.matting.methods.information_flow import looks_transparent
-from napari_softlayers._core.matting.methods.known_to_unknown import (
+from napari_softlayers._core.matting.methods.information_flow import (
     known_to_unknown,
+    looks_transparent,
     trimmed,
 )
 from napari_softlayers._core.matting.system import laplacian_system

@@ -180,10 +180,7 @@ def _distance_to_other(labels: TrimapArray) -> DoubleArray:
 
 
 def _adaptive_widths(
-    labels: TrimapArray,
-    soft: Mask,
-    depth: DoubleArray,
-    picture: ArrayLike | None,
+    labels: TrimapArray, soft: Mask, depth: DoubleArray, picture: ArrayLike | None
 ) -> DoubleArray:
     """Half width of the band at every pixel."""
     base = max(3.0, 0.01 * max(labels.shape))

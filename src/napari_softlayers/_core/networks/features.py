@@ -243,10 +243,10 @@ def describe_picture(
 ) -> Tensor:
     """Features of one picture, averaged over sizes and the mirrored picture.
 
-    ``network``: in evaluation mode. ``picture`` ``(3, H, W)`` float in [0, 1], or
-    uint8. ``sizes`` sequence of int: long sides at which the network sees the picture.
-    ``check``: called before every pass; may raise to cancel. Returns ``(dims, h, w)``
-    float: of the largest size; every pass has vectors of length 1 before averaging.
+    ``network``: in evaluation mode. ``picture`` ``(3, H, W)`` in [0, 1], or uint8.
+    ``sizes``: long sides at which the network sees the picture. ``check``: called before
+    every pass; may raise to cancel. Returns ``(dims, h, w)``: of the largest size; every
+    pass has vectors of length 1 before averaging.
     """
     values = picture.float() / 255 if picture.dtype == torch.uint8 else picture
     height, width = values.shape[-2:]

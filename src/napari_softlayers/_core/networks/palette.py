@@ -54,9 +54,6 @@ class UNet(nn.Module):
     """The paper's U-Net: five convolutions, three transposed ones, skip connections.
 
     All kernels are 3 x 3; batch normalisation follows the ReLU.
-
-    ``inputs``, ``width``, ``outputs``: channels of the input, n, and channels of the
-    output.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int) -> None:
@@ -82,11 +79,11 @@ class UNet(nn.Module):
         self.conv5 = nn.Conv2d(n, outputs, 3, padding=1)
 
     def forward(self, values: Tensor, picture: Tensor, colors: int = 1) -> Tensor:
-        """Run the network.
+        """Outputs ``(B, outputs, H, W)`` for inputs ``(B, inputs, H, W)``.
 
-        ``values`` ``(B, inputs, H, W)``: H and W are multiples of 8. ``picture``
-        ``(B, 3, H, W)``. ``colors``: the batch holds this many colours of each picture,
-        one after the other; their means are shared. Returns ``(B, outputs, H, W)``.
+        H and W are multiples of 8. ``picture`` ``(B, 3, H, W)``. ``colors``: the batch
+        holds this many colours of each picture, one after the other; their means are
+        shared.
         """
         h1 = _share(self.bn1(self.conv1(values).relu()), colors)
         h2 = _share(self.bn2(self.conv2(h1).relu()), colors)
@@ -195,10 +192,9 @@ def network_alphas(
     Tiles overlap by more than the network sees, so they leave no seams: the result is that
     of the whole picture at once. Half precision on CUDA.
 
-    ``picture`` ``(3, H, W)``. ``palette`` ``(K, 3)``. ``weights``: see
-    `weights.find_weights`; the shipped ones by default. ``tile``: side of the tiles in
-    pixels. Returns ``(K, H, W)``: in [0, 1], summing to 1. Raises ValueError when the
-    weights are for fewer colours.
+    ``picture`` ``(3, H, W)``. ``palette`` ``(K, 3)``. ``weights``: see `find_weights`;
+    the shipped ones by default. ``tile``: side of the tiles in pixels. Returns
+    ``(K, H, W)``. Raises ValueError when the weights are for fewer colours.
     """
     device = picture.device
     network: Any = load_network(weights or "palette", device, "palette")

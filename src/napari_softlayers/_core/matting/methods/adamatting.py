@@ -12,12 +12,7 @@ from scipy import ndimage
 from ...arrays import FloatArray
 from ...devices import import_torch
 from ...run import SILENT, Run
-from ..repair.resolution import (
-    enlarged,
-    enlarged_layers,
-    shrunk,
-    working_factor,
-)
+from ..repair.resolution import enlarged, enlarged_layers, shrunk, working_factor
 from ..system import Labels, one_hot
 from .network_input import ask_network, shrinking_factor
 

@@ -21,26 +21,26 @@ _ITERATIONS = 8
 Classifier = Callable[[FloatArray, Labels], FloatArray]
 
 
-def relabelled(
-    picture: FloatArray,
-    labels: Labels,
-    *,
-    run: Run = SILENT,
-) -> FloatArray:
+def relabelled(picture: FloatArray, labels: Labels, *, run: Run = SILENT) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
     Every iteration takes the labels so far as examples. A pixel's score for a label is
     the logarithm of how common its colour is among the examples (histograms of 16^3
-    bins) plus that of their share in its surroundings; the scores'
-    softmax, smoothed along the picture's edges by a guided filter, is the next estimate.
+    bins) plus that of their share in its surroundings; the scores' softmax, smoothed
+    along the picture's edges by a guided filter, is the next estimate.
 
     ``labels``: the examples of the first iteration. Returns probabilities ``(K, H, W)``
     of the labels.
     """
+    torch = import_torch()
+    from ...numerics.guided_filter import GuidedFilter
+
     count = int(labels.max())
     member = one_hot(labels, count)
     bins = color_bins(picture)
-    follow = _edge_filter(picture)
+    # Smooths layers along the edges of the picture's lightness.
+    grey = torch.from_numpy(picture.mean(axis=2, dtype=np.float64)[None])
+    follow = GuidedFilter(grey, 6, 1e-4, repeat=True)
     reach = 0.075 * max(labels.shape)
     for iteration in range(_ITERATIONS):
         run.step(iteration / _ITERATIONS, "Looking for wrong labels")
@@ -49,20 +49,10 @@ def relabelled(
         scores = likelihood[:, bins] + np.log(near)
         scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
         scores /= scores.sum(axis=0)
-        votes = follow(scores[:-1])
+        votes = follow(torch.from_numpy(scores[:-1])).numpy()
         votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
         member = one_hot(votes.argmax(axis=0) + 1, count)
     return votes.astype(np.float32)
-
-
-def _edge_filter(picture: FloatArray) -> Callable[[Floats], Floats]:
-    """Smooth layers (K, H, W) that keep the edges of a picture's lightness."""
-    torch = import_torch()
-    from ...numerics.guided_filter import GuidedFilter
-
-    grey = torch.from_numpy(picture.mean(axis=2, dtype=np.float64)[None])
-    follow = GuidedFilter(grey, 6, 1e-4, repeat=True)
-    return lambda layers: follow(torch.from_numpy(layers)).numpy()
 
 
 def color_bins(picture: FloatArray) -> NDArray[np.intp]:

@@ -117,7 +117,12 @@ def wrong_sides(
         if np.count_nonzero(doubtful) > _MOST * np.count_nonzero(rest):
             doubtful = contested(rest, seams, reach / 2)
         trial = np.where(doubtful, 0, rest).astype(np.int32)
-        opinions = asked(picture, trial, rest, classify, device, part)
+        colors = color_ratio(picture, trial, rest)
+        if classify is not None:
+            believed = classify(picture, trial)
+        else:
+            believed = closed_form(picture, trial, device=device, run=part)
+        opinions = Opinions(colors, of_label(believed, rest), classify is not None)
         found = _convicted(opinions, doubtful, rest, seams, needed)
         wrong = wrong | found
         left = (rest != 0) & ~doubtful
@@ -136,22 +141,6 @@ def contested(labels: Labels, seams: Mask, reach: float) -> Mask:
         middle = float(np.quantile(distance[inside], 1 - _KEPT))
         result |= inside & (distance <= reach) & (distance < middle)
     return result
-
-
-def asked(
-    picture: Floats,
-    trial: Labels,
-    labels: Labels,
-    classify: Classifier | None,
-    device: str,
-    run: Run,
-) -> Opinions:
-    """Opinions of labels, of those that know but the labels of a trial."""
-    colors = color_ratio(picture, trial, labels)
-    if classify is not None:
-        return Opinions(colors, of_label(classify(picture, trial), labels), True)
-    alphas = closed_form(picture, trial, device=device, run=run)
-    return Opinions(colors, of_label(alphas, labels), False)
 
 
 def _convicted(
