@@ -31,18 +31,11 @@ class LiveMatte:
     pixel; from then on only what a stroke has changed is computed again. Safe to be
     called from several threads; calls wait for each other.
 
-    ``image`` ``(H, W, 3)``: the picture; see `as_image`. ``eps``: regularisation of the
-    window covariances. ``solver_tolerance``: relative residual of `solve`; see
-    `closed_form`.
+    ``image``: see `as_image`. ``solver_tolerance``: of `solve`; see `closed_form`.
     """
 
     def __init__(
-        self,
-        image: ArrayLike,
-        *,
-        eps: float = EPSILON,
-        solver_tolerance: float = 1e-4,
-        run: Run = SILENT,
+        self, image: ArrayLike, *, solver_tolerance: float = 1e-4, run: Run = SILENT
     ) -> None:
         picture = as_image(image)
         self._shape = picture.shape[:2]
@@ -52,7 +45,7 @@ class LiveMatte:
         size = picture.shape[:2]
         self._solver_tolerance = solver_tolerance
         everywhere = np.ones(size, bool)
-        stencil = laplacian_stencil(picture, everywhere, eps, run=run.part(0, 0.5))
+        stencil = laplacian_stencil(picture, everywhere, EPSILON, run=run.part(0, 0.5))
         self._matrix = _whole_matrix(stencil, size)
         side = max(4, round(np.sqrt(stencil.shape[1] / _BLOCKS)))
         grid = (-(-size[0] // side), -(-size[1] // side))
@@ -89,10 +82,9 @@ class LiveMatte:
         with self._lock:
             numbered = self._checked(trimap, labels)
             alphas = self._corrected(numbered, run)
+            free = self._preconditioner.free
             self._alphas = alphas.copy()
-            self._alphas[self._preconditioner.free] = self._solved(
-                alphas, numbered, run
-            )
+            self._alphas[free] = self._solved(alphas, numbered, run)
             return self._finished(self._alphas, numbered)
 
     def _solved(self, alphas: Floats, labels: Labels, run: Run) -> Floats:

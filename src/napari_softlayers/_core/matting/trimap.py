@@ -38,9 +38,8 @@ from .read_trimap import (
 def layer_labels(trimap: TrimapArray) -> tuple[TrimapArray, list[int]]:
     """Number the labels of a trimap without gaps.
 
-    Returns ``labels`` int32 ``(H, W)``: 0 unknown, 1..K. ``present``: the K labels as
-    they were in the trimap. Raises ValueError when there are fewer than two labels, or
-    far too many.
+    Returns them, 1..K, and the K labels as they were. Raises ValueError when there are
+    fewer than two labels, or far too many.
     """
     present = [int(value) for value in distinct(trimap) if value != 0]
     if len(present) < 2:

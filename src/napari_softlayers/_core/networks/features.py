@@ -110,8 +110,7 @@ class Axes(nn.Module):
     length 1, are projected on the principal axes that they have in photographs: angles
     between them stay, nearly.
 
-    ``channels``: of the layer. ``count``: number of axes; all zero at first, see
-    :func:`napari_softlayers._training.feature_axes.fit_axes`.
+    They are all zero at first; see `fit_axes` of the training.
     """
 
     vectors: Tensor

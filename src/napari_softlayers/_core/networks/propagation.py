@@ -40,11 +40,10 @@ _DIRECT = 60_000
 class PropagationSystem:
     """The matrix ``A = L + C`` of one picture, ready to be solved.
 
-    ``across`` ``(H, W - 1)``: affinities of pixels side by side, positive. ``down``
-    ``(H - 1, W)``: affinities of pixels one above the other, positive. ``known`` bool
-    ``(H, W)``: at least one pixel of it must be True. ``weight``: the value c of known
-    pixels. ``tolerance``: relative residual of iterative solutions (large pictures
-    only).
+    ``across`` ``(H, W - 1)``, ``down`` ``(H - 1, W)``: affinities of pixels side by side
+    and one above the other, positive. ``known`` ``(H, W)``: not all False. ``weight``:
+    the value c of known pixels. ``tolerance``: relative residual of iterative solutions
+    (large pictures only).
     """
 
     def __init__(

@@ -66,9 +66,8 @@ def find_weights(name: str | Path) -> Path:
 def describe_weights(name: str | Path) -> dict[str, Any]:
     """What a weights file says of itself.
 
-    Returns dict: ``network`` (the kind), ``config`` and ``about`` (data, steps,
-    figures). Raises ValueError if the file is missing, broken, or was not written by
-    :func:`save_network`.
+    Keys: ``network`` (the kind), ``config`` and ``about`` (data, steps, figures). Raises
+    ValueError if the file is missing, broken, or not by :func:`save_network`.
     """
     from safetensors import SafetensorError, safe_open
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...arrays import FloatArray
 from ...run import SILENT, Run
+from ..repair.resolution import enlarged
 from ..system import Labels, one_hot, spread
 from .network_input import ask_network, shrinking_factor
 
@@ -48,13 +49,11 @@ def deep_propagation(
         sum(logs[way] / len(found) for logs in found).exp().cpu().numpy()
         for way in (0, 1)
     )
-    if factor > 1:
-        across = np.kron(across, np.ones((factor, factor)))
-        down = np.kron(down, np.ones((factor, factor)))
-        height, width = labels.shape
-        across = np.pad(across, ((0, 0), (0, factor)), mode="edge")
-        across = across[:height, : width - 1]
-        down = np.pad(down, ((0, factor), (0, 0)), mode="edge")[: height - 1, :width]
+    height, width = labels.shape
+    across = np.pad(across, ((0, 0), (0, 1)), mode="edge")
+    across = enlarged(across, (height, width - 1), factor)
+    down = np.pad(down, ((0, 1), (0, 0)), mode="edge")
+    down = enlarged(down, (height - 1, width), factor)
     system = PropagationSystem(
         across, down, labels != 0, found[0][2], run=run.part(0.5, 0.6)
     )

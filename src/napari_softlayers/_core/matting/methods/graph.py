@@ -159,7 +159,7 @@ def pin_islands(
     return pinned.tocsr(), right
 
 
-def solve_graph(
+def solve(
     multiply: Callable[[Vectors], Vectors],
     diagonal: Floats,
     right: Floats,

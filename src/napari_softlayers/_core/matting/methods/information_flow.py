@@ -19,16 +19,8 @@ from ...arrays import FloatArray
 from ...numerics.operators import SparseOperator, Vectors, interruptible, solver_device
 from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
+from . import graph
 from .closed_form import two_level
-from .graph import (
-    affinity_laplacian,
-    color_position_features,
-    like_edges,
-    mixture_weights,
-    nearest,
-    solve_graph,
-    split_columns,
-)
 
 #: Every pixel is in nine windows: with it, the local term has the scale of the others.
 _WINDOWS = 9
@@ -96,7 +88,7 @@ def information_flow(
         product = mixed.multiply_transposed(mixed.multiply(vectors))
         return near.multiply(vectors) + product
 
-    solution = solve_graph(
+    solution = graph.solve(
         multiply,
         nearby.diagonal() + np.asarray(mixture.power(2).sum(axis=0)).ravel(),
         np.ascontiguousarray(right, np.float64),
@@ -118,12 +110,12 @@ def color_mixture(
     of ``I - W`` with the known mattes.
     """
     neighbours, position_weight = _MIXTURE
-    features = color_position_features(picture, position_weight)
+    features = graph.color_position_features(picture, position_weight)
     unknown = np.flatnonzero(labels.ravel() == 0)
-    _, found = nearest(features, features[unknown], neighbours + 1, run)
+    _, found = graph.nearest(features, features[unknown], neighbours + 1, run)
     found = _without_self(found, unknown)
     weights = interruptible(
-        lambda: mixture_weights(features[unknown, :3], features[found, :3]), run
+        lambda: graph.mixture_weights(features[unknown, :3], features[found, :3]), run
     )
     count = len(unknown)
     pointers = np.arange(0, count * neighbours + 1, neighbours)
@@ -131,7 +123,7 @@ def color_mixture(
         (weights.astype(np.float32).ravel(), found.ravel(), pointers),
         shape=(count, labels.size),
     )
-    part, known = interruptible(lambda: split_columns(mixed, labels), run)
+    part, known = interruptible(lambda: graph.split_columns(mixed, labels), run)
     return (sparse.identity(count, np.float32) - part).tocsr(), -known
 
 
@@ -147,10 +139,10 @@ def intra_unknown(
     edges = []
     plan = ((5, 0.05, run.part(0, 0.6)), (1, 0.0005, run.part(0.6, 1)))
     for neighbours, position_weight, part in plan:
-        features = color_position_features(picture, position_weight)[unknown]
-        _, found = nearest(features, features, neighbours + 1, part)
-        edges.append(like_edges(features, pixels, _without_self(found, pixels)))
-    return interruptible(lambda: affinity_laplacian(edges, len(pixels)), run)
+        features = graph.color_position_features(picture, position_weight)[unknown]
+        _, found = graph.nearest(features, features, neighbours + 1, part)
+        edges.append(graph.like_edges(features, pixels, _without_self(found, pixels)))
+    return interruptible(lambda: graph.affinity_laplacian(edges, len(pixels)), run)
 
 
 def looks_transparent(picture: FloatArray, local: System) -> bool:
@@ -192,17 +184,19 @@ def known_to_unknown(
     """
     n_layers = int(labels.max())
     neighbours, position_weight = _KNOWN
-    features = color_position_features(picture, position_weight)
+    features = graph.color_position_features(picture, position_weight)
     flat = labels.ravel()
     queries = features[flat == 0]
     colors = np.empty((len(queries), n_layers, neighbours, 3), np.float32)
     for k in range(n_layers):
         known = features[flat == k + 1]
         part = run.part(k / n_layers, (k + 1) / n_layers)
-        _, found = nearest(known, queries, neighbours, part)
+        _, found = graph.nearest(known, queries, neighbours, part)
         colors[:, k] = known[found, :3]
     flattened = colors.reshape(len(queries), n_layers * neighbours, 3)
-    weights = interruptible(lambda: mixture_weights(queries[:, :3], flattened), run)
+    weights = interruptible(
+        lambda: graph.mixture_weights(queries[:, :3], flattened), run
+    )
     weights = weights.reshape(len(queries), n_layers, neighbours)
     shares = weights.sum(axis=2)
     safe = np.where(np.abs(shares) < 1e-3, 1, shares)

@@ -72,5 +72,4 @@ def blurred(values: Floats, sigma: float) -> Floats:
         return np.asarray(ndimage.gaussian_filter(values, sigma, mode="nearest"))
     coarse = _squares(values, step).mean((1, 3))
     coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="nearest")
-    fine = ndimage.zoom(coarse, step, order=1, grid_mode=True, mode="nearest")
-    return np.asarray(fine[: values.shape[0], : values.shape[1]])
+    return np.asarray(enlarged_layers(coarse[None], values.shape, step)[0])

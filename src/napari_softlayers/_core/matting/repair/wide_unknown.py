@@ -79,8 +79,7 @@ def promotion(
         away *= holes
     inside = np.zeros(labels.shape)
     for index in np.unique(chosen):
-        depth = ndimage.distance_transform_edt(chosen == index)
-        inside += depth * (chosen == index)
+        inside += ndimage.distance_transform_edt(chosen == index)
     inside = np.clip((inside - unit / 4) / (unit / 2), 0, 1)
     weights = np.where(labels == 0, WEIGHT * certain * away * inside, 0)
     return Promotion((chosen + 1).astype(np.int32), weights.astype(np.float32))

@@ -183,8 +183,8 @@ def with_remnants(suspects: Mask, labels: Labels) -> Mask:
 
     A few known pixels in the middle of wrong ones would hold the solver to them.
     """
-    near = ndimage.distance_transform_edt(~suspects) <= RIM
-    loose = suspects | (ndimage.distance_transform_edt(~suspects) <= _TRIAL_RIM)
+    distance = ndimage.distance_transform_edt(~suspects)
+    near, loose = distance <= RIM, distance <= _TRIAL_RIM
     for label in np.unique(labels[suspects]):
         rest = (labels == label) & ~loose
         loose |= rest & near & ~grown(opened(rest, 3, 2 * LEAST_AREA), rest)
