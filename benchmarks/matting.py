@@ -208,7 +208,7 @@ def live_painting(data: Path, repeats: int) -> dict[str, Any]:
     """Times of the preview and of the final matte after a stroke."""
     import numpy as np
 
-    from napari_softlayers._core.matting import LiveMatte
+    from napari_softlayers._core.matting.live import LiveMatte
 
     name, picture, classic, truth = next(pictures(data, "trimap1"))
     trimaps = {

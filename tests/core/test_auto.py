@@ -307,6 +307,7 @@ def test_working_resolution_and_back(rng):
     np.testing.assert_allclose(shrunk(picture, 2)[0, 0], picture[:2, :2].mean((0, 1)))
     labels = np.array([[1, 1, 0, 0], [1, 0, 0, 2]])
     np.testing.assert_array_equal(shrunk_labels(labels, 2), [[1, 0]])
+    assert not shrunk_labels(np.zeros((4, 4), int), 2).any()  # nothing is labelled
     mask = rng.random((4, 5)) < 0.5
     wide = enlarged(mask, (7, 9), 2)
     assert wide.shape == (7, 9) and (wide[::2, ::2] == mask).all()

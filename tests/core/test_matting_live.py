@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_softlayers._core.matting import LiveMatte, solve_alphas
+from napari_softlayers._core.matting import solve_alphas
+from napari_softlayers._core.matting.live import LiveMatte
 from napari_softlayers._core.run import Cancelled, Run
 
 

@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 
 from napari_softlayers._core.matting import matte, solve_alphas
-from napari_softlayers._core.matting.methods.graph_system import pin_islands
-from napari_softlayers._core.matting.methods.information_flow import looks_transparent
-from napari_softlayers._core.matting.methods.known_to_unknown import (
+from napari_softlayers._core.matting.methods.graph import (
+    mixture_weights,
+    nearest,
+    pin_islands,
+)
+from napari_softlayers._core.matting.methods.information_flow import (
     known_to_unknown,
+    looks_transparent,
     trimmed,
 )
-from napari_softlayers._core.matting.methods.neighbours import mixture_weights, nearest
 from napari_softlayers._core.matting.system import laplacian_system
 from napari_softlayers._core.numerics.matting_laplacian import matting_laplacian
 from napari_softlayers._core.run import Cancelled, Run

@@ -259,16 +259,15 @@ def test_errors_of_weights(tmp_path):
     path = weights.save_network(tmp_path / "mine.safetensors", "features", network)
     with pytest.raises(ValueError, match="not 'palette'"):
         weights.load_network(path, kind="palette")
-    other = replace(TINY, hidden=16)
-    path = weights.save_network(
-        tmp_path / "wrong.safetensors", "features", network, other
-    )
+    network.config = replace(TINY, hidden=16)
+    path = weights.save_network(tmp_path / "wrong.safetensors", "features", network)
     with pytest.raises(ValueError, match="does not fit"):
         weights.load_network(path)
     with pytest.raises(ValueError, match="no kind of network"):
         weights.save_network(tmp_path / "x.safetensors", "magic", network)
+    network.config = {"a": 1}
     with pytest.raises(TypeError, match="dataclass"):
-        weights.save_network(tmp_path / "x.safetensors", "features", network, {"a": 1})
+        weights.save_network(tmp_path / "x.safetensors", "features", network)
 
 
 def test_shipped_features_load():

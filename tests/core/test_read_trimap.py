@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
+from napari_softlayers._core.label_images import read_labels
 from napari_softlayers._core.matting import (
     matte,
-    read_labels,
     read_trimap,
     solve_alphas,
     trimap_from_mask,

@@ -174,9 +174,7 @@ def test_live_previews_then_solves_and_the_latest_stroke_wins(
         def _alphas(self, trimap):
             return np.stack([trimap != 2, trimap == 2]).astype(np.float32)
 
-    monkeypatch.setattr(
-        "napari_softlayers._core.matting.LiveMatte", Live, raising=False
-    )
+    monkeypatch.setattr("napari_softlayers._core.matting.live.LiveMatte", Live)
     trimap = viewer.layers["marks"]
     dock.live.setChecked(True)
     settle(dock)
@@ -575,7 +573,7 @@ def test_live_mode_follows_a_changed_picture(dock, viewer, disc, settle, qtbot, 
 
 
 def test_live_mode_prepares_a_picture_once(dock, viewer, settle, qtbot, monkeypatch):
-    from napari_softlayers._core.matting import LiveMatte
+    from napari_softlayers._core.matting.live import LiveMatte
 
     made = []
 
@@ -583,9 +581,7 @@ def test_live_mode_prepares_a_picture_once(dock, viewer, settle, qtbot, monkeypa
         made.append(given)
         return LiveMatte(*given, **options)
 
-    monkeypatch.setattr(
-        "napari_softlayers._core.matting.LiveMatte", counted, raising=False
-    )
+    monkeypatch.setattr("napari_softlayers._core.matting.live.LiveMatte", counted)
     dock.live.setChecked(True)
     settle(dock)
     for column in (44, 46, 48):

@@ -9,10 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..arrays import FloatArray
 from ..devices import choose_device
-from ..label_images import read_labels
 from ..picture import as_image
 from ..run import SILENT, Run
 from .read_trimap import read_trimap
@@ -20,13 +20,10 @@ from .trimap import layer_labels, trimap_from_mask, trimap_tolerance
 
 if TYPE_CHECKING:
     from ..layers.soft_layers import SoftLayers
-    from .live import LiveMatte
 
 __all__ = [
     "METHODS",
-    "LiveMatte",
     "matte",
-    "read_labels",
     "read_trimap",
     "solve_alphas",
     "trimap_from_mask",
@@ -37,15 +34,6 @@ __all__ = [
 REPAIRING = ("auto", "adamatting")
 #: All: Levin 2008, Chen 2013, Aksoy 2017, the repair, networks of Cai 2019, Wang 2018.
 METHODS = ("closed_form", "knn", "information_flow", *REPAIRING, "deep_propagation")
-
-
-def __getattr__(name: str) -> Any:
-    """Load `LiveMatte` when it is first used: docks know the methods without it."""
-    if name == "LiveMatte":
-        from .live import LiveMatte
-
-        return LiveMatte
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def matte(
@@ -71,12 +59,16 @@ def matte(
     from ..layers.soft_layers import SoftLayers
 
     picture = as_image(image)
-    numbered, present = _numbered(trimap, picture, labels, method)
-    alphas, extras = _solve(
-        picture, numbered, method, device, run.part(0, 0.8), initial, options
+    alphas, extras, present = _solve(
+        picture,
+        trimap,
+        method,
+        device=device,
+        run=run.part(0, 0.8),
+        initial=initial,
+        labels=labels,
+        **options,
     )
-    if "trimap" in extras:
-        extras["trimap"] = np.array([0, *present], np.int32)[extras["trimap"]]
     return SoftLayers.from_alphas(
         picture,
         alphas,
@@ -90,20 +82,10 @@ def matte(
 
 
 def solve_alphas(
-    image: ArrayLike,
-    trimap: ArrayLike,
-    method: str = "closed_form",
-    *,
-    device: str = "auto",
-    run: Run = SILENT,
-    initial: ArrayLike | None = None,
-    labels: bool | None = None,
-    **options: Any,
-) -> NDArray[np.float32]:
+    image: ArrayLike, trimap: ArrayLike, method: str = "closed_form", **given: Any
+) -> FloatArray:
     """Only the alphas (K, H, W) of `matte`, without colours; same parameters."""
-    picture = as_image(image)
-    numbered, _ = _numbered(trimap, picture, labels, method)
-    return _solve(picture, numbered, method, device, run, initial, options)[0]
+    return _solve(as_image(image), trimap, method, **given)[0]
 
 
 def layer_names(present: list[int]) -> list[str]:
@@ -113,54 +95,51 @@ def layer_names(present: list[int]) -> list[str]:
     return [f"label {label}" for label in present]
 
 
-def _numbered(
-    trimap: ArrayLike, picture: NDArray[np.float32], labels: bool | None, method: str
-) -> tuple[NDArray[np.int32], list[int]]:
-    """Labels without gaps; none at all is allowed where a network can guess."""
-    height, width = picture.shape[:2]
-    found = read_trimap(trimap, (height, width), labels=labels)
-    if method in REPAIRING and not found.any():
-        return found, [1, 2]
-    return layer_labels(found)
-
-
 def _solve(
-    picture: NDArray[np.float32],
-    labels: NDArray[np.int32],
+    picture: FloatArray,
+    trimap: ArrayLike,
     method: str,
-    device: str,
-    run: Run,
-    initial: ArrayLike | None,
-    options: dict[str, Any],
-) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Run the method on a checked picture and labels 1..K."""
+    *,
+    device: str = "auto",
+    run: Run = SILENT,
+    initial: ArrayLike | None = None,
+    labels: bool | None = None,
+    **options: Any,
+) -> tuple[FloatArray, dict[str, Any], list[int]]:
+    """Alphas, extras and the labels of the layers; parameters as for `matte`."""
     from .system import one_hot
 
+    size = picture.shape[:2]
+    marks = read_trimap(trimap, size, labels=labels)
+    present = [1, 2]
+    if method not in REPAIRING or marks.any():  # else a network can guess
+        marks, present = layer_labels(marks)
     solver = _method(method)
     options = _filled_in(method, options)
     choose_device(device)
-    n_layers = int(labels.max()) or 2
-    if not (labels == 0).any():
+    numbers = np.array([0, *present], np.int32)
+    if not (marks == 0).any():
         warnings.warn(
             "The trimap has no unknown pixels, so the layers are its labels; leave 0 "
             "where the matte is to be found.",
-            UserWarning,
             stacklevel=3,
         )
-        extras = {"trimap": labels} if method in REPAIRING else {}
-        return one_hot(labels, n_layers), extras
+        extras = {"trimap": numbers[marks]} if method in REPAIRING else {}
+        return one_hot(marks, len(present)), extras, present
     run.check()
-    size = labels.shape
     # A window needs three pixels each way; smaller pictures get their border repeated.
     margin = [(0, max(0, 3 - side)) for side in size]
     picture = np.pad(picture, [*margin, (0, 0)], mode="edge")
-    labels = np.pad(labels, margin, mode="edge")
-    first = _checked_initial(initial, (n_layers, *size), margin)
-    found = solver(picture, labels, device=device, run=run, initial=first, **options)
+    marks = np.pad(marks, margin, mode="edge")
+    if initial is not None:
+        initial = _checked_initial(initial, (len(present), *size))
+        initial = np.pad(initial, [(0, 0), *margin], mode="edge")
+    found = solver(picture, marks, device=device, run=run, initial=initial, **options)
     alphas, extras = found if isinstance(found, tuple) else (found, {})
     inside = np.s_[: size[0], : size[1]]
-    extras = {name: value[inside] for name, value in extras.items()}
-    return np.ascontiguousarray(alphas[(..., *inside)]), extras
+    if "trimap" in extras:
+        extras["trimap"] = numbers[extras["trimap"][inside]]
+    return np.ascontiguousarray(alphas[(..., *inside)]), extras, present
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -195,15 +174,11 @@ def _filled_in(method: str, options: dict[str, Any]) -> dict[str, Any]:
     return {**defaults, **options}
 
 
-def _checked_initial(
-    initial: ArrayLike | None, shape: tuple[int, ...], margin: list[tuple[int, int]]
-) -> NDArray[np.float32] | None:
-    if initial is None:
-        return None
+def _checked_initial(initial: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
     first = np.asarray(initial, np.float32)
     if first.shape != shape or not np.isfinite(first).all():
         raise ValueError(
             f"initial has shape {first.shape}; alphas of shape {shape} with finite "
             "values are needed."
         )
-    return np.pad(first, [(0, 0), *margin], mode="edge")
+    return first

@@ -15,7 +15,7 @@ from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, laplacian_stencil
 from ..numerics.pcg import pcg
 from ..picture import as_image
 from ..run import SILENT, Run
-from .methods.closed_form import two_level
+from .methods.closed_form import color_candidates, two_level
 from .read_trimap import read_trimap
 from .system import Labels, assemble, one_hot, spread
 from .trimap import layer_labels
@@ -31,24 +31,11 @@ class LiveMatte:
     pixel; from then on only what a stroke has changed is computed again. Safe to be
     called from several threads; calls wait for each other.
 
-    ``image`` ``(H, W, 3)``: the picture; see `as_image`. ``eps``: regularisation of the
-    window covariances. ``solver_tolerance``: relative residual of `solve`; see
-    `closed_form`.
-
-    Examples
-    --------
-    >>> live = LiveMatte(image)  # doctest: +SKIP
-    >>> live.preview(trimap)  # at once, a few per cent off  # doctest: +SKIP
-    >>> live.solve(trimap)  # the final matte, starts from it  # doctest: +SKIP
+    ``image``: see `as_image`. ``solver_tolerance``: of `solve`; see `closed_form`.
     """
 
     def __init__(
-        self,
-        image: ArrayLike,
-        *,
-        eps: float = EPSILON,
-        solver_tolerance: float = 1e-4,
-        run: Run = SILENT,
+        self, image: ArrayLike, *, solver_tolerance: float = 1e-4, run: Run = SILENT
     ) -> None:
         picture = as_image(image)
         self._shape = picture.shape[:2]
@@ -58,17 +45,16 @@ class LiveMatte:
         size = picture.shape[:2]
         self._solver_tolerance = solver_tolerance
         everywhere = np.ones(size, bool)
-        stencil = laplacian_stencil(picture, everywhere, eps, run=run.part(0, 0.5))
+        stencil = laplacian_stencil(picture, everywhere, EPSILON, run=run.part(0, 0.5))
         self._matrix = _whole_matrix(stencil, size)
         side = max(4, round(np.sqrt(stencil.shape[1] / _BLOCKS)))
         grid = (-(-size[0] // side), -(-size[1] // side))
         rows, columns = np.indices(size).reshape(2, -1)
-        colors = picture.reshape(-1, 3)
         self._preconditioner = LiveTwoLevel(
             self._matrix,
             rows // side * grid[1] + columns // side,
             grid,
-            np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1),
+            color_candidates(picture.reshape(-1, 3)),
             run=run.part(0.5, 1),
         )
         self._alphas: Floats | None = None
@@ -97,34 +83,30 @@ class LiveMatte:
             numbered = self._checked(trimap, labels)
             alphas = self._corrected(numbered, run)
             free = self._preconditioner.free
-            narrow = np.count_nonzero(free) < len(free) / 2
-            solver = self._solved_band if narrow else self._solved
             self._alphas = alphas.copy()
-            self._alphas[free] = solver(alphas, numbered, run)
+            self._alphas[free] = self._solved(alphas, numbered, run)
             return self._finished(self._alphas, numbered)
 
     def _solved(self, alphas: Floats, labels: Labels, run: Run) -> Floats:
-        """Solution at the unknown pixels, with the preconditioner that is there."""
-        free = self._preconditioner.free[:, None]
-        found = pcg(
-            lambda vectors: (self._matrix @ vectors) * free,
-            -(self._matrix @ np.where(free, 0, alphas)) * free,
-            self._preconditioner,
-            alphas * free,
-            tolerance=self._solver_tolerance,
-            run=run,
-        )
-        return np.asarray(found.solution[free[:, 0]])
-
-    def _solved_band(self, alphas: Floats, labels: Labels, run: Run) -> Floats:
-        """The same where little is unknown: with smaller blocks on a smaller system."""
+        """Solution at the unknown pixels; of few, by a smaller system of their own."""
         free = self._preconditioner.free
+        if np.count_nonzero(free) >= len(free) / 2:
+            inside = free[:, None]
+            found = pcg(
+                lambda vectors: (self._matrix @ vectors) * inside,
+                -(self._matrix @ np.where(inside, 0, alphas)) * inside,
+                self._preconditioner,
+                alphas * inside,
+                tolerance=self._solver_tolerance,
+                run=run,
+            )
+            return np.asarray(found.solution[free])
         if not free.any():
             return alphas[free]
         rows = self._matrix.data.reshape(-1, 25)[free].T
         system = assemble([(0, rows)], labels)
         found = pcg(
-            lambda vectors: system.matrix @ vectors,
+            system.matrix.dot,
             system.right,
             two_level(self._picture, system, run=run.part(0, 0.5)),
             alphas[free],
@@ -138,9 +120,7 @@ class LiveMatte:
         labels, present = layer_labels(read_trimap(trimap, self._shape, labels=kind))
         if present != self._present:
             self._alphas, self._present = None, present
-        if any(after for _, after in self._margin):
-            labels = np.pad(labels, self._margin, mode="edge")
-        return labels
+        return np.pad(labels, self._margin, mode="edge")
 
     def _corrected(self, labels: Labels, run: Run) -> Floats:
         """The last alphas (n, K - 1) with the trimap imposed, coarsely corrected."""
@@ -159,7 +139,6 @@ class LiveMatte:
         if not unknown.any():
             warnings.warn(
                 "The trimap has no unknown pixels, so the layers are its labels.",
-                UserWarning,
                 stacklevel=3,
             )
         layers = spread(alphas[unknown.ravel()], unknown, labels)

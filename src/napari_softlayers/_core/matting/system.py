@@ -19,16 +19,16 @@ from ..numerics.matting_laplacian import EPSILON, NEIGHBOURS, stencil_strips
 from ..run import SILENT, Run
 
 Labels = NDArray[np.integer[Any]]
+"""Of a picture ``(H, W)``: 0 unknown, 1..K known."""
 
 
 @dataclass(frozen=True)
 class System:
     """``matrix @ alphas = right`` over the unknown pixels in raster order.
 
-    ``matrix`` scipy.sparse.csr_matrix ``(n, n)``: the Laplacian among unknown pixels,
-    in float64: see `laplacian_stencil`. ``right`` ``(n, K - 1)``: what the known pixels
-    add, for all layers but the last (which is what is left). ``unknown`` bool
-    ``(H, W)``: the n unknown pixels.
+    ``matrix`` ``(n, n)``: the Laplacian among the n unknown pixels, in float64: see
+    `laplacian_stencil`. ``right`` ``(n, K - 1)``: what the known pixels add, for all
+    layers but the last (which is what is left).
     """
 
     matrix: sparse.csr_matrix
@@ -39,24 +39,23 @@ class System:
 def laplacian_system(
     picture: FloatArray, labels: Labels, *, eps: float = EPSILON, run: Run = SILENT
 ) -> System:
-    """Assemble the closed-form system of a labelled picture.
-
-    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1]. ``labels`` int ``(H, W)``: 0
-    unknown, 1..K known. ``eps``: regularisation of the window covariances.
-    """
+    """Assemble the closed-form system of a labelled picture; see `closed_form`."""
     return assemble(stencil_strips(picture, labels == 0, eps, run=run), labels)
 
 
 def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
     """Make a system of the rows of the Laplacian at the unknown pixels.
 
-    ``strips`` iterable of (int, array ``(25, m)``): see `stencil_strips`; together all
-    n unknown pixels. ``labels`` int ``(H, W)``: 0 unknown, 1..K known.
+    ``strips`` of arrays ``(25, m)``: see `stencil_strips`; together all n of them.
     """
     unknown = labels == 0
-    flat, offsets, width = _padded_positions(unknown)
+    # Unknown pixels and their twenty-five neighbours on a grid with a margin of two.
+    width = unknown.shape[1] + 4
+    y, x = np.nonzero(unknown)
+    flat = ((y + 2) * width + x + 2).astype(np.int32)
+    offsets = np.array([dy * width + dx for dy, dx in NEIGHBOURS], np.int32)
     count, n_layers = len(flat), int(labels.max())
-    # Numbers of the unknown pixels on a grid with a margin, minus one elsewhere.
+    # Numbers of the unknown pixels, minus one elsewhere.
     number = np.full((unknown.shape[0] + 4) * width, -1, np.int32)
     number[flat] = np.arange(count, dtype=np.int32)
     padded = np.pad(labels, 2).ravel()
@@ -70,7 +69,10 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
         values = np.ascontiguousarray(stencil.T)
         columns = number[flat[rows, None] + offsets]
         among = columns >= 0
-        _add_known_part(right[rows], values, among, padded, flat[rows], offsets)
+        near = np.flatnonzero(~among.all(axis=1))  # a known one is near
+        around = padded[flat[start + near, None] + offsets]
+        for k in range(n_layers - 1):  # -L_UK a_K
+            right[start + near, k] = -(values[near] * (around == k + 1)).sum(axis=1)
         per_row = np.count_nonzero(among, axis=1)
         stop = filled + int(per_row.sum())
         data[filled:stop], indices[filled:stop] = values[among], columns[among]
@@ -85,9 +87,8 @@ def assemble(strips: Iterable[tuple[int, Floats]], labels: Labels) -> System:
 def spread(values: Floats, unknown: Mask, labels: Labels) -> FloatArray:
     """Put a solution and the known labels together as layers on the simplex.
 
-    ``values`` ``(n, K - 1)``: solution for all layers but the last. ``unknown`` bool
-    ``(H, W)``: the n unknown pixels. ``labels`` int ``(H, W)``: 1..K where known.
-    Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
+    ``values`` ``(n, K - 1)``: solution for all layers but the last, at the n unknown
+    pixels. Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
     """
     layers = np.empty((values.shape[1] + 1, len(values)), np.float32)
     layers[:-1] = values.T
@@ -104,33 +105,3 @@ def one_hot(labels: Labels, n_layers: int) -> FloatArray:
     """Labels 1..K as layers (K, H, W) of zeros and ones."""
     numbers = np.arange(1, n_layers + 1)[:, None, None]
     return np.asarray(labels[None] == numbers, np.float32)
-
-
-def _add_known_part(
-    right: Floats,
-    values: Floats,
-    among: Mask,
-    padded: Labels,
-    flat: NDArray[np.int32],
-    offsets: NDArray[np.int32],
-) -> None:
-    """Right-hand sides ``-L_UK a_K`` (n, K - 1), in place, where a known one is near."""
-    near = np.flatnonzero(~among.all(axis=1))
-    around = padded[flat[near, None] + offsets]
-    weights = values[near]
-    for k in range(right.shape[1]):
-        right[near, k] = -(weights * (around == k + 1)).sum(axis=1)
-
-
-def _padded_positions(
-    unknown: Mask,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-    """Flat positions of the unknown pixels on a grid with a margin of two pixels.
-
-    Also the offsets of the twenty-five neighbours there, and the width of that grid.
-    """
-    width = unknown.shape[1] + 4
-    rows, columns = np.nonzero(unknown)
-    offsets = np.array([dy * width + dx for dy, dx in NEIGHBOURS], np.int32)
-    flat = (rows + 2) * width + columns + 2
-    return flat.astype(np.int32), offsets, width

@@ -10,9 +10,10 @@ import operator
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from ..arrays import DoubleArray, Mask
 from ..label_images import (
     TrimapArray,
     as_int32,
@@ -23,21 +24,22 @@ from ..label_images import (
 )
 from ..picture import as_image
 from .read_trimap import (
+    BLACK,
     MOST_LABELS,
     SELECTION_ADVICE,
+    WHITE,
     grey_or_labels,
     read_trimap,
     say_grey,
+    white_of,
 )
-from .trimap_colors import BLACK, WHITE, white_of
 
 
 def layer_labels(trimap: TrimapArray) -> tuple[TrimapArray, list[int]]:
     """Number the labels of a trimap without gaps.
 
-    Returns ``labels`` int32 ``(H, W)``: 0 unknown, 1..K. ``present``: the K labels as
-    they were in the trimap. Raises ValueError when there are fewer than two labels, or
-    far too many.
+    Returns them, 1..K, and the K labels as they were. Raises ValueError when there are
+    fewer than two labels, or far too many.
     """
     present = [int(value) for value in distinct(trimap) if value != 0]
     if len(present) < 2:
@@ -136,9 +138,7 @@ def _whole_pixels(value: Any, name: str) -> int:
     return min(pixels, 1 << 31)
 
 
-def _regions(
-    mask: ArrayLike, labels: bool | None
-) -> tuple[TrimapArray, NDArray[np.bool_]]:
+def _regions(mask: ArrayLike, labels: bool | None) -> tuple[TrimapArray, Mask]:
     """Regions 0, 1, .. of a mask, of labels or of an alpha, and where it is soft."""
     values, hidden = plain_array(mask, "mask")
     values = one_channel(values, "mask")
@@ -168,7 +168,7 @@ def _regions(
     return np.searchsorted(present, regions).astype(np.int32), soft
 
 
-def _distance_to_other(labels: TrimapArray) -> NDArray[np.float64]:
+def _distance_to_other(labels: TrimapArray) -> DoubleArray:
     """Distance of every pixel to the nearest one with another label."""
     distance = np.zeros(labels.shape)
     for label in np.unique(labels):
@@ -179,11 +179,8 @@ def _distance_to_other(labels: TrimapArray) -> NDArray[np.float64]:
 
 
 def _adaptive_widths(
-    labels: TrimapArray,
-    soft: NDArray[np.bool_],
-    depth: NDArray[np.float64],
-    picture: ArrayLike | None,
-) -> NDArray[np.float64]:
+    labels: TrimapArray, soft: Mask, depth: DoubleArray, picture: ArrayLike | None
+) -> DoubleArray:
     """Half width of the band at every pixel."""
     base = max(3.0, 0.01 * max(labels.shape))
     # Soft alphas already are unknown; their neighbourhood gets up to twice the width.
@@ -198,8 +195,8 @@ def _adaptive_widths(
 
 
 def _texture(
-    labels: TrimapArray, depth: NDArray[np.float64], base: float, picture: ArrayLike
-) -> NDArray[np.float64]:
+    labels: TrimapArray, depth: DoubleArray, base: float, picture: ArrayLike
+) -> DoubleArray:
     """How much colour still changes beside the boundary: high in hair, low on a desk."""
     colors = as_image(picture)
     if colors.shape[:2] != labels.shape:
@@ -207,11 +204,8 @@ def _texture(
             f"The picture is {colors.shape[0]}x{colors.shape[1]} pixels, the mask "
             f"{labels.shape[0]}x{labels.shape[1]}; both need the same size."
         )
-    change = np.zeros(labels.shape)
-    for channel in range(3):
-        change += ndimage.gaussian_gradient_magnitude(
-            colors[..., channel].astype(float), 1.0
-        )
+    planes = np.moveaxis(colors, -1, 0).astype(float)
+    change = sum(ndimage.gaussian_gradient_magnitude(plane, 1.0) for plane in planes)
     near = ((depth > 2) & (depth <= 2 * base)).astype(float)
     weight = ndimage.gaussian_filter(near, base)
     blurred = ndimage.gaussian_filter(near * change, base)

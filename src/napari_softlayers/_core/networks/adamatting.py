@@ -26,7 +26,7 @@ from torch.nn.functional import (
     pixel_unshuffle,
 )
 
-from .blocks import GlobalConvolution, Residual, SubPixel, convolution
+from .blocks import GlobalConvolution, SubPixel, convolution, new_network, residual
 
 #: Channels of the network's input: red, green, blue, and one for each class of trimap.
 INPUTS = 6
@@ -36,32 +36,18 @@ INPUTS = 6
 class AdaMattingConfig:
     """Sizes of the network.
 
-    Parameters
-    ----------
-    stem_channels, stem_kernel : int
-        First convolution, stride 2; its output is the shallow skip.
-    stem_pool : bool
-        Max-pool by 2 after the stem; otherwise the first stage has stride 2.
-    channels, blocks : tuple of int
-        Of the four residual stages, at strides 4, 8, 16 and 32. Stride 8 is the middle
-        skip, stride 16 the deep one.
-    bottleneck : bool
-        Bottleneck blocks (ResNet-50) instead of two 3x3 convolutions.
-    decoder_channels : tuple of int
-        Of the decoders at strides 16, 8, 4, 2 and 1.
-    global_kernel : int
-        Side of the global convolutions on the skips (odd).
-    scene : bool
-        Add what the mean of the deepest features says about the whole picture.
-    vote : bool
-        One more input: how much more often each colour was labelled foreground than
-        background in the given trimap.
-    propagation_channels : int
-        Of the residual blocks and the LSTM.
-    propagation_scale : int
-        The propagation unit works on squares of so many pixels, put into channels.
-    recurrences : int
-        Passes of the propagation unit.
+    ``stem_channels``, ``stem_kernel``: first convolution, stride 2; its output is the
+    shallow skip. ``stem_pool``: max-pool by 2 after the stem; otherwise the first stage
+    has stride 2. ``channels``, ``blocks``: of the four residual stages, at strides 4,
+    8, 16 and 32. Stride 8 is the middle skip, stride 16 the deep one. ``bottleneck``:
+    bottleneck blocks (ResNet-50) instead of two 3x3 convolutions.
+    ``decoder_channels``: of the decoders at strides 16, 8, 4, 2 and 1.
+    ``global_kernel``: side of the global convolutions on the skips (odd). ``scene``:
+    add what the mean of the deepest features says about the whole picture. ``vote``:
+    one more input: how much more often each colour was labelled foreground than
+    background in the given trimap. ``propagation_channels``: of the residual blocks and
+    the LSTM. ``propagation_scale``: the propagation unit works on squares of so many
+    pixels, put into channels. ``recurrences``: passes of the propagation unit.
     """
 
     stem_channels: int = 24
@@ -82,11 +68,8 @@ class AdaMattingConfig:
         """Lists (from JSON) become tuples; the sizes must fit together."""
         for name in ("channels", "blocks", "decoder_channels"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if (len(self.channels), len(self.blocks), len(self.decoder_channels)) != (
-            4,
-            4,
-            5,
-        ):
+        sizes = (self.channels, self.blocks, self.decoder_channels)
+        if [len(size) for size in sizes] != [4, 4, 5]:
             raise ValueError(
                 "channels and blocks need four entries and decoder_channels five; "
                 f"got {self}"
@@ -148,14 +131,14 @@ class AdaMatting(nn.Module):
             stage = nn.Sequential()
             for block in range(count):
                 first = block == 0 and not (index == 0 and c.stem_pool)
-                stage.append(Residual(before, after, 1 + first, c.bottleneck))
+                stage.append(residual(before, after, 1 + first, c.bottleneck))
                 before = after
             self.stages.append(stage)
         if c.scene:
             self.scene_mixer = nn.Conv2d(before, before, 1)
-        skips = (c.channels[2], c.channels[1], c.channels[0], c.stem_channels)
-        self.trimap_decoder = _Decoder(before, skips[:2], 0, 3, c)
-        self.alpha_decoder = _Decoder(before, (skips[1], 0, skips[3]), 1, 1, c)
+        deep, middle, shallow = c.channels[2], c.channels[1], c.stem_channels
+        self.trimap_decoder = _Decoder(before, {16: deep, 8: middle}, 3, c)
+        self.alpha_decoder = _Decoder(before, {8: middle, 2: shallow}, 1, c)
         self.propagation = _Propagation(c)
 
     def forward(self, picture: Tensor, trimap: Tensor) -> Adapted:
@@ -194,15 +177,13 @@ class AdaMatting(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """From stride 32 to 1 by sub-pixel convolutions, with global ones on the skips."""
+    """From stride 32 to 1 by sub-pixel convolutions, with global ones on the skips.
+
+    ``skips``: channels of the features that are added, by their stride.
+    """
 
     def __init__(
-        self,
-        before: int,
-        skips: tuple[int, ...],
-        first_skip: int,
-        outputs: int,
-        config: AdaMattingConfig,
+        self, before: int, skips: dict[int, int], outputs: int, config: AdaMattingConfig
     ) -> None:
         super().__init__()
         self.ups, self.mixers = nn.ModuleList(), nn.ModuleList()
@@ -211,11 +192,10 @@ class _Decoder(nn.Module):
             last = index == len(config.decoder_channels) - 1
             self.ups.append(SubPixel(before, after))
             self.mixers.append(convolution(after, after) if not last else nn.Identity())
-            which = index - first_skip
-            if 0 <= which < len(skips) and skips[which]:
-                stride = 16 >> index
+            stride = 16 >> index
+            if stride in skips:
                 self.skips[str(stride)] = GlobalConvolution(
-                    skips[which], after, config.global_kernel
+                    skips[stride], after, config.global_kernel
                 )
             before = after
         self.head = nn.Conv2d(before, outputs, 3, 1, 1)
@@ -242,12 +222,10 @@ class _Propagation(nn.Module):
         self.channels = hidden
         self.enter = convolution(7 * squared, hidden)
         self.blocks = nn.Sequential(
-            Residual(hidden, hidden, 1, False), Residual(hidden, hidden, 1, False)
+            residual(hidden, hidden, 1, False), residual(hidden, hidden, 1, False)
         )
         self.gates = nn.Conv2d(2 * hidden, 4 * hidden, 3, 1, 1)
         self.leave = nn.Conv2d(hidden, squared, 3, 1, 1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
     def forward(self, picture: Tensor, adapted: Tensor, alpha: Tensor) -> list[Tensor]:
         logits = torch.logit(alpha, 1e-3)
@@ -293,15 +271,7 @@ def color_vote(picture: Tensor, trimap: Tensor, bins: int = 16) -> Tensor:
 
 
 def new_adamatting(config: AdaMattingConfig, seed: int = 0) -> AdaMatting:
-    """A network with random weights (He initialisation), the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = AdaMatting(config)
-        for name, module in network.named_modules():
-            if isinstance(module, nn.Conv2d) and name != "propagation.leave":
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            if isinstance(module, Residual):
-                module.start_as_identity()
+    """An untrained network, whose propagation changes nothing; see `new_network`."""
+    network = new_network(AdaMatting, config, seed)
+    nn.init.zeros_(network.propagation.leave.weight)
     return network

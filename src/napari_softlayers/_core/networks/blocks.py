@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Config = TypeVar("Config")
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class SubPixel(nn.Sequential):
@@ -41,35 +46,41 @@ class GlobalConvolution(nn.Module):
         return total
 
 
-class Residual(nn.Module):
-    """A basic or bottleneck residual block."""
+class Block(nn.Module):
+    """A path beside a shortcut, if there is one; then a ReLU, unless it is inverted."""
 
-    def __init__(self, before: int, after: int, stride: int, bottleneck: bool) -> None:
+    def __init__(
+        self, path: list[nn.Module], shortcut: nn.Module | None, inverted: bool = False
+    ) -> None:
         super().__init__()
-        if bottleneck:
-            inner = after // 4
-            self.path = nn.Sequential(
-                convolution(before, inner, 1),
-                convolution(inner, inner, 3, stride),
-                convolution(inner, after, 1, relu=False),
-            )
-        else:
-            self.path = nn.Sequential(
-                convolution(before, after, 3, stride),
-                convolution(after, after, relu=False),
-            )
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or before != after:
-            self.shortcut = convolution(before, after, 1, stride, relu=False)
-
-    def start_as_identity(self) -> None:
-        """Begin with the shortcut alone: the last scale is zero."""
-        last = self.path[-1]
-        if isinstance(last, nn.Sequential):
-            nn.init.zeros_(last[1].weight)  # type: ignore[arg-type]
+        self.path, self.shortcut = nn.Sequential(*path), shortcut
+        self.inverted = inverted
 
     def forward(self, values: Tensor) -> Tensor:
-        return torch.relu(self.path(values) + self.shortcut(values))
+        found: Tensor = self.path(values)
+        if self.shortcut is not None:
+            found = found + self.shortcut(values)
+        return found if self.inverted else torch.relu(found)
+
+
+def residual(before: int, after: int, stride: int, bottleneck: bool) -> Block:
+    """A basic or bottleneck residual block."""
+    inner = after // 4
+    path: list[nn.Module]
+    if bottleneck:
+        path = [
+            convolution(before, inner, 1),
+            convolution(inner, inner, 3, stride),
+            convolution(inner, after, 1, relu=False),
+        ]
+    else:
+        path = [
+            convolution(before, after, 3, stride),
+            convolution(after, after, relu=False),
+        ]
+    if stride == 1 and before == after:
+        return Block(path, nn.Identity())
+    return Block(path, convolution(before, after, 1, stride, relu=False))
 
 
 class Depthwise(nn.Conv2d):
@@ -111,18 +122,12 @@ def convolution(
 class Stage:
     """Sizes of one stage of the base network.
 
-    Parameters
-    ----------
-    channels, blocks : int
-        Of its output; how many residual blocks make it.
-    stride, dilation, kernel : int
-        The first block's stride; dilation and size of all inner kernels.
-    expansion : int
-        0: bottleneck blocks (1x1, 3x3, 1x1, a quarter of the channels inside). More:
-        inverted blocks (1x1, depthwise, 1x1 without ReLU; so many times the incoming
-        channels inside), as in MobileNetV2 and EfficientNet.
-    tap : int
-        Channels to which its output is compressed (0: it is not tapped).
+    ``channels``, ``blocks``: of its output; how many residual blocks make it.
+    ``stride``: of the first block. ``dilation``, ``kernel``: of all inner kernels.
+    ``expansion``: 0 for bottleneck blocks (1x1, 3x3, 1x1, a quarter of the channels
+    inside); more for inverted blocks (1x1, depthwise, 1x1 without ReLU; so many times
+    the incoming channels inside), as in MobileNetV2 and EfficientNet. ``tap``: channels
+    to which its output is compressed (0: it is not tapped).
     """
 
     channels: int
@@ -134,36 +139,50 @@ class Stage:
     tap: int = 0
 
 
-class StageBlock(nn.Module):
+def stage_block(before: int, stage: Stage, stride: int) -> Block:
     """A bottleneck or an inverted residual block."""
+    after, kernel, dilation = stage.channels, stage.kernel, stage.dilation
+    same = nn.Identity() if stride == 1 and before == after else None
+    inner = before * stage.expansion
+    if inner:
+        path: list[nn.Module] = [
+            convolution(inner, inner, kernel, stride, dilation, inner, mobile=True),
+            convolution(inner, after, 1, relu=False, mobile=True),
+        ]
+        if inner != before:
+            path.insert(0, convolution(before, inner, 1, mobile=True))
+        return Block(path, same, inverted=True)
+    inner = after // 4
+    path = [
+        convolution(before, inner, 1, stride),
+        convolution(inner, inner, kernel, dilation=dilation),
+        convolution(inner, after, 1, relu=False),
+    ]
+    return Block(path, same or convolution(before, after, 1, stride, relu=False))
 
-    def __init__(self, before: int, stage: Stage, stride: int) -> None:
-        super().__init__()
-        after, kernel, dilation = stage.channels, stage.kernel, stage.dilation
-        self.inverted = stage.expansion > 0
-        same = stride == 1 and before == after
-        self.shortcut: nn.Module | None = nn.Identity() if same else None
-        if self.inverted:
-            inner = before * stage.expansion
-            layers = [
-                convolution(inner, inner, kernel, stride, dilation, inner, mobile=True),
-                convolution(inner, after, 1, relu=False, mobile=True),
-            ]
-            if inner != before:
-                layers.insert(0, convolution(before, inner, 1, mobile=True))
-        else:
-            inner = after // 4
-            layers = [
-                convolution(before, inner, 1, stride),
-                convolution(inner, inner, kernel, dilation=dilation),
-                convolution(inner, after, 1, relu=False),
-            ]
-            if not same:
-                self.shortcut = convolution(before, after, 1, stride, relu=False)
-        self.path = nn.Sequential(*layers)
 
-    def forward(self, values: Tensor) -> Tensor:
-        found: Tensor = self.path(values)
-        if self.shortcut is not None:
-            found = found + self.shortcut(values)
-        return found if self.inverted else torch.relu(found)
+def new_network(
+    make: Callable[[Config], Network],
+    config: Config,
+    seed: int,
+    mode: Literal["fan_in", "fan_out"] = "fan_out",
+) -> Network:
+    """A network with random weights, the same for the same seed.
+
+    He initialisation, biases of zero; residual blocks begin with their shortcut alone,
+    linear layers near zero.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = make(config)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode=mode)
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=0.01)
+            if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+            if isinstance(module, Block) and module.shortcut is not None:
+                last: Any = module.path[-1]
+                nn.init.zeros_(last[1].weight)
+    return network

@@ -20,28 +20,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d, max_unpool2d, pad
 
+from .blocks import new_network
+
 
 @dataclass(frozen=True)
 class DeepPropagationConfig:
     """Sizes of the network.
 
-    Parameters
-    ----------
-    stages : tuple of tuple of int
-        Channels of the encoder's 3x3 convolutions; max-pooling by 2 after each stage.
-        The decoder mirrors them.
-    low_level : tuple of int
-        Channels of the three convolutions of the low-level branch.
-    semantic : int
-        Features that the semantic branch returns.
-    differences : bool
-        Also show the linear layer how much the two pixels' features differ.
-    directions : bool
-        Own weights for pairs side by side and pairs one above the other.
-    limit : float
-        Logarithms of affinities stay within this range around zero, smoothly.
-    known : float
-        Weight c of the known pixels in the propagation.
+    ``stages``: channels of the encoder's 3x3 convolutions; max-pooling by 2 after each
+    stage. The decoder mirrors them. ``low_level``: channels of the three convolutions
+    of the low-level branch. ``semantic``: features that the semantic branch returns.
+    ``differences``: also show the linear layer how much the two pixels' features
+    differ. ``directions``: own weights for pairs side by side and pairs one above the
+    other. ``limit``: logarithms of affinities stay within this range around zero,
+    smoothly. ``known``: weight c of the known pixels in the propagation.
     """
 
     stages: tuple[tuple[int, ...], ...] = (
@@ -174,17 +166,5 @@ def _convolutions(
 def new_deep_propagation(
     config: DeepPropagationConfig, seed: int = 0
 ) -> DeepPropagation:
-    """A network with random weights (He initialisation), the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = DeepPropagation(config)
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-        for layer in network.affinity:
-            if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, std=0.01)
-                nn.init.zeros_(layer.bias)
-    return network
+    """An untrained network; see `new_network`."""
+    return new_network(DeepPropagation, config, seed, mode="fan_in")

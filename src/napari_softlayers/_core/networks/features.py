@@ -14,37 +14,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
-from .blocks import Stage, StageBlock, convolution
+from .blocks import Stage, convolution, new_network, stage_block
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
     """Sizes of the feature network.
 
-    Parameters
-    ----------
-    stages : tuple of Stage
-        The base network after the stem.
-    stem_channels, stem_kernel : int
-        First convolution, stride 2.
-    stem_pool : bool
-        Max-pool by 2 after the stem.
-    picture_tap : int
-        Channels to which the picture itself is compressed.
-    global_channels : int
-        Channels of one more tap, the mean of the last stage over the picture (0: none).
-    output_stride : int
-        Resolution at which the taps meet; 1 is the picture's own, as in the paper.
-    hidden, dims : int
-        Channels of the two 1x1 convolutions.
-    classes : tuple of int
-        Groups of class scores among the ``dims`` outputs: features are then the square
-        roots of each group's softmax. Empty: features as they come.
-    axes : int
-        So many numbers about the hidden layer, and as many about the last stage, follow
-        the ``dims`` outputs when the network is used; see :class:`Axes`.
-    dropout : float
-        Before each of the 1x1 convolutions, in training.
+    ``stages``: the base network after the stem. ``stem_channels``, ``stem_kernel``:
+    first convolution, stride 2. ``stem_pool``: max-pool by 2 after the stem.
+    ``picture_tap``: channels to which the picture itself is compressed.
+    ``global_channels``: channels of one more tap, the mean of the last stage over the
+    picture (0: none). ``output_stride``: resolution at which the taps meet; 1 is the
+    picture's own, as in the paper. ``hidden``, ``dims``: channels of the two 1x1
+    convolutions. ``classes``: groups of class scores among the ``dims`` outputs:
+    features are then the square roots of each group's softmax; empty: features as they
+    come. ``axes``: so many numbers about the hidden layer, and as many about the last
+    stage, follow the ``dims`` outputs when the network is used; see :class:`Axes`.
+    ``dropout``: before each of the 1x1 convolutions, in training.
     """
 
     stages: tuple[Stage, ...]
@@ -123,8 +110,7 @@ class Axes(nn.Module):
     length 1, are projected on the principal axes that they have in photographs: angles
     between them stay, nearly.
 
-    ``channels``: of the layer. ``count``: number of axes; all zero at first, see
-    :func:`napari_softlayers._training.feature_axes.fit_axes`.
+    They are all zero at first; see `fit_axes` of the training.
     """
 
     vectors: Tensor
@@ -169,7 +155,7 @@ class FeatureNetwork(nn.Module):
             stage = nn.Sequential()
             for index in range(sizes.blocks):
                 step = sizes.stride if index == 0 else 1
-                stage.append(StageBlock(before, sizes, step))
+                stage.append(stage_block(before, sizes, step))
                 before = sizes.channels
             self.stages.append(stage)
         tapped = [(3, c.picture_tap)]
@@ -220,16 +206,19 @@ class FeatureNetwork(nn.Module):
             parts = [torch.exp(torch.log_softmax(g, 1) / 2) for g in groups]
         if self.config.axes and not self.training:
             parts.append(self.hidden_axes(hidden).contiguous())
-            last = self.stage_axes(values).contiguous()
-            parts.append(interpolate(last, size, mode="bilinear", align_corners=False))
+            parts.append(_resized(self.stage_axes(values).contiguous(), size))
         return torch.cat(parts, 1) if len(parts) > 1 else features
 
     def _mix(self, index: int, values: Tensor, size: tuple[int, int]) -> Tensor:
         values = _reduce(self.dropout(self.taps[index](values)), size)
-        values = self.mixers[index](values)
-        if values.shape[-2:] == size:
-            return values
-        return interpolate(values, size, mode="bilinear", align_corners=False)
+        return _resized(self.mixers[index](values), size)
+
+
+def _resized(values: Tensor, size: tuple[int, int] | torch.Size) -> Tensor:
+    """Bilinear interpolation to a height and a width."""
+    if values.shape[-2:] == size:
+        return values
+    return interpolate(values, size, mode="bilinear", align_corners=False)
 
 
 def _reduce(values: Tensor, size: tuple[int, int]) -> Tensor:
@@ -240,22 +229,8 @@ def _reduce(values: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def new_feature_network(config: FeatureConfig, seed: int = 0) -> FeatureNetwork:
-    """A network with random weights (He initialisation), the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = FeatureNetwork(config)
-        for module in network.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
-            if isinstance(module, StageBlock) and module.shortcut is not None:
-                last = module.path[-1]
-                if isinstance(last, nn.Sequential):
-                    norm = last[1]
-                    if isinstance(norm, nn.BatchNorm2d):
-                        nn.init.zeros_(norm.weight)  # blocks start as identity
-    return network
+    """An untrained network; see `new_network`."""
+    return new_network(FeatureNetwork, config, seed)
 
 
 def describe_picture(
@@ -267,10 +242,10 @@ def describe_picture(
 ) -> Tensor:
     """Features of one picture, averaged over sizes and the mirrored picture.
 
-    ``network``: in evaluation mode. ``picture`` ``(3, H, W)`` float in [0, 1], or
-    uint8. ``sizes`` sequence of int: long sides at which the network sees the picture.
-    ``check``: called before every pass; may raise to cancel. Returns ``(dims, h, w)``
-    float: of the largest size; every pass has vectors of length 1 before averaging.
+    ``network``: in evaluation mode. ``picture`` ``(3, H, W)`` in [0, 1], or uint8.
+    ``sizes``: long sides at which the network sees the picture. ``check``: called before
+    every pass; may raise to cancel. Returns ``(dims, h, w)``: of the largest size; every
+    pass has vectors of length 1 before averaging.
     """
     values = picture.float() / 255 if picture.dtype == torch.uint8 else picture
     height, width = values.shape[-2:]
@@ -290,12 +265,8 @@ def describe_picture(
             found = found.flip(-1) if index else found
             if total is None:
                 total = found
-            elif found.shape == total.shape:
-                total += found
             else:
-                total += interpolate(
-                    found, total.shape[-2:], mode="bilinear", align_corners=False
-                )
+                total += _resized(found, total.shape[-2:])
     if total is None:
         raise ValueError("sizes is empty; give at least one long side")
     count = len(sizes) * (2 if flip else 1)

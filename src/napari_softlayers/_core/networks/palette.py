@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -53,9 +54,6 @@ class UNet(nn.Module):
     """The paper's U-Net: five convolutions, three transposed ones, skip connections.
 
     All kernels are 3 x 3; batch normalisation follows the ReLU.
-
-    ``inputs``, ``width``, ``outputs``: channels of the input, n, and channels of the
-    output.
     """
 
     def __init__(self, inputs: int, width: int, outputs: int) -> None:
@@ -81,11 +79,11 @@ class UNet(nn.Module):
         self.conv5 = nn.Conv2d(n, outputs, 3, padding=1)
 
     def forward(self, values: Tensor, picture: Tensor, colors: int = 1) -> Tensor:
-        """Run the network.
+        """Outputs ``(B, outputs, H, W)`` for inputs ``(B, inputs, H, W)``.
 
-        ``values`` ``(B, inputs, H, W)``: H and W are multiples of 8. ``picture``
-        ``(B, 3, H, W)``. ``colors``: the batch holds this many colours of each picture,
-        one after the other; their means are shared. Returns ``(B, outputs, H, W)``.
+        H and W are multiples of 8. ``picture`` ``(B, 3, H, W)``. ``colors``: the batch
+        holds this many colours of each picture, one after the other; their means are
+        shared.
         """
         h1 = _share(self.bn1(self.conv1(values).relu()), colors)
         h2 = _share(self.bn2(self.conv2(h1).relu()), colors)
@@ -139,18 +137,19 @@ class PaletteNetwork(nn.Module):
         batch, _, height, width = picture.shape
         count = palette.shape[1]
         swatches = palette[..., None, None].expand(-1, -1, -1, height, width)
+        logits: Tensor
         if self.config.slots:
             values = torch.cat([picture, swatches.flatten(1, 2)], 1)
-            alphas: Tensor = self.alpha(values, picture).float().sigmoid()
-            return alphas / (alphas.sum(1, keepdim=True) + 1e-8)
-        parts = [_repeat(picture, count), swatches.flatten(0, 1)]
-        if mixture is not None:
-            parts.append(mixture.flatten(0, 1)[:, None])
-        found = self.alpha(torch.cat(parts, 1), parts[0], count)
-        logits: Tensor = found.reshape(batch, count, height, width).float()
-        if mixture is not None:
-            return ((mixture + FLOOR).log() + logits).softmax(1)
-        alphas = logits.sigmoid()
+            logits = self.alpha(values, picture)
+        else:
+            parts = [_repeat(picture, count), swatches.flatten(0, 1)]
+            if mixture is not None:
+                parts.append(mixture.flatten(0, 1)[:, None])
+            logits = self.alpha(torch.cat(parts, 1), parts[0], count)
+            logits = logits.reshape(batch, count, height, width)
+            if mixture is not None:
+                return ((mixture + FLOOR).log() + logits.float()).softmax(1)
+        alphas = logits.float().sigmoid()
         return alphas / (alphas.sum(1, keepdim=True) + 1e-8)
 
     def layer_colors(self, picture: Tensor, palette: Tensor, alphas: Tensor) -> Tensor:
@@ -193,20 +192,16 @@ def network_alphas(
     Tiles overlap by more than the network sees, so they leave no seams: the result is that
     of the whole picture at once. Half precision on CUDA.
 
-    ``picture`` ``(3, H, W)``. ``palette`` ``(K, 3)``. ``weights``: see
-    `weights.find_weights`; the shipped ones by default. ``tile``: side of the tiles in
-    pixels. Returns ``(K, H, W)``: in [0, 1], summing to 1. Raises ValueError when the
-    weights are for fewer colours.
+    ``picture`` ``(3, H, W)``. ``palette`` ``(K, 3)``. ``weights``: see `find_weights`;
+    the shipped ones by default. ``tile``: side of the tiles in pixels. Returns
+    ``(K, H, W)``. Raises ValueError when the weights are for fewer colours.
     """
     device = picture.device
-    network = load_network(weights or "palette", device, "palette")
-    if not isinstance(network, PaletteNetwork):
-        raise TypeError(f"{weights} gave a {type(network).__name__}.")
-    config = network.config
-    colors, merged = _fill_slots(palette, config.slots)
+    network: Any = load_network(weights or "palette", device, "palette")
+    colors, merged = _fill_slots(palette, network.config.slots)
     swatches = torch.from_numpy(colors).to(device)
     mixture = None
-    if config.guided and not config.slots:
+    if network.config.guided and not network.config.slots:
         mixture = Mixture(colors, device).alphas(picture, run.part(0, 0.2))
     height, width = picture.shape[1:]
     side = tile or int((TILE_VALUES / len(colors)) ** 0.5)

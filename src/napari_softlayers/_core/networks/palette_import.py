@@ -7,19 +7,21 @@ safetensors file.
 
 from __future__ import annotations
 
-import json
 import pickle
 import struct
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .palette import PaletteConfig, PaletteNetwork
+from .weights import save_network
 
 ZIP = b"PK\x03\x04"
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # what PyTorch before 1.6 wrote
+#: What a reader of broken opcodes may stumble over.
+_MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
 
 def import_checkpoints(
@@ -34,8 +36,6 @@ def import_checkpoints(
     when a file is truncated, holds anything but tensors, or other tensors than these
     networks have.
     """
-    from safetensors.torch import save_file
-
     path = Path(target)
     if path.suffix != ".safetensors":
         raise ValueError(f"{path} must end in .safetensors.")
@@ -48,11 +48,11 @@ def import_checkpoints(
         )
     slots = len(alpha["conv5.weight"])
     config = PaletteConfig(slots=slots, guided=False, residues=True)
-    network = PaletteNetwork(config)
-    pairs = [(mask_generator, network.alpha, alpha)]
-    if network.residue is not None:
-        pairs.append((residue_predictor, network.residue, residue))
-    for source, part, tensors in pairs:
+    network: Any = PaletteNetwork(config)
+    for source, part, tensors in (
+        (mask_generator, network.alpha, alpha),
+        (residue_predictor, network.residue, residue),
+    ):
         try:
             part.load_state_dict(tensors)
         except RuntimeError as error:
@@ -60,14 +60,8 @@ def import_checkpoints(
                 f"{source} does not fit the published network for {slots} colours: "
                 f"{error}"
             ) from error
-    metadata = {
-        "network": "palette",
-        "config": json.dumps(asdict(config)),
-        "about": json.dumps({"source": "checkpoints of Akimoto et al., CVPR 2020"}),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(network.state_dict(), str(path), metadata)
-    return path
+    about = {"source": "checkpoints of Akimoto et al., CVPR 2020"}
+    return save_network(path, "palette", network, about, exact=True)
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -103,7 +97,3 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
             f"{source} holds something other than named tensors; a state dict is needed."
         )
     return dict(found)
-
-
-#: What a reader of broken opcodes may stumble over.
-_MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)

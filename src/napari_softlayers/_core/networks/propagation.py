@@ -40,11 +40,10 @@ _DIRECT = 60_000
 class PropagationSystem:
     """The matrix ``A = L + C`` of one picture, ready to be solved.
 
-    ``across`` ``(H, W - 1)``: affinities of pixels side by side, positive. ``down``
-    ``(H - 1, W)``: affinities of pixels one above the other, positive. ``known`` bool
-    ``(H, W)``: at least one pixel of it must be True. ``weight``: the value c of known
-    pixels. ``tolerance``: relative residual of iterative solutions (large pictures
-    only).
+    ``across`` ``(H, W - 1)``, ``down`` ``(H - 1, W)``: affinities of pixels side by side
+    and one above the other, positive. ``known`` ``(H, W)``: not all False. ``weight``:
+    the value c of known pixels. ``tolerance``: relative residual of iterative solutions
+    (large pictures only).
     """
 
     def __init__(
@@ -85,10 +84,8 @@ class PropagationSystem:
     def solve(self, right: Floats, run: Run = SILENT) -> NDArray[Any]:
         """Solve ``A x = b`` for columns (H * W, K)."""
         if self._factors is not None:
-            solution: NDArray[Any] = self._factors.solve(
-                np.ascontiguousarray(right, dtype=np.float64)
-            )
-            return solution
+            right = np.ascontiguousarray(right, np.float64)
+            return np.asarray(self._factors.solve(right))
         found = pcg(
             SparseOperator(self.matrix).multiply,
             np.ascontiguousarray(right, dtype=np.float32),
@@ -131,12 +128,10 @@ def propagate(
 ) -> Tensor:
     """Matte of one picture from affinities (Eq. 3), differentiable in them.
 
-    ``across`` ``(H, W - 1)`` float: affinities of pixels side by side, positive.
-    ``down`` ``(H - 1, W)`` float: affinities of pixels one above the other, positive.
-    ``known`` ``(H, W)`` bool: pixels whose alpha is given. ``given`` ``(H, W)`` float:
-    their alpha; any value elsewhere. ``weight``: the value c of known pixels. Returns
-    ``(H, W)`` float: the matte, within the range of the known values. Raises ValueError
-    when no pixel is known.
+    ``across``, ``down``, ``known``, ``weight``: see `PropagationSystem`. ``given``
+    ``(H, W)``: alpha of the known pixels; any value elsewhere. Returns the matte
+    ``(H, W)``, within the range of the known values. Raises ValueError when no pixel is
+    known.
     """
     result: Tensor = _Propagate.apply(across, down, known, given, weight)  # type: ignore[no-untyped-call]
     return result

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from functools import lru_cache
 from importlib import import_module
 from itertools import pairwise
@@ -20,17 +20,13 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-#: Kind of network -> module beside this one, its configuration and its network class.
-#: The network class is called with the configuration alone.
-NETWORKS: dict[str, tuple[str, str, str]] = {
-    "features": ("features", "FeatureConfig", "FeatureNetwork"),
-    "palette": ("palette", "PaletteConfig", "PaletteNetwork"),
-    "adamatting": ("adamatting", "AdaMattingConfig", "AdaMatting"),
-    "deep_propagation": (
-        "deep_propagation",
-        "DeepPropagationConfig",
-        "DeepPropagation",
-    ),
+#: Kind of network, which is the module beside this one -> its configuration and its
+#: network class, which is called with the configuration alone.
+NETWORKS: dict[str, tuple[str, str]] = {
+    "features": ("FeatureConfig", "FeatureNetwork"),
+    "palette": ("PaletteConfig", "PaletteNetwork"),
+    "adamatting": ("AdaMattingConfig", "AdaMatting"),
+    "deep_propagation": ("DeepPropagationConfig", "DeepPropagation"),
 }
 
 FOLDER = Path(__file__).resolve().parents[2] / "weights"
@@ -70,9 +66,8 @@ def find_weights(name: str | Path) -> Path:
 def describe_weights(name: str | Path) -> dict[str, Any]:
     """What a weights file says of itself.
 
-    Returns dict: ``network`` (the kind), ``config`` and ``about`` (data, steps,
-    figures). Raises ValueError if the file is missing, broken, or was not written by
-    :func:`save_network`.
+    Keys: ``network`` (the kind), ``config`` and ``about`` (data, steps, figures). Raises
+    ValueError if the file is missing, broken, or not by :func:`save_network`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -98,29 +93,27 @@ def save_network(
     path: str | Path,
     kind: str,
     network: nn.Module,
-    config: Any = None,
     about: Mapping[str, Any] | None = None,
+    exact: bool = False,
 ) -> Path:
     """Write a network as one safetensors file.
 
-    ``path`` path-like. ``kind``: a key of :data:`NETWORKS`. ``network``
-    torch.nn.Module: kernels are stored as float16, vectors (biases, batch statistics)
-    as float32. ``config`` dataclass: what the network was built with;
-    ``network.config`` if not given. ``about`` mapping: anything that JSON can hold:
-    data, steps, figures. Returns Path: the file.
+    ``path`` path-like. ``kind``: a key of :data:`NETWORKS`. ``network``: with the
+    dataclass that it was built with as ``config``. ``about`` mapping: anything that
+    JSON can hold: data, steps, figures. ``exact``: keep kernels as float32, as vectors
+    (biases, batch statistics) are anyway; otherwise they become float16. Returns Path:
+    the file.
     """
     from safetensors.torch import save_file
 
-    _entry(kind)
-    config = network.config if config is None else config
-    if not is_dataclass(config) or isinstance(config, type):
-        raise TypeError(f"config must be a dataclass instance, not {type(config)}")
+    _check_kind(kind)
     tensors = {}
     for key, value in network.state_dict().items():
         kept = value.detach().cpu()
         if kept.is_floating_point():
-            kept = kept.half() if kept.ndim > 1 else kept.float()
+            kept = kept.half() if kept.ndim > 1 and not exact else kept.float()
         tensors[key] = kept.contiguous()
+    config: Any = network.config
     metadata = {
         "network": kind,
         "config": json.dumps(asdict(config)),
@@ -151,15 +144,15 @@ def load_network(
 @lru_cache(maxsize=8)
 def _load(path: Path, changed: int, device: str) -> nn.Module:
     about = describe_weights(path)
-    module, config_name, network_name = _entry(about["network"])
-    contents = import_module(f".{module}", __package__)
+    kind = _check_kind(about["network"])
+    module = import_module(f".{kind}", __package__)
+    config_class, network_class = (getattr(module, name) for name in NETWORKS[kind])
     try:
-        config = getattr(contents, config_name)(**about["config"])
         with torch.random.fork_rng(devices=[]):  # first weights are thrown away
-            network: nn.Module = getattr(contents, network_name)(config)
+            network: nn.Module = network_class(config_class(**about["config"]))
     except TypeError as error:
-        raise _misfit(path, about["network"], error) from error
-    put_weights(network, path, about["network"])
+        raise _misfit(path, kind, error) from error
+    put_weights(network, path, kind)
     return _fused(network.eval()).to(device).requires_grad_(False)
 
 
@@ -177,10 +170,7 @@ def _fused(network: nn.Module) -> nn.Module:
 def put_weights(network: nn.Module, name: str | Path, kind: str) -> None:
     """Put the weights of a file into a network of the same sizes.
 
-    ``network`` torch.nn.Module. ``name``: see :func:`find_weights`. ``kind``: the kind
-    that is needed; another one in the file is an error. Raises ValueError if there is
-    no such file, it is not one of this project's, holds another kind of network, or its
-    tensors do not fit.
+    ``name``, ``kind``, errors: see :func:`load_network`.
     """
     from safetensors.torch import load_file
 
@@ -206,8 +196,8 @@ def _find_kind(name: str | Path, kind: str | None) -> Path:
     return path
 
 
-def _entry(kind: str) -> tuple[str, str, str]:
+def _check_kind(kind: str) -> str:
     if kind not in NETWORKS:
         known = ", ".join(NETWORKS)
         raise ValueError(f"{kind!r} is no kind of network; known are {known}")
-    return NETWORKS[kind]
+    return kind

@@ -113,7 +113,7 @@ class LiveSolver:
 
     def _prepared(self, picture: Picture, run: Run) -> Any:
         """`LiveMatte` of a picture, kept for as long as its content is the same."""
-        from napari_softlayers._core.matting import LiveMatte
+        from napari_softlayers._core.matting.live import LiveMatte
 
         key = (picture.input.digest, picture.frame)
         held = self._held

@@ -8,24 +8,30 @@ nothing wrong gives exactly the solver's own result.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...arrays import FloatArray
 from ...run import SILENT, Run
 from ..repair.relabel import Classifier
 from ..repair.resolution import enlarged_layers, shrunk, shrunk_labels, working_factor
-from ..repair.wide_unknown import WEIGHT, Promotion, is_wide, promotion, solve_promoted
+from ..repair.wide_unknown import WEIGHT, is_wide, promotion, solve_promoted
 from ..repair.wrong_labels import wrong_labels
 from ..system import Labels
 from ..trimap import trimap_tolerance
+from .adamatting import best_guess, label_probabilities, warn_of_guess
 from .closed_form import closed_form
+from .information_flow import information_flow
 
 #: Solvers that `auto` may end with.
-SOLVERS = ("closed_form", "information_flow")
+SOLVERS: dict[str, Callable[..., FloatArray]] = {
+    "closed_form": closed_form,
+    "information_flow": information_flow,
+}
 
 
 def auto(
@@ -41,59 +47,58 @@ def auto(
 ) -> tuple[FloatArray, dict[str, Any]]:
     """Layers from a trimap that may be wrong, wide or mere scribbles.
 
-    Parameters
-    ----------
-    picture : float32 array (H, W, 3)
-    labels : int array (H, W)
-        0 unknown, 1..K. Without any label the network guesses two layers.
-    solver : {"closed_form", "information_flow"}
-        What solves for the layers in the end.
-    tolerance : int
-        Pixels by which painted boundaries may be off: known pixels that near to a
-        boundary become unknown as well.
-    weights : str
-        The AdaMatting network that helps to judge: "shipped", "none" (colours and
-        solver alone), or the path of a safetensors file.
-    device, run, initial
-        See `methods`.
-
-    Returns
-    -------
-    float32 array (K, H, W), dict
-        When the trimap stays as it is, the solver's own alphas.
-
-    Raises
-    ------
-    ValueError
-        For an unknown solver, a negative tolerance, weights that are not there, or no
-        labels and no network.
+    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K;
+    without any label the network guesses two layers. ``solver``: what solves for the
+    layers in the end, of `SOLVERS`. ``tolerance``: pixels by which painted boundaries
+    may be off: known pixels that near to a boundary become unknown as well.
+    ``weights``: the AdaMatting network that helps to judge: "shipped", "none" (colours
+    and solver alone), or the path of a safetensors file. ``device``, ``run``,
+    ``initial``: see `methods`. Returns float32 ``(K, H, W)``, dict: when the trimap
+    stays as it is, the solver's own alphas. Raises ValueError for an unknown solver, a
+    negative tolerance, weights that are not there, or no labels and no network.
     """
     if solver not in SOLVERS:
         raise ValueError(
             f"solver={solver!r} is not known; use one of {', '.join(SOLVERS)}."
         )
+    solve = SOLVERS[solver]
     labels = np.asarray(labels, np.int32)
     network = network_weights(weights)
     if not labels.any():
-        labels = _guessed(picture, network, device)
-    classify = None if network is None else _classifier(network, device)
+        if network is None:
+            raise ValueError(
+                "The trimap has no label at all, and there is no network to guess: "
+                "paint 1 where there is nothing but background and 2 where there is "
+                "nothing but foreground."
+            )
+        warn_of_guess()
+        labels = best_guess(picture, network, device)
+    classify: Classifier | None = None
+    if network is not None:
+        classify = partial(label_probabilities, weights=network, device=device)
     wrong = wrong_labels(picture, labels, classify, device=device, run=run.part(0, 0.4))
     repaired = np.where(wrong, 0, labels).astype(np.int32)
     if tolerance:
         repaired = trimap_tolerance(repaired, tolerance)
-    alphas = _solved(picture, repaired, solver, device, run.part(0.4, 0.7), initial)
+    part = run.part(0.4, 0.7)
+    alphas = solve(picture, repaired, device=device, run=part, initial=initial)
     wide = is_wide(repaired, alphas)
     if wide or wrong.any():
         opinion = None
         if classify is not None:
-            opinion = _opinion(picture, repaired, classify)
+            factor = working_factor(labels.shape)
+            small, marks = shrunk(picture, factor), shrunk_labels(repaired, factor)
+            opinion = enlarged_layers(classify(small, marks), labels.shape, factor)
         promoted = promotion(repaired, alphas, opinion, None if wide else wrong)
         shown = np.where(promoted.weights > WEIGHT / 2, promoted.labels, 0)
         shown = np.where(repaired == 0, shown, repaired).astype(np.int32)
         rest = run.part(0.7, 1.0)
-        alphas = _narrowed(
-            picture, repaired, shown, promoted, solver, alphas, device, rest
-        )
+        if solver == "closed_form":
+            alphas = solve_promoted(
+                picture, repaired, promoted, device=device, initial=alphas, run=rest
+            )
+        else:  # without a data term: what is promoted is held
+            alphas = solve(picture, shown, device=device, run=rest, initial=alphas)
         repaired = shown
     run.step(1.0, "Solving")
     return alphas, {"trimap": repaired}
@@ -111,70 +116,3 @@ def network_weights(weights: str) -> str | None:
     if weights == "shipped":
         return "adamatting" if "adamatting-compact" in shipped_weights() else None
     return str(find_weights(Path(weights)))
-
-
-def _classifier(network: str, device: str) -> Classifier:
-    from .adamatting import label_probabilities
-
-    def classify(picture: FloatArray, labels: Labels) -> FloatArray:
-        return label_probabilities(picture, labels, network, device)
-
-    return classify
-
-
-def _opinion(picture: FloatArray, labels: Labels, classify: Classifier) -> FloatArray:
-    """The network's probabilities, found at the working resolution."""
-    factor = working_factor(labels.shape)
-    found = classify(shrunk(picture, factor), shrunk_labels(labels, factor))
-    return enlarged_layers(found, labels.shape, factor)
-
-
-def _solved(
-    picture: FloatArray,
-    labels: Labels,
-    solver: str,
-    device: str,
-    run: Run,
-    initial: FloatArray | None,
-) -> FloatArray:
-    if solver == "information_flow":
-        from .information_flow import information_flow
-
-        return information_flow(
-            picture, labels, device=device, run=run, initial=initial
-        )
-    return closed_form(picture, labels, device=device, run=run, initial=initial)
-
-
-def _narrowed(
-    picture: FloatArray,
-    repaired: Labels,
-    shown: Labels,
-    promoted: Promotion,
-    solver: str,
-    alphas: FloatArray,
-    device: str,
-    run: Run,
-) -> FloatArray:
-    """Solve again, with promoted pixels pulled (or, without a data term, held)."""
-    if solver == "closed_form":
-        return solve_promoted(
-            picture, repaired, promoted, device=device, initial=alphas, run=run
-        )
-    return _solved(picture, shown, solver, device, run, alphas)
-
-
-def _guessed(
-    picture: FloatArray, network: str | None, device: str
-) -> NDArray[np.int32]:
-    """Labels for a trimap that has none."""
-    if network is None:
-        raise ValueError(
-            "The trimap has no label at all, and there is no network to guess: paint 1 "
-            "where there is nothing but background and 2 where there is nothing but "
-            "foreground."
-        )
-    from .adamatting import best_guess, warn_of_guess
-
-    warn_of_guess()
-    return best_guess(picture, network, device)

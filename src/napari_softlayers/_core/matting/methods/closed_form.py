@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...arrays import FloatArray, Floats, Mask
+from ...arrays import FloatArray, Floats
 from ...numerics.matting_laplacian import EPSILON
 from ...numerics.operators import SparseOperator, on_device, solver_device, to_numpy
 from ...numerics.pcg import pcg
@@ -66,11 +66,9 @@ def solve_local(
 ) -> Floats:
     """Solve a system of local affinities by two-level conjugate gradients.
 
-    ``picture`` float32 ``(H, W, 3)``. ``system``: of the matting Laplacian, perhaps
-    with a data term. ``device``: see `solver_device`. ``initial`` float32
-    ``(K, H, W)``: a matte to start from instead of the coarse solution.
-    ``solver_tolerance``, ``max_iterations``, ``run``: see `closed_form`. Returns
-    ``(n, K - 1)``: of the n unknown pixels, for all layers but the last.
+    ``system``: of the matting Laplacian, perhaps with a data term. ``device``: see
+    `solver_device`. Others as for `closed_form`; without ``initial`` it starts from the
+    coarse solution. Returns ``(n, K - 1)``, as the system's right-hand side.
     """
     preconditioner = two_level(picture, system, device=device, run=run.part(0, 1 / 3))
     right = on_device(system.right, device)
@@ -99,21 +97,17 @@ def two_level(
 ) -> TwoLevel:
     """The preconditioner of a local system: colour-affine blocks of pixels."""
     pixels = np.stack(np.nonzero(system.unknown), axis=1)
+    # Larger blocks where factorising would take over.
+    side = 6 if len(pixels) < 400_000 else 8
     return TwoLevel(
         system.matrix,
-        pixels // block_size(len(pixels)),
-        color_candidates(picture, system.unknown),
+        pixels // side,
+        color_candidates(picture[system.unknown]),
         device=device,
         run=run,
     )
 
 
-def block_size(count: int) -> int:
-    """Side of the blocks: larger ones where factorising would take over."""
-    return 6 if count < 400_000 else 8
-
-
-def color_candidates(picture: FloatArray, unknown: Mask) -> FloatArray:
+def color_candidates(colors: FloatArray) -> FloatArray:
     """What a window's matting Laplacian annihilates: 1, red, green, blue, as (n, 4)."""
-    colors = picture[unknown]
     return np.concatenate([np.ones_like(colors[:, :1]), colors], axis=1)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...arrays import FloatArray
-from ...devices import choose_device, import_torch, with_cpu_fallback
 from ...run import SILENT, Run
-from ..repair.resolution import shrunk, shrunk_labels
+from ..repair.resolution import enlarged
 from ..system import Labels, one_hot, spread
-from .network_input import foreground_turns, shrinking_factor, three_classes
+from .network_input import ask_network, shrinking_factor
 
 
 def deep_propagation(
@@ -37,58 +34,30 @@ def deep_propagation(
     from ...networks.propagation import PropagationSystem
 
     factor = shrinking_factor(labels.shape)
-    small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
-    across, down, known = affinities(small, marks, weights, device, run.part(0, 0.5))
-    if factor > 1:
-        across = np.kron(across, np.ones((factor, factor)))
-        down = np.kron(down, np.ones((factor, factor)))
-        height, width = labels.shape
-        across = np.pad(across, ((0, 0), (0, factor)), mode="edge")
-        across = across[:height, : width - 1]
-        down = np.pad(down, ((0, factor), (0, 0)), mode="edge")[: height - 1, :width]
-    count = int(labels.max())
-    system = PropagationSystem(
-        across, down, labels != 0, known, tolerance=1e-4, run=run.part(0.5, 0.6)
+    found = ask_network(
+        "deep_propagation",
+        weights,
+        device,
+        picture,
+        labels,
+        factor,
+        lambda net, now: (now.across[0].log(), now.down[0].log(), net.config.known),
+        run.part(0, 0.5),
+        "Finding affinities",
     )
-    layers = system.propagate(one_hot(labels, count)[:-1], run.part(0.6, 1.0))
+    across, down = (
+        sum(logs[way] / len(found) for logs in found).exp().cpu().numpy()
+        for way in (0, 1)
+    )
+    height, width = labels.shape
+    across = np.pad(across, ((0, 0), (0, 1)), mode="edge")
+    across = enlarged(across, (height, width - 1), factor)
+    down = np.pad(down, ((0, 1), (0, 0)), mode="edge")
+    down = enlarged(down, (height - 1, width), factor)
+    system = PropagationSystem(
+        across, down, labels != 0, found[0][2], run=run.part(0.5, 0.6)
+    )
+    known = one_hot(labels, int(labels.max()))
+    layers = system.propagate(known[:-1], run.part(0.6, 1.0))
     unknown = labels == 0
     return spread(layers[:, unknown].T, unknown, labels)
-
-
-def affinities(
-    picture: FloatArray,
-    labels: Labels,
-    weights: str,
-    device: str,
-    run: Run = SILENT,
-) -> tuple[FloatArray, FloatArray, float]:
-    """Affinities (H, W - 1) and (H - 1, W) of a picture, and the known pixels' weight.
-
-    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K.
-    ``weights``, ``device``, ``run``: as for `deep_propagation`.
-    """
-    torch = import_torch()
-    from ...networks.weights import load_network
-
-    turns = foreground_turns(int(labels.max()))
-
-    def compute(where: Any) -> tuple[FloatArray, FloatArray, float]:
-        network: Any = load_network(weights, where, "deep_propagation")
-        given = torch.from_numpy(np.ascontiguousarray(picture)).to(where)
-        given = given.permute(2, 0, 1)[None]
-        across: Any = 0.0
-        down: Any = 0.0
-        with torch.inference_mode():
-            for index, label in enumerate(turns):
-                run.step(index / len(turns), "Finding affinities")
-                marks = torch.from_numpy(three_classes(labels, label)).to(where)
-                found = network(given, marks[None])
-                across = across + found.across[0].log() / len(turns)
-                down = down + found.down[0].log() / len(turns)
-        return (
-            across.exp().cpu().numpy(),
-            down.exp().cpu().numpy(),
-            float(network.config.known),
-        )
-
-    return with_cpu_fallback(compute, choose_device(device))

@@ -8,7 +8,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,8 @@ from ...arrays import FloatArray
 from ...numerics.operators import SparseOperator, Vectors, interruptible, solver_device
 from ...run import SILENT, Run
 from ..system import Labels, System, laplacian_system, one_hot, spread
+from . import graph
 from .closed_form import two_level
-from .graph_system import affinity_laplacian, solve_graph, split_columns
-from .known_to_unknown import known_to_unknown, trimmed
-from .neighbours import color_position_features, likeness, mixture_weights, nearest
 
 #: Every pixel is in nine windows: with it, the local term has the scale of the others.
 _WINDOWS = 9
@@ -31,6 +29,11 @@ _WEIGHT_UNKNOWN = 0.003
 #: Highly transparent: more than this share of the unknown pixels is surrounded by
 #: pixels where no layer has more than this alpha.
 _MOSTLY, _OPAQUE = 0.3, 0.8
+#: Neighbours, and how much the position counts, the longer side of the picture being 1:
+#: of the colour mixture, and for each layer of known to unknown.
+_MIXTURE, _KNOWN = (20, 1.0), (7, 10.0)
+#: How far the edges of a trimap are trimmed, and the largest distance of colours there.
+_RADIUS, _THRESHOLD = 9, 0.06
 
 
 def information_flow(
@@ -78,8 +81,15 @@ def information_flow(
     mixture = mixture.astype(np.float64)
     if initial is not None:
         start = initial[:-1, local.unknown].T
-    solution = solve_graph(
-        _sum_of(nearby, mixture, where),
+    near, mixed = SparseOperator(nearby, where), SparseOperator(mixture, where)
+
+    def multiply(vectors: Vectors) -> Vectors:
+        """Product with ``nearby + mixture^T mixture``."""
+        product = mixed.multiply_transposed(mixed.multiply(vectors))
+        return near.multiply(vectors) + product
+
+    solution = graph.solve(
+        multiply,
         nearby.diagonal() + np.asarray(mixture.power(2).sum(axis=0)).ravel(),
         np.ascontiguousarray(right, np.float64),
         None if start is None else start.astype(np.float64),
@@ -92,25 +102,20 @@ def information_flow(
 
 
 def color_mixture(
-    picture: FloatArray,
-    labels: Labels,
-    *,
-    neighbours: int = 20,
-    position_weight: float = 1.0,
-    run: Run = SILENT,
+    picture: FloatArray, labels: Labels, *, run: Run = SILENT
 ) -> tuple[sparse.csr_matrix, FloatArray]:
     """Colour mixture: every unknown pixel as a mixture of like pixels (section 3.1).
 
-    Returns ``difference`` sparse ``(n, n)``: ``I - W`` among the unknown pixels.
-    ``known_part`` float32 ``(n, K - 1)``: the product of ``I - W`` with the known
-    mattes.
+    Returns ``I - W`` ``(n, n)`` among the unknown pixels, and the product ``(n, K - 1)``
+    of ``I - W`` with the known mattes.
     """
-    features = color_position_features(picture, position_weight)
+    neighbours, position_weight = _MIXTURE
+    features = graph.color_position_features(picture, position_weight)
     unknown = np.flatnonzero(labels.ravel() == 0)
-    _, found = nearest(features, features[unknown], neighbours + 1, run)
+    _, found = graph.nearest(features, features[unknown], neighbours + 1, run)
     found = _without_self(found, unknown)
     weights = interruptible(
-        lambda: mixture_weights(features[unknown, :3], features[found, :3]), run
+        lambda: graph.mixture_weights(features[unknown, :3], features[found, :3]), run
     )
     count = len(unknown)
     pointers = np.arange(0, count * neighbours + 1, neighbours)
@@ -118,7 +123,7 @@ def color_mixture(
         (weights.astype(np.float32).ravel(), found.ravel(), pointers),
         shape=(count, labels.size),
     )
-    part, known = interruptible(lambda: split_columns(mixed, labels), run)
+    part, known = interruptible(lambda: graph.split_columns(mixed, labels), run)
     return (sparse.identity(count, np.float32) - part).tocsr(), -known
 
 
@@ -130,19 +135,14 @@ def intra_unknown(
     Five neighbours by colour with a little position, and the one nearest by colour.
     """
     unknown = labels.ravel() == 0
-    count = int(np.count_nonzero(unknown))
-    rows, columns, weights = [], [], []
+    pixels = np.arange(np.count_nonzero(unknown))
+    edges = []
     plan = ((5, 0.05, run.part(0, 0.6)), (1, 0.0005, run.part(0.6, 1)))
     for neighbours, position_weight, part in plan:
-        features = color_position_features(picture, position_weight)[unknown]
-        _, found = nearest(features, features, neighbours + 1, part)
-        found = _without_self(found, np.arange(count))
-        for q in found.T:
-            rows.append(np.arange(count))
-            columns.append(q)
-            weights.append(likeness(features, features[q]))
-    first, second, weight = map(np.concatenate, (rows, columns, weights))
-    return interruptible(lambda: affinity_laplacian(first, second, weight, count), run)
+        features = graph.color_position_features(picture, position_weight)[unknown]
+        _, found = graph.nearest(features, features, neighbours + 1, part)
+        edges.append(graph.like_edges(features, pixels, _without_self(found, pixels)))
+    return interruptible(lambda: graph.affinity_laplacian(edges, len(pixels)), run)
 
 
 def looks_transparent(picture: FloatArray, local: System) -> bool:
@@ -171,6 +171,98 @@ def _trimmed_estimate(
     return estimate, confidence
 
 
+def known_to_unknown(
+    picture: FloatArray, labels: Labels, *, run: Run = SILENT
+) -> tuple[FloatArray, FloatArray]:
+    """Estimate mattes from the nearest known colours (section 3.2).
+
+    The colour of every unknown pixel is mixed from its nearest known pixels, equally
+    many of each layer; the weight of a layer is the estimate.
+
+    Returns the estimate ``(n, K)``, on the simplex, and the confidence ``(n,)``: the
+    squared distance of the layers' colours, in [0, 1] (Eq. 9).
+    """
+    n_layers = int(labels.max())
+    neighbours, position_weight = _KNOWN
+    features = graph.color_position_features(picture, position_weight)
+    flat = labels.ravel()
+    queries = features[flat == 0]
+    colors = np.empty((len(queries), n_layers, neighbours, 3), np.float32)
+    for k in range(n_layers):
+        known = features[flat == k + 1]
+        part = run.part(k / n_layers, (k + 1) / n_layers)
+        _, found = graph.nearest(known, queries, neighbours, part)
+        colors[:, k] = known[found, :3]
+    flattened = colors.reshape(len(queries), n_layers * neighbours, 3)
+    weights = interruptible(
+        lambda: graph.mixture_weights(queries[:, :3], flattened), run
+    )
+    weights = weights.reshape(len(queries), n_layers, neighbours)
+    shares = weights.sum(axis=2)
+    safe = np.where(np.abs(shares) < 1e-3, 1, shares)
+    means = np.einsum("nkq,nkqc->nkc", weights / safe[..., None], colors)
+    means = np.where(
+        np.abs(shares)[..., None] < 1e-3, colors.mean(axis=2), np.clip(means, 0, 1)
+    )
+    estimate = np.clip(shares, 0, 1)
+    estimate /= estimate.sum(axis=1, keepdims=True)
+    return estimate.astype(np.float32), _separation(means, estimate)
+
+
+def _separation(means: NDArray[Any], shares: NDArray[Any]) -> FloatArray:
+    """Squared distance of the layers' colours over three; of the pairs of more than
+    two layers, a mean that counts those which share the pixel."""
+    total = np.zeros(len(means))
+    weight = np.zeros(len(means))
+    for i, j in combinations(range(means.shape[1]), 2):
+        pair = (shares[:, i] + 1e-2) * (shares[:, j] + 1e-2)
+        total += pair * np.square(means[:, i] - means[:, j]).sum(axis=1)
+        weight += pair
+    return (total / (3 * weight)).astype(np.float32)
+
+
+def trimmed(
+    picture: FloatArray, labels: Labels, *, run: Run = SILENT
+) -> NDArray[np.int32]:
+    """Trim the edges of a trimap: unknown pixels that look like a known one close by.
+
+    An unknown pixel gets the label of a known pixel at distance d when their colours
+    differ by less than ``_THRESHOLD * (1 - d / _RADIUS)``; of several, of the one that
+    passes most easily. Returns ``(n,)``: 0 for none.
+    """
+    height, width = labels.shape
+    distance = ndimage.distance_transform_edt(labels == 0)[labels == 0]
+    padded_labels = np.pad(labels, _RADIUS).ravel()
+    padded = np.pad(picture, [(_RADIUS,), (_RADIUS,), (0,)]).reshape(-1, 3)
+    rows, columns = np.nonzero(labels == 0)
+    positions = (rows + _RADIUS) * (width + 2 * _RADIUS) + columns + _RADIUS
+    best = np.ones(len(positions), np.float32)
+    label = np.zeros(len(positions), np.int32)
+    # From near to far: pixels drop out that are too far from any known one, or that
+    # already have something better than the distance alone would allow.
+    for d, dy, dx in _disk(_RADIUS):
+        run.check()
+        open_ = np.flatnonzero((distance <= d + 1e-6) & (best > d / _RADIUS))
+        other = positions[open_] + dy * (width + 2 * _RADIUS) + dx
+        known = padded_labels[other] > 0
+        open_, other = open_[known], other[known]
+        change = padded[other] - padded[positions[open_]]
+        score = (
+            np.sqrt(np.einsum("nc,nc->n", change, change)) / _THRESHOLD + d / _RADIUS
+        )
+        better = score < best[open_]
+        best[open_[better]] = score[better]
+        label[open_[better]] = padded_labels[other[better]]
+    return label
+
+
+def _disk(radius: int) -> list[tuple[float, int, int]]:
+    """Offsets nearer than the radius, nearest first, as (distance, dy, dx)."""
+    reach = range(-radius, radius + 1)
+    offsets = [(float(np.hypot(dy, dx)), dy, dx) for dy in reach for dx in reach]
+    return sorted(entry for entry in offsets if 0 < entry[0] < radius)
+
+
 def _without_self(found: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.intp]:
     """Drop the pixel itself from its neighbours, or the last one."""
     same = found == own[:, None]
@@ -179,16 +271,3 @@ def _without_self(found: NDArray[np.intp], own: NDArray[np.intp]) -> NDArray[np.
     drop = np.argmax(same, axis=1)
     keep = np.arange(found.shape[1]) != drop[:, None]
     return np.asarray(found[keep].reshape(len(found), -1))
-
-
-def _sum_of(
-    nearby: sparse.csr_matrix, mixture: sparse.csr_matrix, device: Any
-) -> Callable[[Vectors], Vectors]:
-    """The operator ``nearby + mixture^T mixture``."""
-    first, second = SparseOperator(nearby, device), SparseOperator(mixture, device)
-
-    def multiply(vectors: Vectors) -> Vectors:
-        mixed = second.multiply_transposed(second.multiply(vectors))
-        return first.multiply(vectors) + mixed
-
-    return multiply

@@ -14,8 +14,7 @@ from ...arrays import FloatArray
 from ...numerics.operators import SparseOperator, interruptible, solver_device
 from ...run import SILENT, Run
 from ..system import Labels, spread
-from .graph_system import affinity_laplacian, pin_islands, solve_graph, split_columns
-from .neighbours import color_position_features, likeness, nearest
+from . import graph
 
 
 def knn(
@@ -50,26 +49,22 @@ def knn(
         )
     where = solver_device(device)
     unknown = np.flatnonzero(labels.ravel() == 0)
-    rows, columns, weights = [], [], []
+    edges = []
     for i, (count, weight) in enumerate(zip(neighbours, position_weights, strict=True)):
         part = run.part(0.7 * i / len(neighbours), 0.7 * (i + 1) / len(neighbours))
-        features = color_position_features(picture, weight)
-        _, found = nearest(features, features[unknown], count + 1, part)
-        for q in found.T:
-            alike = likeness(features[unknown], features[q])
-            weights.append(np.where(q == unknown, 0, alike))
-            rows.append(unknown)
-            columns.append(q)
-    first, second, alike = map(np.concatenate, (rows, columns, weights))
+        features = graph.color_position_features(picture, weight)
+        _, found = graph.nearest(features, features[unknown], count + 1, part)
+        rows, columns, alike = graph.like_edges(features, unknown, found)
+        edges.append((rows, columns, np.where(rows == columns, 0, alike)))
     matrix, known = interruptible(
-        lambda: split_columns(
-            affinity_laplacian(first, second, alike, labels.size)[unknown], labels
+        lambda: graph.split_columns(
+            graph.affinity_laplacian(edges, labels.size)[unknown], labels
         ),
         run,
     )
     tied = np.asarray(abs(matrix.sum(axis=1))).ravel() > 1e-3
-    matrix, right = pin_islands(matrix, -known, tied)
-    solution = solve_graph(
+    matrix, right = graph.pin_islands(matrix, -known, tied)
+    solution = graph.solve(
         SparseOperator(matrix, where).multiply,
         matrix.diagonal(),
         right,

@@ -11,61 +11,48 @@ from scipy import ndimage
 from ...arrays import DoubleArray, FloatArray, Floats
 from ...devices import import_torch
 from ...run import SILENT, Run
-from ..system import Labels
+from ..system import Labels, one_hot
 from .resolution import blurred
 
 _BINS = 16
+_ITERATIONS = 8
 
 #: Estimates the probability of every label (K, H, W) from a picture and labels.
 Classifier = Callable[[FloatArray, Labels], FloatArray]
 
 
-def relabelled(
-    picture: FloatArray,
-    labels: Labels,
-    *,
-    iterations: int = 8,
-    place: float = 1.0,
-    run: Run = SILENT,
-) -> FloatArray:
+def relabelled(picture: FloatArray, labels: Labels, *, run: Run = SILENT) -> FloatArray:
     """Labels that colours, place and edges suggest, whatever the trimap says.
 
     Every iteration takes the labels so far as examples. A pixel's score for a label is
     the logarithm of how common its colour is among the examples (histograms of 16^3
-    bins) plus ``place`` times that of their share in its surroundings; the scores'
-    softmax, smoothed along the picture's edges by a guided filter, is the next estimate.
+    bins) plus that of their share in its surroundings; the scores' softmax, smoothed
+    along the picture's edges by a guided filter, is the next estimate.
 
-    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K; the
-    examples of the first iteration. ``place``: weight of the surroundings. Returns
-    float32 ``(K, H, W)``: probabilities of the labels.
+    ``labels``: the examples of the first iteration. Returns probabilities ``(K, H, W)``
+    of the labels.
     """
-    count = int(labels.max())
-    numbers = np.arange(1, count + 1)[:, None, None]
-    member = (labels[None] == numbers).astype(np.float32)
-    bins = color_bins(picture)
-    follow = _edge_filter(picture)
-    reach = 0.075 * max(labels.shape)
-    for iteration in range(iterations):
-        run.step(iteration / iterations, "Looking for wrong labels")
-        likelihood = np.log(color_shares(bins, member) + 1e-5)
-        near = np.stack([blurred(one, reach) for one in member]) + 1e-3
-        scores = likelihood[:, bins] + place * np.log(near)
-        scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
-        scores /= scores.sum(axis=0)
-        votes = follow(scores[:-1])
-        votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
-        member = (votes.argmax(axis=0)[None] + 1 == numbers).astype(np.float32)
-    return votes.astype(np.float32)
-
-
-def _edge_filter(picture: FloatArray) -> Callable[[Floats], Floats]:
-    """Smooth layers (K, H, W) that keep the edges of a picture's lightness."""
     torch = import_torch()
     from ...numerics.guided_filter import GuidedFilter
 
+    count = int(labels.max())
+    member = one_hot(labels, count)
+    bins = color_bins(picture)
+    # Smooths layers along the edges of the picture's lightness.
     grey = torch.from_numpy(picture.mean(axis=2, dtype=np.float64)[None])
     follow = GuidedFilter(grey, 6, 1e-4, repeat=True)
-    return lambda layers: follow(torch.from_numpy(layers)).numpy()
+    reach = 0.075 * max(labels.shape)
+    for iteration in range(_ITERATIONS):
+        run.step(iteration / _ITERATIONS, "Looking for wrong labels")
+        likelihood = np.log(color_shares(bins, member) + 1e-5)
+        near = np.stack([blurred(one, reach) for one in member]) + 1e-3
+        scores = likelihood[:, bins] + np.log(near)
+        scores = np.exp(np.clip(scores - scores.max(axis=0), -20, 0))
+        scores /= scores.sum(axis=0)
+        votes = follow(torch.from_numpy(scores[:-1])).numpy()
+        votes = np.concatenate([votes, 1 - votes.sum(axis=0, keepdims=True)])
+        member = one_hot(votes.argmax(axis=0) + 1, count)
+    return votes.astype(np.float32)
 
 
 def color_bins(picture: FloatArray) -> NDArray[np.intp]:
@@ -85,24 +72,18 @@ def color_shares(bins: NDArray[np.intp], member: Floats) -> DoubleArray:
 def color_ratio(picture: FloatArray, examples: Labels, labels: Labels) -> DoubleArray:
     """Log-likelihood ratio of the best other label to the given one, by colours alone.
 
-    ``picture`` float32 ``(H, W, 3)``. ``examples`` int ``(H, W)``: Labels 1..K to learn
-    the colours from; 0 is left out. ``labels`` int ``(H, W)``: the labels in doubt.
-    Returns ``(H, W)``: within -6 and 6; 0 where ``labels`` is 0.
+    ``examples``: to learn the colours from. ``labels``: those in doubt. The ratio is
+    within -6 and 6; 0 where ``labels`` is 0.
     """
     bins = color_bins(picture)
-    count = int(examples.max())
-    member = np.stack([examples == k for k in range(1, count + 1)]).astype(float)
-    shares = [_smoothed_bins(one) for one in color_shares(bins, member)]
-    scores = np.log(np.stack(shares) + 1e-5)[:, bins]
+    shares = color_shares(bins, one_hot(examples, int(examples.max())))
+    cubes = shares.reshape(-1, _BINS, _BINS, _BINS)
+    cubes = ndimage.gaussian_filter(cubes, (0, 0.7, 0.7, 0.7), mode="nearest")
+    scores = np.log(cubes.reshape(shares.shape) + 1e-5)[:, bins]
     own = of_label(scores, labels)
     np.put_along_axis(scores, np.maximum(labels, 1)[None] - 1, -np.inf, 0)
     ratio = np.clip(scores.max(axis=0) - own, -6, 6)
     return np.where(labels == 0, 0, ratio)
-
-
-def _smoothed_bins(share: DoubleArray) -> DoubleArray:
-    cube = ndimage.gaussian_filter(share.reshape((_BINS,) * 3), 0.7, mode="nearest")
-    return np.asarray(cube.ravel())
 
 
 def of_label(layers: Floats, labels: Labels) -> Floats:

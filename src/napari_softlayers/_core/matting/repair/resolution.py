@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ...arrays import FloatArray, Floats, Mask
+from ...arrays import FloatArray, Floats
 from ..system import Labels
 
 #: Pixels of the working resolution.
@@ -24,29 +24,24 @@ def shrunk(picture: FloatArray, factor: int) -> FloatArray:
     """Mean of squares of pixels; the last ones may hang over the border."""
     if factor == 1:
         return picture
-    padded = _padded(picture, factor, "edge")
-    height, width = (n // factor for n in padded.shape[:2])
-    blocks = padded.reshape(height, factor, width, factor, -1)
-    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float32))
+    return np.asarray(_squares(picture, factor).mean(axis=(1, 3), dtype=np.float32))
 
 
 def shrunk_labels(labels: Labels, factor: int) -> NDArray[np.int32]:
     """Most common label of squares of pixels; unknown where half of them are."""
     if factor == 1:
         return labels.astype(np.int32)
-    padded = _padded(labels, factor, "edge")
-    height, width = (n // factor for n in padded.shape)
-    blocks = padded.reshape(height, factor, width, factor)
-    votes = np.stack([(blocks == k).sum((1, 3)) for k in range(labels.max() + 1)])
+    squares = _squares(labels, factor)
+    numbers = range(max(labels.max(), 1) + 1)  # there may be no label at all
+    votes = np.stack([(squares == k).sum((1, 3)) for k in numbers])
     best = votes[1:].argmax(axis=0) + 1
     return np.where(2 * votes[0] >= factor**2, 0, best).astype(np.int32)
 
 
-def enlarged(mask: Mask, shape: tuple[int, ...], factor: int) -> Mask:
-    """A mask of the working resolution at the picture's own."""
-    if factor == 1:
-        return mask
-    return np.kron(mask, np.ones((factor, factor), bool))[: shape[0], : shape[1]]
+def enlarged(values: NDArray[Any], shape: tuple[int, ...], factor: int) -> NDArray[Any]:
+    """A mask or labels of the working resolution at the picture's own."""
+    fine = np.kron(values, np.ones((factor, factor), values.dtype))
+    return fine[: shape[0], : shape[1]]
 
 
 def enlarged_layers(
@@ -62,9 +57,12 @@ def enlarged_layers(
     return np.stack(fine)[:, : shape[0], : shape[1]]
 
 
-def _padded(array: NDArray[Any], factor: int, mode: Any) -> NDArray[Any]:
-    missing = [(0, -n % factor) for n in array.shape[:2]]
-    return np.pad(array, [*missing, *[(0, 0)] * (array.ndim - 2)], mode=mode)
+def _squares(values: NDArray[Any], side: int) -> NDArray[Any]:
+    """Pixels in squares, (h, side, w, side, ...); the border is repeated to fill them."""
+    missing = [(0, -n % side) for n in values.shape[:2]]
+    padded = np.pad(values, [*missing, *[(0, 0)] * (values.ndim - 2)], mode="edge")
+    height, width = (n // side for n in padded.shape[:2])
+    return padded.reshape(height, side, width, side, *values.shape[2:])
 
 
 def blurred(values: Floats, sigma: float) -> Floats:
@@ -72,9 +70,6 @@ def blurred(values: Floats, sigma: float) -> Floats:
     step = max(1, int(sigma / 4))
     if step == 1:
         return np.asarray(ndimage.gaussian_filter(values, sigma, mode="nearest"))
-    coarse = _padded(values, step, "edge")
-    height, width = (n // step for n in coarse.shape)
-    coarse = coarse.reshape(height, step, width, step).mean((1, 3))
+    coarse = _squares(values, step).mean((1, 3))
     coarse = ndimage.gaussian_filter(coarse, sigma / step, mode="nearest")
-    fine = ndimage.zoom(coarse, step, order=1, grid_mode=True, mode="nearest")
-    return np.asarray(fine[: values.shape[0], : values.shape[1]])
+    return np.asarray(enlarged_layers(coarse[None], values.shape, step)[0])

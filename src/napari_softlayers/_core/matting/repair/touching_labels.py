@@ -55,9 +55,9 @@ _LEAST_CONTACT = 20
 class Opinions(NamedTuple):
     """What is thought of the given labels by those that do not know them.
 
-    ``colors`` float ``(H, W)``: log-likelihood ratio of the best other label. ``other``
-    float ``(H, W)``: probability of the given label by a network, or else by the
-    solver. ``learned``: whether ``other`` is a network's.
+    ``colors``: log-likelihood ratio of the best other label. ``other``: probability of
+    the given label by a network, or else by the solver. ``learned``: whether ``other``
+    is a network's.
     """
 
     colors: Floats
@@ -99,10 +99,9 @@ def wrong_sides(
 ) -> Mask:
     """Labels on either side of contacts that are very probably wrong.
 
-    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1], at the working resolution.
-    ``labels`` int ``(H, W)``: 0 unknown, 1..K known. ``classify``: a network's opinion;
-    without it the solver's is asked. ``device``: where the solver computes. Returns
-    bool ``(H, W)``: True only where ``labels`` is not 0.
+    ``picture`` and ``labels`` are at the working resolution. ``classify``: a network's
+    opinion; without it the solver's is asked. ``device``: where the solver computes.
+    True only where ``labels`` is not 0.
     """
     wrong = np.zeros(labels.shape, bool)
     ends = wrong
@@ -118,7 +117,12 @@ def wrong_sides(
         if np.count_nonzero(doubtful) > _MOST * np.count_nonzero(rest):
             doubtful = contested(rest, seams, reach / 2)
         trial = np.where(doubtful, 0, rest).astype(np.int32)
-        opinions = asked(picture, trial, rest, classify, device, part)
+        colors = color_ratio(picture, trial, rest)
+        if classify is not None:
+            believed = classify(picture, trial)
+        else:
+            believed = closed_form(picture, trial, device=device, run=part)
+        opinions = Opinions(colors, of_label(believed, rest), classify is not None)
         found = _convicted(opinions, doubtful, rest, seams, needed)
         wrong = wrong | found
         left = (rest != 0) & ~doubtful
@@ -137,22 +141,6 @@ def contested(labels: Labels, seams: Mask, reach: float) -> Mask:
         middle = float(np.quantile(distance[inside], 1 - _KEPT))
         result |= inside & (distance <= reach) & (distance < middle)
     return result
-
-
-def asked(
-    picture: Floats,
-    trial: Labels,
-    labels: Labels,
-    classify: Classifier | None,
-    device: str,
-    run: Run,
-) -> Opinions:
-    """Opinions of labels, of those that know but the labels of a trial."""
-    colors = color_ratio(picture, trial, labels)
-    if classify is not None:
-        return Opinions(colors, of_label(classify(picture, trial), labels), True)
-    alphas = closed_form(picture, trial, device=device, run=run)
-    return Opinions(colors, of_label(alphas, labels), False)
 
 
 def _convicted(

@@ -35,11 +35,7 @@ _WIDE_HOLE = 0.01
 
 
 class Promotion(NamedTuple):
-    """Where and how strongly unknown pixels are pulled to a label.
-
-    ``labels`` int32 ``(H, W)``: 1..K. ``weights`` float32 ``(H, W)``: 0 to `WEIGHT`; 0
-    where nothing is promoted.
-    """
+    """Pixels' labels 1..K and how strongly they are pulled to them: 0 to `WEIGHT`."""
 
     labels: NDArray[np.int32]
     weights: FloatArray
@@ -48,8 +44,7 @@ class Promotion(NamedTuple):
 def is_wide(labels: Labels, alphas: FloatArray) -> bool:
     """Whether a trimap's unknown band is far too wide for what is mixed in it.
 
-    ``labels`` int ``(H, W)``: 0 unknown, 1..K. ``alphas`` float32 ``(K, H, W)``: the
-    solver's matte. Returns bool: True when a quarter of the picture, or an eighth that
+    ``alphas``: the solver's matte. True when a quarter of the picture, or an eighth that
     is hardly mixed, is unknown and far from all labels.
     """
     far = _distance(labels) > WIDE * max(labels.shape)
@@ -68,10 +63,9 @@ def promotion(
 ) -> Promotion:
     """Choose what to pull to which label.
 
-    ``labels`` int ``(H, W)``: 0 unknown, 1..K. ``alphas`` float32 ``(K, H, W)``: the
-    solver's matte. ``opinion`` float32 ``(K, H, W)``: a network's probabilities of the
-    labels; they are multiplied with the matte. ``holes`` bool ``(H, W)``: where labels
-    were found wrong: nothing is promoted outside of them.
+    ``alphas``: the solver's matte. ``opinion`` ``(K, H, W)``: a network's probabilities
+    of the labels; they are multiplied with the matte. ``holes``: where labels were found
+    wrong: nothing is promoted outside of them.
     """
     belief = np.clip(alphas, 0.02, 0.98)
     if opinion is not None:
@@ -85,8 +79,7 @@ def promotion(
         away *= holes
     inside = np.zeros(labels.shape)
     for index in np.unique(chosen):
-        depth = ndimage.distance_transform_edt(chosen == index)
-        inside += depth * (chosen == index)
+        inside += ndimage.distance_transform_edt(chosen == index)
     inside = np.clip((inside - unit / 4) / (unit / 2), 0, 1)
     weights = np.where(labels == 0, WEIGHT * certain * away * inside, 0)
     return Promotion((chosen + 1).astype(np.int32), weights.astype(np.float32))
@@ -101,12 +94,7 @@ def solve_promoted(
     initial: FloatArray | None = None,
     run: Run = SILENT,
 ) -> FloatArray:
-    """Closed-form matte with the data term of a promotion.
-
-    ``picture`` float32 ``(H, W, 3)``. ``labels`` int ``(H, W)``: 0 unknown, 1..K; what
-    is known holds exactly. ``initial`` float32 ``(K, H, W)``: a matte to start from.
-    Returns float32 ``(K, H, W)``: in [0, 1], summing to 1.
-    """
+    """Closed-form matte with the data term of a promotion; see `closed_form`."""
     where = solver_device(device)
     system = laplacian_system(picture, labels, run=run.part(0, 0.4))
     precision = system.matrix.dtype  # small systems are in double

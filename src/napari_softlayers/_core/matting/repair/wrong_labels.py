@@ -84,10 +84,8 @@ def wrong_labels(
 ) -> Mask:
     """Known pixels whose label is very probably wrong.
 
-    ``picture`` float32 ``(H, W, 3)``: colours in [0, 1]. ``labels`` int ``(H, W)``: 0
-    unknown, 1..K known. ``classify``: a network's opinion, see `Classifier`.
-    ``device``: where the solver computes. Returns bool ``(H, W)``: True only where
-    ``labels`` is not 0; every label keeps some pixels.
+    ``classify``: a network's opinion. ``device``: where the solver computes. True only
+    where ``labels`` is not 0; every label keeps some pixels.
     """
     factor = working_factor(labels.shape)
     small, marks = shrunk(picture, factor), shrunk_labels(labels, factor)
@@ -123,10 +121,10 @@ def _one_round(
     known = rest != 0
     votes = relabelled(picture, rest, run=run.part(0, 0.3))
     suspects = known & (votes.argmax(axis=0) + 1 != rest)
-    probability = None
+    believed: Floats = np.full(labels.shape, 0.5)
     if classify is not None:
-        probability = classify(picture, rest)
-        suspects |= known & (of_label(probability, rest) < 0.2)
+        believed = of_label(classify(picture, rest), rest)
+        suspects |= known & (believed < 0.2)
     suspects = with_islands(suspects, rest)
     run.step(0.4, "Looking for wrong labels")
     suspects = grown(opened(suspects), suspects)
@@ -137,7 +135,6 @@ def _one_round(
     against = 1 - of_label(alphas, rest)
     guilty = grown(opened(suspects & (_local_mean(against, suspects) >= 0.5)), suspects)
     colors = color_ratio(picture, trial, rest)
-    believed = None if probability is None else of_label(probability, rest)
     careless = demoted.any() or touching_share(rest) > 0.01
     needed = 1.1 if careless else 1.4
     marked = np.where(demoted, -1, rest)  # bordering on what was wrong counts, too
@@ -147,7 +144,7 @@ def _one_round(
             contact_share(group.mask, marked[group.window]),
             group.mean(colors),
             group.mean(against),
-            0.5 if believed is None else group.mean(believed),
+            group.mean(believed),
         )
         if evidence.score >= needed:
             convicted[group.window] |= group.mask
@@ -186,8 +183,8 @@ def with_remnants(suspects: Mask, labels: Labels) -> Mask:
 
     A few known pixels in the middle of wrong ones would hold the solver to them.
     """
-    near = ndimage.distance_transform_edt(~suspects) <= RIM
-    loose = suspects | (ndimage.distance_transform_edt(~suspects) <= _TRIAL_RIM)
+    distance = ndimage.distance_transform_edt(~suspects)
+    near, loose = distance <= RIM, distance <= _TRIAL_RIM
     for label in np.unique(labels[suspects]):
         rest = (labels == label) & ~loose
         loose |= rest & near & ~grown(opened(rest, 3, 2 * LEAST_AREA), rest)
