@@ -8,9 +8,9 @@ from typing import Any, Protocol
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QSizePolicy, QSlider, QWidget
 
-from napari_softlayers._api import Segmenter
 from napari_softlayers._bridge.prompts import ADD, REMOVE
 from napari_softlayers._core.run import Run
+from napari_softlayers._segmenter import Segmenter
 
 from ..parts.desk import Desk
 from ..parts.layout import column, push_button, row
