@@ -12,7 +12,7 @@ from napari_softlayers._core.layers.alphas import additive_from_over, snap
 from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
-from ._document import Document, Group, Layer, fingerprint, on_canvas
+from ._document import Document, Layer, fingerprint, flat, on_canvas
 from ._soft_document import noted_recipe
 
 LayerData = tuple[Any, dict[str, Any], str]
@@ -23,12 +23,10 @@ BLENDING = {"normal": "translucent_no_depth", "plus": "additive"}
 def document_to_napari(document: Document) -> list[LayerData]:
     """Turn a document into napari layer data, the bottom layer first."""
     info = document.checked_info()
-    flat = _flat(document.items, 1.0, True)
-    layers = [layer for layer, _, _ in flat]
-    alphas = _additive_alphas(document, layers, info.get("sets", []))
+    alphas = _additive_alphas(document, info.get("sets", []))
     notes = info.get("napari", [])
     result: list[LayerData] = []
-    for index, (layer, opacity, visible) in enumerate(flat):
+    for index, (layer, opacity, visible) in enumerate(flat(document.items)):
         note = notes[index] if index < len(notes) else {}
         data = layer.pixels
         if index in alphas:
@@ -50,20 +48,6 @@ def document_to_napari(document: Document) -> list[LayerData]:
     return result
 
 
-def _flat(
-    items: list[Layer | Group], opacity: float, visible: bool
-) -> list[tuple[Layer, float, bool]]:
-    """Layers with the opacity and visibility that their groups leave them."""
-    found: list[tuple[Layer, float, bool]] = []
-    for item in items:
-        own, shown = opacity * item.opacity, visible and item.visible
-        if isinstance(item, Group):
-            found += _flat(item.items, own, shown)
-        else:
-            found.append((item, own, shown))
-    return found
-
-
 def _blending(layer: Layer, in_set: bool) -> str:
     if layer.mode == "multiply":
         return "multiplicative"
@@ -71,10 +55,11 @@ def _blending(layer: Layer, in_set: bool) -> str:
 
 
 def _additive_alphas(
-    document: Document, layers: list[Layer], sets: list[list[int]]
+    document: Document, sets: list[list[int]]
 ) -> dict[int, NDArray[Any]]:
     """Integer additive alphas of the layers that were written as a normal stack."""
     found: dict[int, NDArray[Any]] = {}
+    layers = document.layers()
     for numbers in sets:
         dtype = layers[numbers[0]].pixels.dtype
         levels = int(largest(dtype))

@@ -19,12 +19,10 @@ from ._files import (
     check_canvas,
     decode_json,
     encode_json,
-    memory_limit,
     parsing,
     replacing,
 )
-from ._icc import rgb_profile
-from ._png import png_profile, png_size, read_png, write_png
+from ._png import PngReader, write_png
 
 MIMETYPE = b"image/openraster"
 INFO = "softlayers.json"
@@ -116,14 +114,13 @@ def read_openraster(path: Path) -> Document:
 
 
 class _Reader:
-    """Reads one archive and keeps account of what it has cost."""
+    """Reads one archive."""
+
+    layers: PngReader
 
     def __init__(self, archive: zipfile.ZipFile, what: str) -> None:
         self.archive = archive
         self.what = what
-        self.budget = memory_limit()
-        self.width = self.height = 0
-        self.profile: bytes | None = None
         if len(archive.infolist()) > MAX_ENTRIES:
             raise ValueError(
                 f"{what} has {len(archive.infolist())} parts; it is no picture."
@@ -136,13 +133,12 @@ class _Reader:
         stack = root.find("stack")
         if root.tag != "image" or stack is None:
             raise ValueError(f"{self.what} has no layer stack in its stack.xml.")
-        self.width = self.number(root, "w", None)
-        self.height = self.number(root, "h", None)
-        layers = len(list(stack.iter("layer")))
-        check_canvas(self.width, self.height, layers, self.what)
+        width, height = self.pixels(root, "w", ""), self.pixels(root, "h", "")
+        check_canvas(width, height, len(list(stack.iter("layer"))), self.what)
+        self.layers = PngReader(width, height)
         items = self.items(stack, 0, 0)
-        info = self.info()
-        return Document(self.width, self.height, items, info, profile=self.profile)
+        profile = self.layers.profile
+        return Document(width, height, items, self.info(), profile=profile)
 
     def part(self, name: str, limit: int) -> bytes:
         """One entry's bytes; never more than ``limit`` of them."""
@@ -172,8 +168,7 @@ class _Reader:
         """Layers and groups of a stack, bottom first."""
         found: list[Layer | Group] = []
         for element in reversed(list(stack)):
-            left = x + self.number(element, "x", 0)
-            top = y + self.number(element, "y", 0)
+            left, top = x + self.pixels(element, "x"), y + self.pixels(element, "y")
             if element.tag == "stack":
                 inside = self.items(element, left, top)
                 name = element.get("name", "group")
@@ -192,55 +187,39 @@ class _Reader:
                 f"{self.what} names a layer's picture '{source}'; only files inside of "
                 "it are read."
             )
+        limit = min(9 * self.layers.pixels * 4, self.layers.budget)
         label = f"'{source}' in {self.what}"
-        pixels = self.pixels(source, label)
+        pixels = self.layers.read(self.part(source, limit), label)
         operator = element.get("composite-op", "svg:src-over")
         modes = {value: key for key, value in MODES.items()}
         mode = modes.get(operator, operator)
         name = element.get("name") or where.stem
         return Layer(name, pixels, x, y, self.opacity(element), _visible(element), mode)
 
-    def pixels(self, source: str, label: str) -> NDArray[Any]:
-        limit = 9 * max(self.width * self.height, 1 << 16) * 4
-        data = self.part(source, min(limit, self.budget))
-        width, height = png_size(data, label)
-        self.budget -= 12 * width * height
-        if self.budget < 0 or width * height > 4 * max(
-            self.width * self.height, 1 << 16
-        ):
-            raise ValueError(
-                f"{label} is {width}x{height} pixels on a canvas of "
-                f"{self.width}x{self.height}; that is too large to be opened."
-            )
-        self.profile = self.profile or rgb_profile(png_profile(data))
-        return read_png(data, label)
-
-    def number(
-        self, element: ElementTree.Element, key: str, default: int | None
-    ) -> int:
-        text = element.get(key)
-        if text is None and default is not None:
-            return default
-        try:
-            value = float(text or "")
-        except ValueError:
-            value = math.nan
-        if not abs(value) < 1 << 20:
-            raise ValueError(
-                f"{self.what} says {key}='{text}' for its {element.tag}; a whole "
-                "number of pixels is needed."
-            )
-        return round(value)
+    def pixels(self, element: ElementTree.Element, key: str, default: str = "0") -> int:
+        far = 1 << 20
+        needed = "a whole number of pixels"
+        return round(self.number(element, key, default, (-far, far), needed))
 
     def opacity(self, element: ElementTree.Element) -> float:
+        return self.number(element, "opacity", "1", (0, 1), "a number from 0 to 1")
+
+    def number(
+        self,
+        element: ElementTree.Element,
+        key: str,
+        default: str,
+        span: tuple[float, float],
+        needed: str,
+    ) -> float:
         try:
-            value = float(element.get("opacity", "1"))
+            value = float(element.get(key, default))
         except ValueError:
             value = math.nan
-        if not 0 <= value <= 1:
+        if not span[0] <= value <= span[1]:
             raise ValueError(
-                f"{self.what} says opacity='{element.get('opacity')}'; a number from "
-                "0 to 1 is needed."
+                f"{self.what} says {key}='{element.get(key)}' for its {element.tag}; "
+                f"{needed} is needed."
             )
         return value
 
