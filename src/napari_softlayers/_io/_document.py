@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.picture import to_dtype
+from napari_softlayers._core.version import VERSION
 
 from ._files import check_canvas
 
@@ -83,8 +84,6 @@ class Document:
 
     def sign(self) -> None:
         """Note the program and the checksum of the layers in ``info``."""
-        from napari_softlayers._core.version import VERSION
-
         self.info |= {
             "program": "napari-softlayers",
             "format": FORMAT,
@@ -113,8 +112,8 @@ class Document:
             light += alpha[..., None] * on_canvas(layer, self)[..., :3]
             total += alpha
         covered = np.maximum(total, 1e-6)[..., None]
-        flat = np.concatenate([light / covered, total[..., None]], axis=-1)
-        return to_dtype(np.clip(flat, 0, 1), dtype)
+        rgba = np.concatenate([light / covered, total[..., None]], axis=-1)
+        return to_dtype(np.clip(rgba, 0, 1), dtype)
 
 
 def fingerprint(layers: list[Layer]) -> int:
@@ -151,10 +150,9 @@ def from_notes(
     notes: dict[str, Any], layers: list[Layer], profile: bytes | None, what: str
 ) -> Document:
     """A document from its layers and what `notes_of` noted."""
-    width, height = canvas_of(notes, what)
-    info = notes.get("info")
+    size, info = canvas_of(notes, what), notes.get("info")
     info = info if isinstance(info, dict) else {}
-    return Document(width, height, [*layers], info, profile=profile)
+    return Document(*size, [*layers], info, profile=profile)
 
 
 def canvas_of(notes: dict[str, Any], what: str) -> tuple[int, int]:
@@ -212,8 +210,7 @@ def contributions(document: Document) -> list[tuple[Layer, FloatArray]]:
     their opacity.
     """
     rest = np.ones((document.height, document.width), np.float64)
-    found, _ = _of_items(document.items, document, rest)
-    return found[::-1]
+    return _of_items(document.items, document, rest)[0][::-1]
 
 
 def _of_items(

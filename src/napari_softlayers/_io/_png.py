@@ -21,36 +21,28 @@ HEADER_END = 33
 
 
 def write_png(pixels: NDArray[Any], profile: bytes | None = None) -> bytes:
-    """Encode ``(H, W, 4)``, ``(H, W, 3)`` or ``(H, W)`` pixels of uint8 or uint16.
-
-    ``profile`` is the ICC profile that the colours are meant in.
-    """
+    """Encode grey, RGB or RGBA of uint8 or uint16, with the profile of its colours."""
     import imagecodecs
 
     plain = np.ascontiguousarray(pixels)
     data = bytes(imagecodecs.png_encode(plain, level=COMPRESSION))
     if profile is None:
         return data
-    note = _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))
-    return data[:HEADER_END] + note + data[HEADER_END:]
+    note = b"iCCPICC profile\0\0" + zlib.compress(profile)
+    chunk = (
+        struct.pack(">I", len(note) - 4) + note + struct.pack(">I", zlib.crc32(note))
+    )
+    return data[:HEADER_END] + chunk + data[HEADER_END:]
 
 
 def save_png(path: Path, pixels: NDArray[Any], profile: bytes | None = None) -> None:
-    """Write one picture; see `write_png`. Raises OSError."""
+    """Write one picture; see `write_png`."""
     with replacing(path) as part:
         part.write_bytes(write_png(pixels, profile))
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    check = zlib.crc32(kind + data)
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", check)
-
-
 def png_size(data: bytes, what: str) -> tuple[int, int]:
-    """Width and height that a PNG declares, before anything is decoded.
-
-    Raises ValueError when it is no PNG.
-    """
+    """Width and height that a PNG declares, before anything is decoded."""
     if len(data) < HEADER_END or data[:8] + data[12:16] != SIGNATURE + b"IHDR":
         raise ValueError(f"{what} is not a PNG picture.")
     width, height = struct.unpack(">II", data[16:24])
@@ -65,12 +57,7 @@ def is_deep(data: bytes) -> bool:
 
 
 def read_png(data: bytes, what: str) -> NDArray[Any]:
-    """Decode to straight RGBA, ``(H, W, 4)`` of uint8 or uint16.
-
-    Check `png_size` first: this needs memory for the whole picture.
-
-    Raises ValueError when the data are damaged or cut off.
-    """
+    """Decode to straight RGBA of uint8 or uint16; check the size of it first."""
     from PIL import Image
 
     png_size(data, what)
@@ -81,10 +68,7 @@ def read_png(data: bytes, what: str) -> NDArray[Any]:
 
 
 def read_deep_png(data: bytes, what: str) -> NDArray[np.uint16]:
-    """Decode 16 bits a channel (which Pillow halves), ``(H, W)`` or ``(H, W, 2..4)``.
-
-    Raises ValueError when the data are damaged or cut off.
-    """
+    """Decode 16 bits a channel (which Pillow halves), ``(H, W)`` or ``(H, W, 2..4)``."""
     import imagecodecs
 
     with parsing(what):

@@ -35,10 +35,7 @@ MAX_DEPTH = 64
 
 
 def write_openraster(document: Document, path: Path) -> None:
-    """Write a document; ``path`` is replaced only when everything is written.
-
-    Raises OSError.
-    """
+    """Write a document; ``path`` is replaced only when everything is written."""
     layers = document.layers()
     with replacing(path) as part, zipfile.ZipFile(part, "x") as archive:
         _add(archive, "mimetype", MIMETYPE)
@@ -68,11 +65,10 @@ def _add(
 def _stack_xml(document: Document, layers: list[Layer]) -> bytes:
     """The stack, top layer first."""
     size = {"w": str(document.width), "h": str(document.height)}
-    image = ElementTree.Element("image", {"version": "0.0.3", **size})
-    image.attrib |= {"xres": "72", "yres": "72"}
+    about = {"version": "0.0.3", **size, "xres": "72", "yres": "72"}
+    image = ElementTree.Element("image", about)
     stack = ElementTree.SubElement(image, "stack")
-    for number in range(len(layers) - 1, -1, -1):
-        layer = layers[number]
+    for number, layer in reversed(list(enumerate(layers))):
         attributes = {
             "name": layer.name,
             "src": _source(number),
@@ -104,9 +100,6 @@ def read_openraster(path: Path) -> Document:
 
     Declared sizes are checked before anything is decoded and again while reading, so
     that memory stays bounded whatever the file holds.
-
-    Raises ValueError when the file is damaged, hostile or too large; OSError when it
-    cannot be read.
     """
     what = f"'{path.name}'"
     with parsing(what), zipfile.ZipFile(path) as archive:
@@ -137,17 +130,17 @@ class _Reader:
         check_canvas(width, height, len(list(stack.iter("layer"))), self.what)
         self.layers = PngReader(width, height)
         items = self.items(stack, 0, 0)
-        profile = self.layers.profile
-        return Document(width, height, items, self.info(), profile=profile)
+        info = {}
+        if INFO in self.archive.namelist():
+            notes = self.part(INFO, MAX_JSON_BYTES)
+            info = decode_json(notes, f"{INFO} in {self.what}")
+        return Document(width, height, items, info, profile=self.layers.profile)
 
     def part(self, name: str, limit: int) -> bytes:
         """One entry's bytes; never more than ``limit`` of them."""
-        try:
-            entry = self.archive.getinfo(name)
-        except KeyError:
-            raise ValueError(
-                f"{self.what} lacks its part '{name}'; it is damaged."
-            ) from None
+        if name not in self.archive.namelist():
+            raise ValueError(f"{self.what} lacks its part '{name}'; it is damaged.")
+        entry = self.archive.getinfo(name)
         if entry.file_size > limit:
             raise ValueError(
                 f"The part '{name}' of {self.what} has {entry.file_size} bytes; at "
@@ -159,11 +152,6 @@ class _Reader:
             raise ValueError(f"The part '{name}' of {self.what} is larger than it says")
         return data
 
-    def info(self) -> dict[str, Any]:
-        if INFO not in self.archive.namelist():
-            return {}
-        return decode_json(self.part(INFO, MAX_JSON_BYTES), f"{INFO} in {self.what}")
-
     def items(self, stack: ElementTree.Element, x: int, y: int) -> list[Layer | Group]:
         """Layers and groups of a stack, bottom first."""
         found: list[Layer | Group] = []
@@ -172,8 +160,7 @@ class _Reader:
             if element.tag == "stack":
                 inside = self.items(element, left, top)
                 name = element.get("name", "group")
-                group = Group(name, inside, self.opacity(element), _visible(element))
-                found.append(group)
+                found.append(Group(name, inside, *self.shown(element)))
             elif element.tag == "layer":
                 found.append(self.layer(element, left, top))
         return found
@@ -194,15 +181,18 @@ class _Reader:
         modes = {value: key for key, value in MODES.items()}
         mode = modes.get(operator, operator)
         name = element.get("name") or where.stem
-        return Layer(name, pixels, x, y, self.opacity(element), _visible(element), mode)
+        return Layer(name, pixels, x, y, *self.shown(element), mode)
 
     def pixels(self, element: ElementTree.Element, key: str, default: str = "0") -> int:
         far = 1 << 20
         needed = "a whole number of pixels"
         return round(self.number(element, key, default, (-far, far), needed))
 
-    def opacity(self, element: ElementTree.Element) -> float:
-        return self.number(element, "opacity", "1", (0, 1), "a number from 0 to 1")
+    def shown(self, element: ElementTree.Element) -> tuple[float, bool]:
+        """Opacity and visibility."""
+        needed = "a number from 0 to 1"
+        opacity = self.number(element, "opacity", "1", (0, 1), needed)
+        return opacity, element.get("visibility", "visible") == "visible"
 
     def number(
         self,
@@ -224,15 +214,8 @@ class _Reader:
         return value
 
 
-def _visible(element: ElementTree.Element) -> bool:
-    return element.get("visibility", "visible") == "visible"
-
-
 def parse_xml(data: bytes, what: str) -> ElementTree.Element:
-    """Parse XML that may come from anywhere: no document type, no entities, no depth.
-
-    Raises ValueError.
-    """
+    """Parse XML that may come from anywhere: no document type, no entities, no depth."""
     builder = ElementTree.TreeBuilder()
     seen = {"elements": 0, "depth": 0}
 

@@ -17,8 +17,6 @@ def write_png_folder(document: Document, folder: Path) -> None:
     """Write ``00_name.png`` ... (the bottom layer first) and ``layers.json``.
 
     A folder that is there already is replaced if it holds nothing but such files.
-
-    Raises ValueError when the folder holds other files; OSError.
     """
     check_replaceable(folder)
     index = notes_of(document)
@@ -34,31 +32,26 @@ def write_png_folder(document: Document, folder: Path) -> None:
 
 def check_replaceable(folder: Path) -> None:
     """Refuse a folder with other files than ours. Raises ValueError."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise ValueError(f"'{folder}' is a file; give another name for the folder.")
-    files = {item.name for item in folder.iterdir()}
+    files = {item.name for item in folder.iterdir()} if folder.exists() else set()
     if not files:
         return
     if INDEX not in files:
         raise ValueError(
             f"The folder '{folder}' holds other files; choose a new or an empty one."
         )
-    index = _read_index(folder)
-    ours = {INDEX} | {str(entry["file"]) for entry in index["layers"]}
-    if files - ours:
+    layers = _read_index(folder)["layers"]
+    others = files - {INDEX, *(str(entry["file"]) for entry in layers)}
+    if others:
         raise ValueError(
-            f"The folder '{folder}' also holds {sorted(files - ours)[0]!r}, which is "
-            "not one of its layers; choose another folder."
+            f"The folder '{folder}' also holds {min(others)!r}, which is not one of its "
+            "layers; choose another folder."
         )
 
 
 def read_png_folder(folder: Path) -> Document:
-    """Read what `write_png_folder` wrote.
-
-    Raises ValueError when the folder is damaged or names files outside of it.
-    """
+    """Read what `write_png_folder` wrote."""
     index = _read_index(folder)
     what = f"{INDEX} in '{folder.name}'"
     reader = PngReader(*canvas_of(index, what))
@@ -70,15 +63,14 @@ def read_png_folder(folder: Path) -> Document:
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
-    path = folder / INDEX
+    path, label = folder / INDEX, f"{INDEX} in '{folder.name}'"
     if not path.is_file():
         raise ValueError(
             f"The folder '{folder.name}' has no {INDEX}; only folders written as soft "
             "layers can be opened."
         )
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"{INDEX} in '{folder.name}' is too large to be right.")
-    label = f"{INDEX} in '{folder.name}'"
+        raise ValueError(f"{label} is too large to be right.")
     index = decode_json(path.read_bytes(), label)
     layers = index.get("layers")
     good = isinstance(layers, list) and 1 <= len(layers) <= MAX_LAYERS
