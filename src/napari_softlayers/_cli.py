@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._cli_jobs import (
     NONE_DONE,
@@ -34,23 +34,16 @@ from ._cli_options import Models, add_options, given_options
 from ._recipes import MATTES, options_of
 from ._training.cli import add_train_commands
 
-if TYPE_CHECKING:
-    from ._core.layers.soft_layers import SoftLayers
-
 SEGMENTS: Models = {"": options_of("segments")}
 PALETTE: Models = {"": options_of("palette")}
-_IMAGES: dict[str, Any] = {
-    "type": Path,
-    "nargs": "+",
-    "help": "pictures, or folders of pictures",
-}
+IMAGES_HELP = "pictures, or folders of pictures"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns int: 0 when all was done, 1 when some of several pictures failed, 2 when
-    nothing was done (the input was wrong), 130 when it was stopped.
+    Gives 0 when all was done, 1 when some of several pictures failed, 2 when nothing was
+    done (the input was wrong), 130 when it was stopped.
     """
     try:
         options = _parser().parse_args(arguments)
@@ -85,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         help="layers that follow the picture's objects, by themselves",
         description="Semantic soft segments.",
     )
-    segments.add_argument("images", **_IMAGES)
+    segments.add_argument("images", type=Path, nargs="+", help=IMAGES_HELP)
     segments.add_argument(
         "-n", "--segments", default="auto", help="number of layers, 2 to 15, or auto"
     )
@@ -101,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         help="layers of nearly one colour each",
         description="Palette colour layers.",
     )
-    palette.add_argument("images", **_IMAGES)
+    palette.add_argument("images", type=Path, nargs="+", help=IMAGES_HELP)
     palette.add_argument(
         "-k",
         "--colors",
@@ -175,18 +168,12 @@ def _matte(options: argparse.Namespace) -> int:
         )
     keep = pictures_in(trimaps) if trimaps.is_dir() else [trimaps]
 
+    given |= {"method": options.method, "device": options.device}
+
     def work(job: Job) -> None:
-        picture, trimap = read_pair(
-            job.picture, partner(job.picture, trimaps), options.stored_pixels
-        )
-        compute = partial(
-            matte,
-            trimap=trimap.pixels,
-            method=options.method,
-            device=options.device,
-            **given,
-        )
-        layers = computed(compute, picture)
+        painted = partner(job.picture, trimaps)
+        picture, trimap = read_pair(job.picture, painted, options.stored_pixels)
+        layers = computed(partial(matte, trimap=trimap.pixels, **given), picture)
         save(layers, job)
         if "trimap" in layers.extras:
             save_trimap(layers.extras["trimap"], job.trimap)
@@ -195,32 +182,22 @@ def _matte(options: argparse.Namespace) -> int:
 
 
 def _segments(options: argparse.Namespace) -> int:
-    from ._api import soft_segments
-
-    compute = partial(
-        soft_segments,
-        n_segments=_count(options.segments, "--segments"),
-        features=None if options.features == "none" else options.features,
-        device=options.device,
-        **given_options(options, SEGMENTS),
-    )
-    return _each(options, compute)
+    features = None if options.features == "none" else options.features
+    count = _count(options.segments, "--segments")
+    given: dict[str, Any] = {"n_segments": count, "features": features}
+    return _each(options, "soft_segments", given | given_options(options, SEGMENTS))
 
 
 def _palette(options: argparse.Namespace) -> int:
-    from ._api import palette_layers
-
-    compute = partial(
-        palette_layers,
-        palette=_colors(options.colors),
-        device=options.device,
-        **given_options(options, PALETTE),
-    )
-    return _each(options, compute)
+    given = {"palette": _colors(options.colors)} | given_options(options, PALETTE)
+    return _each(options, "palette_layers", given)
 
 
-def _each(options: argparse.Namespace, compute: Callable[..., SoftLayers]) -> int:
+def _each(options: argparse.Namespace, function: str, given: dict[str, Any]) -> int:
     """Take every picture apart on its own."""
+    from . import _api
+
+    compute = partial(getattr(_api, function), device=options.device, **given)
 
     def work(job: Job) -> None:
         save(computed(compute, read_picture(job.picture)), job)
@@ -243,9 +220,7 @@ def _colors(text: str) -> Any:
     if "#" not in text:
         return _count(text, "--colors")
     try:
-        numbers = [
-            bytes.fromhex(color.strip().removeprefix("#")) for color in text.split(",")
-        ]
+        numbers = [bytes.fromhex(c.strip().removeprefix("#")) for c in text.split(",")]
     except ValueError:
         numbers = [b""]
     if any(len(number) != 3 for number in numbers):

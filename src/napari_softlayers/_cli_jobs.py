@@ -14,7 +14,7 @@ import numpy as np
 
 from ._core.layers.soft_layers import SoftLayers
 from ._core.run import Run
-from ._io import SUFFIXES, save_layers
+from ._io import SUFFIXES, ending_of, save_layers
 from ._io._png import save_png
 from ._io.photoshop import psd_tools
 from ._io.picture_files import PictureFile, read_picture_file
@@ -54,20 +54,18 @@ def plan(
     ``cut_out``: whether one picture ``.png`` can be written. Raises ValueError,
     OSError, ImportError: saying what to do instead; nothing was computed or written.
     """
-    pictures = list(
-        dict.fromkeys(p.absolute() for path in inputs for p in _found(path))
-    )
+    pictures = list(dict.fromkeys(p.absolute() for i in inputs for p in _found(i)))
     if not output.strip():
         raise ValueError("-o is empty; name a file, or a folder, for the layers.")
     path = Path(output).expanduser()
     path = path if path.name not in ("", "..") else path.resolve()
     if not path.name:
         raise ValueError(f"-o {output} is no name; name a file or a folder there.")
-    folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
+    suffix = ending_of(output)
     if len(pictures) == 1 and not inputs[0].is_dir():
-        jobs = [Job(pictures[0], path, folder)]
-        _check_ending(path, folder, cut_out)
-    elif not folder and path.suffix.lower() in ENDINGS:
+        jobs = [Job(pictures[0], path, folder=not suffix)]
+        _check_ending(path, suffix, cut_out)
+    elif suffix in ENDINGS:
         raise ValueError(
             f"{len(pictures)} pictures came and one output file, {path}; give a "
             "folder with -o."
@@ -101,14 +99,11 @@ def pictures_in(folder: Path) -> list[Path]:
 
 def _distinct_names(pictures: Sequence[Path]) -> list[str]:
     """A folder name for each picture: its stem, with more of its path where two agree."""
-    full = [f"{p.stem}_{p.suffix[1:]}" for p in pictures]
-    choices = [
-        (p.stem, name, f"{p.parent.name}_{name}")
-        for p, name in zip(pictures, full, strict=True)
-    ]
-    columns = [
-        Counter(map(str.casefold, column)) for column in zip(*choices, strict=True)
-    ]
+    choices = []
+    for p in pictures:
+        full = f"{p.stem}_{p.suffix[1:]}"
+        choices.append((p.stem, full, f"{p.parent.name}_{full}"))
+    columns = [Counter(map(str.casefold, x)) for x in zip(*choices, strict=True)]
     taken: set[str] = set()
     chosen = []
     for names in choices:
@@ -122,8 +117,7 @@ def _distinct_names(pictures: Sequence[Path]) -> list[str]:
     return chosen
 
 
-def _check_ending(path: Path, folder: bool, cut_out: bool) -> None:
-    suffix = "" if folder else path.suffix.lower()
+def _check_ending(path: Path, suffix: str, cut_out: bool) -> None:
     if suffix and suffix not in ENDINGS:
         raise ValueError(
             f"-o {path} ends with '{path.suffix}'; use {', '.join(ENDINGS)}, or end the "
@@ -138,11 +132,10 @@ def _check_ending(path: Path, folder: bool, cut_out: bool) -> None:
 
 def _check_output(job: Job, inputs: Sequence[Path]) -> None:
     """Refuse what would overwrite an input or other files, or cannot be written."""
-    targets = {job.output.resolve(), job.trimap.resolve()}
+    output = job.output.resolve()
     for path in inputs:
-        if path.resolve() in targets or (
-            job.folder and path.resolve().parent == job.output.resolve()
-        ):
+        inside = job.folder and path.resolve().parent == output
+        if inside or path.resolve() in (output, job.trimap.resolve()):
             raise ValueError(
                 f"{job.output} would overwrite the input {path}; choose another -o."
             )
@@ -236,10 +229,7 @@ def save_trimap(trimap: Any, path: Path) -> None:
 
 
 def run_all(jobs: Sequence[Job], work: Callable[[Job], None]) -> int:
-    """Do one job after another; what fails is told at once and again at the end.
-
-    Returns int: exit code: 0 all were done, 1 some failed, 2 none was done.
-    """
+    """Do one job after another; what fails is told at once and again at the end."""
     failed: list[str] = []
     for job in jobs:
         try:
@@ -249,12 +239,10 @@ def run_all(jobs: Sequence[Job], work: Callable[[Job], None]) -> int:
             named = job.picture.name in reason
             failed.append(reason if named else f"{job.picture.name}: {reason}")
             say(failed[-1])
-    if failed and len(jobs) > 1:
-        say(f"{len(failed)} of {len(jobs)} pictures failed:")
-        for reason in failed:
-            print(f"  {reason}", file=sys.stderr)
     if not failed:
         return ALL_DONE
+    if len(jobs) > 1:
+        say("\n  ".join([f"{len(failed)} of {len(jobs)} pictures failed:", *failed]))
     return SOME_FAILED if len(failed) < len(jobs) else NONE_DONE
 
 

@@ -181,10 +181,7 @@ def layer_from_entry(entry: dict[str, Any], pixels: NDArray[Any], what: str) -> 
 
 
 def on_canvas(layer: Layer, document: Document) -> FloatArray:
-    """A layer's RGBA in [0, 1] on the whole canvas, ``(H, W, 4)``.
-
-    Its outermost colours go on outside it, where it is transparent.
-    """
+    """A layer's RGBA on the whole canvas; its outermost colours go on, transparent."""
     pixels = layer.pixels
     height, width = pixels.shape[:2]
     values = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)

@@ -21,22 +21,16 @@ XYZ_D50_TO_LINEAR = (
 
 def profile_name(profile: bytes) -> str:
     """The name that a profile gives itself, such as "Display P3"."""
-    from PIL import ImageCms
-
-    try:
-        return str(ImageCms.getProfileDescription(_opened(profile))).strip()
-    except (ImageCms.PyCMSError, OSError):
+    read = _opened(profile)
+    if read is None:
         return "unreadable profile"
+    return str(read.profile.profile_description or "").strip()
 
 
 def space_of(profile: bytes) -> str:
     """Colour space of a profile's numbers: "RGB", "CMYK", "GRAY", ...; "" if damaged."""
-    from PIL import ImageCms
-
-    try:
-        return str(_opened(profile).profile.xcolor_space).strip()
-    except (ImageCms.PyCMSError, OSError):
-        return ""
+    read = _opened(profile)
+    return "" if read is None else str(read.profile.xcolor_space).strip()
 
 
 def rgb_profile(profile: Any) -> bytes | None:
@@ -75,6 +69,10 @@ def lab_to_rgb(lab: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _opened(profile: bytes) -> Any:
+    """A profile as Pillow has it; None if damaged."""
     from PIL import ImageCms
 
-    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError):
+        return None

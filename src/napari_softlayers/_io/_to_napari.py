@@ -17,41 +17,37 @@ from ._soft_document import noted_recipe
 
 LayerData = tuple[Any, dict[str, Any], str]
 SPACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-BLENDING = {"normal": "translucent_no_depth", "plus": "additive"}
+NORMAL = "translucent_no_depth"
+BLENDING = {"plus": "additive", "multiply": "multiplicative"}
 
 
 def document_to_napari(document: Document) -> list[LayerData]:
     """Turn a document into napari layer data, the bottom layer first."""
     info = document.checked_info()
+    run = f"file-{fingerprint(document.layers()):08x}"
     alphas = _additive_alphas(document, info.get("sets", []))
     notes = info.get("napari", [])
     result: list[LayerData] = []
     for index, (layer, opacity, visible) in enumerate(flat(document.items)):
         note = notes[index] if index < len(notes) else {}
-        data = layer.pixels
+        data, mode = layer.pixels, layer.mode
         if index in alphas:
-            data = data.copy()
+            data, mode = data.copy(), "plus"
             data[..., 3] = alphas[index]
         meta = {
             "name": layer.name,
             "rgb": True,
             "opacity": opacity,
             "visible": visible,
-            "blending": note.get("blending", _blending(layer, index in alphas)),
+            "blending": note.get("blending", BLENDING.get(mode, NORMAL)),
             "contrast_limits": (0, int(largest(data.dtype))),
-            "metadata": _metadata(document, info, note, index, data),
+            "metadata": _metadata(layer.name, info, note, index, data, run),
         }
         axes = note.get("axes", 0)
         leading = (1,) * (axes if isinstance(axes, int) and 0 <= axes < 9 else 0)
         frame = data.reshape(*leading, *data.shape)
         result.append((frame, meta | _space(note, layer), "image"))
     return result
-
-
-def _blending(layer: Layer, in_set: bool) -> str:
-    if layer.mode == "multiply":
-        return "multiplicative"
-    return "additive" if in_set else BLENDING.get(layer.mode, BLENDING["normal"])
 
 
 def _additive_alphas(
@@ -74,14 +70,14 @@ def _additive_alphas(
 
 
 def _metadata(
-    document: Document,
+    name: str,
     info: dict[str, Any],
     note: dict[str, Any],
     index: int,
     data: NDArray[Any],
+    run: str,
 ) -> dict[str, Any]:
     """The record that result layers carry, so that the docks know them again."""
-    run = f"file-{fingerprint(document.layers()):08x}"
     record = read_record(note.get("record"))
     if record is not None:
         origin = record.source_id or record.run
@@ -99,7 +95,7 @@ def _metadata(
         kind=str(info.get("kind", "layers")),
         run=run,
         index=index,
-        name=document.layers()[index].name,
+        name=name,
         source_id=run,
         coverage=round(float(weight.mean()) / largest(data.dtype), 5),
         color=(red, green, blue),

@@ -197,12 +197,9 @@ def _mask(layer: Any, mask: Any) -> NDArray[np.float64]:
     if image is None:
         return placed
     values = np.asarray(image.convert("L")) / 255
-    top, left = max(mask.top, layer.top), max(mask.left, layer.left)
-    bottom = min(mask.top + values.shape[0], layer.top + layer.height)
-    right = min(mask.left + values.shape[1], layer.left + layer.width)
-    if bottom > top and right > left:
-        inside = values[top - mask.top : bottom - mask.top]
-        inside = inside[:, left - mask.left : right - mask.left]
-        rows = slice(top - layer.top, bottom - layer.top)
-        placed[rows, left - layer.left : right - layer.left] = inside
+    rows = np.arange(layer.height) + layer.top - mask.top
+    columns = np.arange(layer.width) + layer.left - mask.left
+    down = (rows >= 0) & (rows < values.shape[0])
+    across = (columns >= 0) & (columns < values.shape[1])
+    placed[np.ix_(down, across)] = values[np.ix_(rows[down], columns[across])]
     return placed
