@@ -112,8 +112,7 @@ def _rgba(
     else:
         values = _within(array, meta)
         if array.shape[-1] == 4:
-            top = 1.0 if array.dtype.kind == "f" else np.iinfo(array.dtype).max
-            values[..., 3] = np.clip(array[..., 3] / top, 0, 1)
+            values[..., 3] = np.clip(array[..., 3] / largest(array.dtype), 0, 1)
     if values.shape[-1] == 3:
         values = np.concatenate([values, np.ones_like(values[..., :1])], axis=-1)
     top = np.iinfo(dtype).max
