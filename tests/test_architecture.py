@@ -22,7 +22,7 @@ ROOMS = {
     RECIPES: {CORE},
     BRIDGE: {CORE, RECIPES},
     FILES: {CORE, RECIPES},
-    "_widgets": {CORE, RECIPES, BRIDGE, FILES, "_api"},
+    "_widgets": {CORE, RECIPES, BRIDGE, FILES, "_api", "_segmenter"},
     "_training": {CORE},
 }
 BASICS = {

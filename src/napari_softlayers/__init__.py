@@ -14,7 +14,7 @@ _PUBLIC = {
     "Cancelled": "napari_softlayers._core.run",
     "METHODS": "napari_softlayers._core.matting",
     "Run": "napari_softlayers._core.run",
-    "Segmenter": "napari_softlayers._api",
+    "Segmenter": "napari_softlayers._segmenter",
     "SoftLayers": "napari_softlayers._core.layers.soft_layers",
     "cut": "napari_softlayers._api",
     "layers_from_napari": "napari_softlayers._bridge",

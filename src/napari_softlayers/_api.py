@@ -8,35 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from . import _methods  # noqa: F401  # gives SoftLayers its methods
-from ._bridge import (
-    Marks,
-    Picture,
-    features_of,
-    is_layer,
-    labels_of,
-    picture_of,
-    trimap_of,
-)
+from ._bridge import Marks, Picture, features_of, labels_of, picture_of, trimap_of
 from ._core.checks import wholes
 from ._core.layers.soft_layers import Edit, SoftLayers
 from ._core.run import as_run
-from ._recipes import MATTES, Input, Preparation, Recipe, checked, options_of
+from ._recipes import MATTES, Recipe, checked, options_of
 
 if TYPE_CHECKING:
     import torch
 
-    from ._core.arrays import FloatArray
     from ._core.run import Run
     from ._stack_api import PaletteStack
-
-BY_USER = ("mask", "processing")
-"""Options of palettes that are arrays and functions: no recipe holds them."""
 
 
 def matte(
@@ -108,15 +94,8 @@ def matte(
         raise TypeError(f"labels={labels!r} came; use True, False or None.")
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
     marks = trimap_of(trimap, picture, labels)
-    layers = core_matte(
-        picture.data,
-        marks.values,
-        method,
-        device=str(device),
-        run=as_run(run),
-        labels=True,
-        **options,
-    )
+    options |= {"labels": True, "device": str(device), "run": as_run(run)}
+    layers = core_matte(picture.data, marks.values, method, **options)
     return from_picture(layers, picture, {"trimap": marks}, str(device))
 
 
@@ -166,15 +145,10 @@ def soft_segments(
 
     options = checked(options_of("segments"), options, "soft_segments")
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
-    inputs = _segment_inputs(features, superpixels, picture)
+    inputs = segment_inputs(features, superpixels, picture)
+    values = {name: marks.values for name, marks in inputs.items()}
     layers = core_soft_segments(
-        picture.data,
-        n_segments,
-        inputs["features"].values,
-        superpixels=inputs["superpixels"].values if "superpixels" in inputs else None,
-        device=device,
-        run=as_run(run),
-        **options,
+        picture.data, n_segments, device=device, run=as_run(run), **values, **options
     )
     return from_picture(layers, picture, inputs, str(device))
 
@@ -229,144 +203,6 @@ def cut(
     )
 
 
-class Segmenter:
-    """Cut objects out of a picture by clicks: slow steps once, then milliseconds.
-
-    Parameters
-    ----------
-    image : napari Image layer or array_like
-        See `matte`.
-    features, superpixels, channels, step, level, nan, device, run
-        See `soft_segments`; what it computed for the picture before is used again.
-    **options
-        Further parameters of the slow steps, such as ``seed=1``.
-
-    Attributes
-    ----------
-    picture : Picture
-        What the clicks are on.
-    recipe : Recipe
-        How it was prepared, without clicks.
-
-    Examples
-    --------
-    >>> segmenter = Segmenter(viewer.layers["photo"])
-    >>> preview = segmenter.click([(120, 80), (30, 200)], [1, 0])
-    >>> segmenter.refine().to_napari(viewer)
-    """
-
-    def __init__(
-        self,
-        image: Any,
-        features: Any = "bundled",
-        *,
-        superpixels: Any = None,
-        channels: tuple[int, ...] | None = None,
-        step: Sequence[int] | None = None,
-        level: int | None = None,
-        nan: str = "refuse",
-        device: str | torch.device = "auto",
-        run: Run | None = None,
-        **options: Any,
-    ) -> None:
-        from ._core.segments.segmenter import Segmenter as CoreSegmenter
-
-        options = checked(Preparation, options, "Segmenter")
-        self.picture = picture_of(
-            image, channels=channels, step=step, level=level, nan=nan
-        )
-        self._inputs = _segment_inputs(features, superpixels, self.picture)
-        self._device = str(device)
-        regions = self._inputs.get("superpixels")
-        self.core = CoreSegmenter(
-            self.picture.data,
-            self._inputs["features"].values,
-            superpixels=None if regions is None else regions.values,
-            device=device,
-            run=as_run(run),
-            **options,
-        )
-        self.recipe = Recipe(
-            kind="clicks",
-            device=self._device,
-            options=asdict(self.core.state.options),
-            inputs=_noted(self.picture, self._inputs),
-            frame=self.picture.frame,
-        )
-
-    def click(
-        self, points: Any, labels: Any, levels: Sequence[int] | None = None
-    ) -> SoftLayers:
-        """Answer all clicks so far with a preview.
-
-        Parameters
-        ----------
-        points : napari Points layer or array_like, ``(n, 2)``
-            Row and column of each click, in pixels of the picture. The points of a layer
-            are taken where they lie over the image in the world.
-        labels : array_like of int, ``(n,)``
-            1, 2, ... for the objects, 0 for what belongs to none.
-        levels : sequence of int, optional
-            For each object, steps along the merge tree that the segment below its first
-            click is grown by (below 0: shrunk).
-
-        Returns
-        -------
-        SoftLayers
-            The rest at the bottom, then the objects; smaller than a large picture.
-
-        Raises
-        ------
-        ValueError
-            When a click lies outside of the picture, two on one pixel contradict each
-            other, or none adds to an object.
-        """
-        places = self._pixels_of(points) if is_layer(points) else points
-        return self.core.click(places, labels, levels)
-
-    def _pixels_of(self, points: Any) -> Any:
-        """Rows and columns of a Points layer's points in the picture."""
-        if not hasattr(points, "symbol"):
-            raise TypeError(
-                f"'{points.name}' is a {type(points).__name__} layer; a Points layer, or "
-                "rows and columns, are needed."
-            )
-        grid = self.picture.grid
-        if grid is None or len(points.data) == 0:
-            return points.data
-        world = np.array([points.data_to_world(tuple(p)) for p in points.data])
-        away = np.flatnonzero(~grid.on_plane(world))
-        if len(away):
-            raise ValueError(
-                f"Point {away[0]} of '{points.name}' lies on another plane than the "
-                "picture; give the points of this plane alone."
-            )
-        return grid.pixels_of(world)
-
-    def undo(self) -> SoftLayers | None:
-        """Go back to the answer before the last one; None when there was none."""
-        return self.core.undo()
-
-    def refine(self, run: Run | None = None) -> SoftLayers:
-        """Give the last answer at the picture's size.
-
-        Raises
-        ------
-        RuntimeError
-            Before the first click.
-        """
-        layers = self.core.refine(as_run(run))
-        return from_picture(layers, self.picture, self._inputs, self._device)
-
-    def levels_at(self, point: Any) -> tuple[int, int]:
-        """How many steps the segment at a point shrinks (0 or less) and grows."""
-        return self.core.levels_at(point)
-
-    def segment_at(self, point: Any, level: int = 0) -> FloatArray:
-        """Alphas of the automatic segment at a point, at the working size ``(h, w)``."""
-        return self.core.segment_at(point, level)
-
-
 def palette_layers(
     image: Any,
     palette: Any = 6,
@@ -408,19 +244,12 @@ def palette_layers(
     """
     from ._core.palette import palette_layers as core_palette_layers
 
-    options = checked(
-        options_of("palette"), options, "palette_layers", ("locked", *BY_USER)
-    )
+    model, besides = options_of("palette"), ("locked", "mask", "processing")
+    options = checked(model, options, "palette_layers", besides)
     picture = picture_of(image, channels=channels, step=step, level=level, nan=nan)
-    visible = None if picture.alpha is None else picture.alpha > 0
+    options["visible"] = None if picture.alpha is None else picture.alpha > 0
     layers = core_palette_layers(
-        picture.data,
-        palette,
-        method,
-        visible=visible,
-        device=device,
-        run=as_run(run),
-        **options,
+        picture.data, palette, method, device=device, run=as_run(run), **options
     )
     return from_picture(layers, picture, {}, str(device))
 
@@ -455,9 +284,8 @@ def palette_stack(
     from ._bridge.palette_stacks import ShownFrames, frames_of
     from ._stack_api import PaletteStack
 
-    options = checked(
-        options_of("palette"), options, "palette_stack", ("locked", "processing")
-    )
+    model, besides = options_of("palette"), ("locked", "processing")
+    options = checked(model, options, "palette_stack", besides)
     frames = frames_of(stack, nan)
     layers = PaletteStack(frames, palette, device=device, **options)
     if isinstance(frames, ShownFrames):
@@ -473,7 +301,7 @@ def palette_stack(
     return layers
 
 
-def _segment_inputs(
+def segment_inputs(
     features: Any, superpixels: Any, picture: Picture
 ) -> dict[str, Marks]:
     """What segments and clicks are computed from, beside the picture."""
@@ -483,9 +311,10 @@ def _segment_inputs(
     return inputs
 
 
-def _noted(picture: Picture, inputs: dict[str, Marks]) -> dict[str, Input]:
-    """The inputs of a recipe."""
-    return {"image": picture.input} | {name: m.input for name, m in inputs.items()}
+def noted(picture: Picture, inputs: dict[str, Marks], **recipe: Any) -> Recipe:
+    """A recipe that names the picture and the inputs."""
+    named = {"image": picture.input} | {name: m.input for name, m in inputs.items()}
+    return Recipe(inputs=named, frame=picture.frame, **recipe)
 
 
 def from_picture(
@@ -496,28 +325,18 @@ def from_picture(
     live: bool = False,
 ) -> SoftLayers:
     """Give layers the picture's alpha, and note where they came from and how."""
-    options = dict(layers.parameters)
-    method = str(options.pop("method", "")) if layers.kind == "matte" else ""
-    options.pop("device", None)
-    options.pop("features", None)
-    by_user = options.pop("by_user", False)
-    edits: tuple[Edit, ...] = ()
-    if options.get("nodes") is not None:
-        edits = (Edit("cut", {"nodes": options["nodes"]}),)
-    options.pop("nodes", None)
-    recipe = Recipe(
+    beside = ("device", "features", "nodes", "by_user")
+    options = {k: v for k, v in layers.parameters.items() if k not in beside}
+    recipe = noted(
+        picture,
+        inputs,
         kind=layers.kind,
-        method=method,
+        method=options.pop("method", "") if layers.kind == "matte" else "",
         device=device,
         options=options,
-        inputs=_noted(picture, inputs),
-        frame=picture.frame,
         live=live,
     )
-    noted = copy(
-        layers.covered(picture.alpha)
-    )  # `replace` would check all values again
-    noted.source = picture if picture.layer is not None else None
-    noted.recipe = None if by_user else recipe
-    noted.edits = edits
-    return noted
+    shown = copy(layers.covered(picture.alpha))  # `replace` would check all values again
+    shown.source = None if picture.layer is None else picture
+    shown.recipe = None if "by_user" in layers.parameters else recipe
+    return shown

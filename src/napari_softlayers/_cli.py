@@ -10,10 +10,10 @@ import argparse
 import io
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._cli_jobs import (
     NONE_DONE,
@@ -30,19 +30,20 @@ from ._cli_jobs import (
     save_trimap,
     say,
 )
-from ._cli_options import add_options, given_options
+from ._cli_options import Models, add_options, given_options
 from ._recipes import MATTES, options_of
 from ._training.cli import add_train_commands
 
-if TYPE_CHECKING:
-    from ._core.layers.soft_layers import SoftLayers
+SEGMENTS: Models = {"": options_of("segments")}
+PALETTE: Models = {"": options_of("palette")}
+IMAGES_HELP = "pictures, or folders of pictures"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
-    Returns int: 0 when all was done, 1 when some of several pictures failed, 2 when
-    nothing was done (the input was wrong), 130 when it was stopped.
+    Gives 0 when all was done, 1 when some of several pictures failed, 2 when nothing was
+    done (the input was wrong), 130 when it was stopped.
     """
     try:
         options = _parser().parse_args(arguments)
@@ -72,56 +73,40 @@ def _parser() -> argparse.ArgumentParser:
         description="Take pictures apart into soft layers that add up to them again.",
     )
     commands = parser.add_subparsers(required=True, metavar="command")
-    _add_segments(commands)
-    _add_matte(commands)
-    _add_palette(commands)
-    _add_demo(commands)
-    add_train_commands(commands)
-    return parser
-
-
-def _add_segments(commands: Any) -> None:
-    parser = commands.add_parser(
+    segments = commands.add_parser(
         "segments",
         help="layers that follow the picture's objects, by themselves",
         description="Semantic soft segments.",
     )
-    _add_inputs(parser)
-    parser.add_argument(
+    segments.add_argument("images", type=Path, nargs="+", help=IMAGES_HELP)
+    segments.add_argument(
         "-n", "--segments", default="auto", help="number of layers, 2 to 15, or auto"
     )
-    parser.add_argument(
+    segments.add_argument(
         "--features",
         default="bundled",
         help="bundled, hub:<model or folder>, or none for spectral matting",
     )
-    add_options(parser, {"": options_of("segments")})
-    _add_common(parser)
-    parser.set_defaults(run=_segments)
-
-
-def _add_palette(commands: Any) -> None:
-    parser = commands.add_parser(
+    _add_common(segments, _segments, SEGMENTS)
+    _add_matte(commands)
+    palette = commands.add_parser(
         "palette",
         help="layers of nearly one colour each",
         description="Palette colour layers.",
     )
-    _add_inputs(parser)
-    parser.add_argument(
+    palette.add_argument("images", type=Path, nargs="+", help=IMAGES_HELP)
+    palette.add_argument(
         "-k",
         "--colors",
         default="6",
         help="number of colours, 2 to 12, auto, or colours such as #d94f2a,#ffffff",
     )
-    add_options(parser, {"": options_of("palette")}, {"method": "-m"})
-    _add_common(parser)
-    parser.set_defaults(run=_palette)
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "images", type=Path, nargs="+", help="pictures, or folders of pictures"
-    )
+    _add_common(palette, _palette, PALETTE, {"method": "-m"})
+    demo = commands.add_parser("demo", help="the main jobs on a sample picture")
+    demo.add_argument("-o", "--output", type=Path, default=Path("demo"))
+    demo.set_defaults(run=_demo)
+    add_train_commands(commands)
+    return parser
 
 
 def _add_matte(commands: Any) -> None:
@@ -135,36 +120,32 @@ def _add_matte(commands: Any) -> None:
     parser.add_argument(
         "trimap", type=Path, help="its trimap, or a folder of trimaps of the same names"
     )
+    about = "; ".join(f"{name}: {str(m.__doc__).lower()}" for name, m in MATTES.items())
     parser.add_argument(
         "-m",
         "--method",
         default="closed_form",
         choices=list(MATTES),
         metavar="METHOD",
-        help="; ".join(
-            f"{name}: {str(m.__doc__).lower()}" for name, m in MATTES.items()
-        )
-        + ". A repaired trimap is saved beside the layers",
+        help=f"{about}. A repaired trimap is saved beside the layers",
     )
-    add_options(parser, MATTES)
     parser.add_argument(
         "--stored-pixels",
         action="store_true",
         help="use pictures as they are stored, not turned upright as their EXIF data say: "
         "for trimaps that were painted in napari, which shows the stored pixels",
     )
-    _add_common(parser)
-    parser.set_defaults(run=_matte)
+    _add_common(parser, _matte, MATTES)
 
 
-def _add_demo(commands: Any) -> None:
-    parser = commands.add_parser("demo", help="the main jobs on a sample picture")
-    parser.add_argument("-o", "--output", type=Path, default=Path("demo"))
-    parser.set_defaults(run=_demo)
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every method has."""
+def _add_common(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace], int],
+    models: Models,
+    short: Mapping[str, str] | None = None,
+) -> None:
+    """Add the options of the method's models, and those that every method has."""
+    add_options(parser, models, short)
     parser.add_argument(
         "-o",
         "--output",
@@ -174,6 +155,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         "cut out",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.set_defaults(run=run)
 
 
 def _matte(options: argparse.Namespace) -> int:
@@ -186,18 +168,12 @@ def _matte(options: argparse.Namespace) -> int:
         )
     keep = pictures_in(trimaps) if trimaps.is_dir() else [trimaps]
 
+    given |= {"method": options.method, "device": options.device}
+
     def work(job: Job) -> None:
-        picture, trimap = read_pair(
-            job.picture, partner(job.picture, trimaps), options.stored_pixels
-        )
-        compute = partial(
-            matte,
-            trimap=trimap.pixels,
-            method=options.method,
-            device=options.device,
-            **given,
-        )
-        layers = computed(compute, picture)
+        painted = partner(job.picture, trimaps)
+        picture, trimap = read_pair(job.picture, painted, options.stored_pixels)
+        layers = computed(partial(matte, trimap=trimap.pixels, **given), picture)
         save(layers, job)
         if "trimap" in layers.extras:
             save_trimap(layers.extras["trimap"], job.trimap)
@@ -206,32 +182,22 @@ def _matte(options: argparse.Namespace) -> int:
 
 
 def _segments(options: argparse.Namespace) -> int:
-    from ._api import soft_segments
-
-    compute = partial(
-        soft_segments,
-        n_segments=_count(options.segments, "--segments"),
-        features=None if options.features == "none" else options.features,
-        device=options.device,
-        **given_options(options, {"": options_of("segments")}),
-    )
-    return _each(options, compute)
+    features = None if options.features == "none" else options.features
+    count = _count(options.segments, "--segments")
+    given: dict[str, Any] = {"n_segments": count, "features": features}
+    return _each(options, "soft_segments", given | given_options(options, SEGMENTS))
 
 
 def _palette(options: argparse.Namespace) -> int:
-    from ._api import palette_layers
-
-    compute = partial(
-        palette_layers,
-        palette=_colors(options.colors),
-        device=options.device,
-        **given_options(options, {"": options_of("palette")}),
-    )
-    return _each(options, compute)
+    given = {"palette": _colors(options.colors)} | given_options(options, PALETTE)
+    return _each(options, "palette_layers", given)
 
 
-def _each(options: argparse.Namespace, compute: Callable[..., SoftLayers]) -> int:
+def _each(options: argparse.Namespace, function: str, given: dict[str, Any]) -> int:
     """Take every picture apart on its own."""
+    from . import _api
+
+    compute = partial(getattr(_api, function), device=options.device, **given)
 
     def work(job: Job) -> None:
         save(computed(compute, read_picture(job.picture)), job)
@@ -254,9 +220,7 @@ def _colors(text: str) -> Any:
     if "#" not in text:
         return _count(text, "--colors")
     try:
-        numbers = [
-            bytes.fromhex(color.strip().removeprefix("#")) for color in text.split(",")
-        ]
+        numbers = [bytes.fromhex(c.strip().removeprefix("#")) for c in text.split(",")]
     except ValueError:
         numbers = [b""]
     if any(len(number) != 3 for number in numbers):

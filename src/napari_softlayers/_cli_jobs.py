@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from ._core.layers.soft_layers import SoftLayers
-    from ._io.picture_files import PictureFile
+import numpy as np
 
+from ._core.layers.soft_layers import SoftLayers
+from ._core.run import Run
+from ._io import SUFFIXES, ending_of, save_layers
+from ._io._png import save_png
+from ._io.photoshop import psd_tools
+from ._io.picture_files import PictureFile, read_picture_file
+from ._io.png_folder import check_replaceable
+
+ENDINGS = (*SUFFIXES, ".png")
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 ALL_DONE, SOME_FAILED, NONE_DONE = 0, 1, 2
 
@@ -46,30 +54,25 @@ def plan(
     ``cut_out``: whether one picture ``.png`` can be written. Raises ValueError,
     OSError, ImportError: saying what to do instead; nothing was computed or written.
     """
-    pictures = list(
-        dict.fromkeys(p.absolute() for path in inputs for p in _found(path))
-    )
+    pictures = list(dict.fromkeys(p.absolute() for i in inputs for p in _found(i)))
     if not output.strip():
         raise ValueError("-o is empty; name a file, or a folder, for the layers.")
     path = Path(output).expanduser()
     path = path if path.name not in ("", "..") else path.resolve()
     if not path.name:
         raise ValueError(f"-o {output} is no name; name a file or a folder there.")
-    folder = output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix
+    suffix = ending_of(output)
     if len(pictures) == 1 and not inputs[0].is_dir():
-        jobs = [Job(pictures[0], path, folder)]
-        _check_ending(path, folder, cut_out)
-    elif not folder and path.suffix.lower() in _endings():
+        jobs = [Job(pictures[0], path, folder=not suffix)]
+        _check_ending(path, suffix, cut_out)
+    elif suffix in ENDINGS:
         raise ValueError(
             f"{len(pictures)} pictures came and one output file, {path}; give a "
             "folder with -o."
         )
     else:
-        names = _distinct_names(pictures)
-        jobs = [
-            Job(picture, path / name, True)
-            for picture, name in zip(pictures, names, strict=True)
-        ]
+        names = zip(pictures, _distinct_names(pictures), strict=True)
+        jobs = [Job(picture, path / name, True) for picture, name in names]
     for job in jobs:
         _check_output(job, [*pictures, *(p.absolute() for p in keep)])
     return jobs
@@ -100,15 +103,12 @@ def _distinct_names(pictures: Sequence[Path]) -> list[str]:
     for p in pictures:
         full = f"{p.stem}_{p.suffix[1:]}"
         choices.append((p.stem, full, f"{p.parent.name}_{full}"))
-    columns = [
-        [name.casefold() for name in column] for column in zip(*choices, strict=True)
-    ]
+    columns = [Counter(map(str.casefold, x)) for x in zip(*choices, strict=True)]
     taken: set[str] = set()
     chosen = []
     for names in choices:
-        unique = [
-            n for n, c in zip(names, columns, strict=True) if c.count(n.casefold()) == 1
-        ]
+        counted = zip(names, columns, strict=True)
+        unique = [name for name, column in counted if column[name.casefold()] == 1]
         name, number = (unique or names[-1:])[0], 2
         while name.casefold() in taken:
             name, number = f"{names[-1]}_{number}", number + 1
@@ -117,17 +117,10 @@ def _distinct_names(pictures: Sequence[Path]) -> list[str]:
     return chosen
 
 
-def _endings() -> tuple[str, ...]:
-    from ._io import SUFFIXES
-
-    return (*SUFFIXES, ".png")
-
-
-def _check_ending(path: Path, folder: bool, cut_out: bool) -> None:
-    suffix = "" if folder else path.suffix.lower()
-    if suffix and suffix not in _endings():
+def _check_ending(path: Path, suffix: str, cut_out: bool) -> None:
+    if suffix and suffix not in ENDINGS:
         raise ValueError(
-            f"-o {path} ends with '{path.suffix}'; use {', '.join(_endings())}, or end the "
+            f"-o {path} ends with '{path.suffix}'; use {', '.join(ENDINGS)}, or end the "
             "name of a new folder with '/'."
         )
     if suffix == ".png" and not cut_out:
@@ -139,14 +132,10 @@ def _check_ending(path: Path, folder: bool, cut_out: bool) -> None:
 
 def _check_output(job: Job, inputs: Sequence[Path]) -> None:
     """Refuse what would overwrite an input or other files, or cannot be written."""
-    from ._io.photoshop import psd_tools
-    from ._io.png_folder import check_replaceable
-
-    targets = {job.output.resolve(), job.trimap.resolve()}
+    output = job.output.resolve()
     for path in inputs:
-        if path.resolve() in targets or (
-            job.folder and path.resolve().parent == job.output.resolve()
-        ):
+        inside = job.folder and path.resolve().parent == output
+        if inside or path.resolve() in (output, job.trimap.resolve()):
             raise ValueError(
                 f"{job.output} would overwrite the input {path}; choose another -o."
             )
@@ -179,12 +168,8 @@ def read_pair(
     Trimaps carry no EXIF data: one that was painted on the stored pixels (as napari shows
     them) fits these and not the upright picture.
     """
-    from ._io.picture_files import read_picture_file
-
-    picture = read_picture(image, stored_pixels)
-    labels = read_picture_file(trimap, labels=True, stored_pixels=stored_pixels)
-    for note in labels.notes:
-        say(f"{trimap.name}: {note}.")
+    picture = read_picture(image, stored_pixels=stored_pixels)
+    labels = read_picture(trimap, labels=True, stored_pixels=stored_pixels)
     if not picture.turned or labels.turned:
         return picture, labels
     upright, size = picture.pixels.shape[:2], labels.pixels.shape[:2]
@@ -203,11 +188,9 @@ def read_pair(
     return picture, labels
 
 
-def read_picture(path: Path, stored_pixels: bool = False) -> PictureFile:
-    """A picture from its file, saying what was guessed."""
-    from ._io.picture_files import read_picture_file
-
-    picture = read_picture_file(path, stored_pixels=stored_pixels)
+def read_picture(path: Path, **how: bool) -> PictureFile:
+    """A picture or trimap from its file, saying what was guessed."""
+    picture = read_picture_file(path, **how)
     for note in picture.notes:
         say(f"{path.name}: {note}.")
     return picture
@@ -216,8 +199,6 @@ def read_picture(path: Path, stored_pixels: bool = False) -> PictureFile:
 def computed(compute: Callable[..., SoftLayers], picture: PictureFile) -> SoftLayers:
     """Compute with a progress bar."""
     from tqdm import tqdm
-
-    from ._core.run import Run
 
     style = "{desc} {percentage:3.0f}%|{bar}|"
     with tqdm(total=100, leave=False, disable=None, bar_format=style) as bar:
@@ -234,8 +215,6 @@ def computed(compute: Callable[..., SoftLayers], picture: PictureFile) -> SoftLa
 
 def save(layers: SoftLayers, job: Job) -> None:
     """Write layers (``.png``: the last one, cut out) and say what came out."""
-    from ._io import save_layers
-
     job.output.parent.mkdir(parents=True, exist_ok=True)
     if not job.folder and job.output.suffix.lower() == ".png":
         layers = layers.subset([len(layers) - 1])
@@ -245,21 +224,12 @@ def save(layers: SoftLayers, job: Job) -> None:
 
 def save_trimap(trimap: Any, path: Path) -> None:
     """Write a repaired trimap."""
-    import numpy as np
-
-    from ._io._files import replacing
-    from ._io._png import write_png
-
-    with replacing(path) as part:
-        part.write_bytes(write_png(np.asarray(trimap).astype(np.uint8)))
+    save_png(path, np.asarray(trimap).astype(np.uint8))
     print(f"{path}: the repaired trimap")
 
 
 def run_all(jobs: Sequence[Job], work: Callable[[Job], None]) -> int:
-    """Do one job after another; what fails is told at once and again at the end.
-
-    Returns int: exit code: 0 all were done, 1 some failed, 2 none was done.
-    """
+    """Do one job after another; what fails is told at once and again at the end."""
     failed: list[str] = []
     for job in jobs:
         try:
@@ -269,12 +239,10 @@ def run_all(jobs: Sequence[Job], work: Callable[[Job], None]) -> int:
             named = job.picture.name in reason
             failed.append(reason if named else f"{job.picture.name}: {reason}")
             say(failed[-1])
-    if failed and len(jobs) > 1:
-        say(f"{len(failed)} of {len(jobs)} pictures failed:")
-        for reason in failed:
-            print(f"  {reason}", file=sys.stderr)
     if not failed:
         return ALL_DONE
+    if len(jobs) > 1:
+        say("\n  ".join([f"{len(failed)} of {len(jobs)} pictures failed:", *failed]))
     return SOME_FAILED if len(failed) < len(jobs) else NONE_DONE
 
 

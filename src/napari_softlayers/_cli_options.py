@@ -20,17 +20,14 @@ def add_options(
 ) -> None:
     """Add every option that the models show; those not given are left to their defaults.
 
-    ``models`` dict of str to type of Options: by method; one nameless model where there
-    is no choice of method. ``short`` dict of str to str: short flags of some options.
+    ``models`` by method; one nameless model where there is no choice of method.
+    ``short`` flags of some options.
     """
-    added: set[str] = set()
-    for model in models.values():
-        for name in model.shown():
-            if name not in added:
-                added.add(name)
-                flags = [(short or {}).get(name), "--" + name.replace("_", "-")]
-                settings = _settings(model, name, _methods_with(models, name))
-                parser.add_argument(*filter(None, flags), dest=name, **settings)
+    shown = {name: model for model in models.values() for name in model.shown()}
+    for name, model in shown.items():
+        flags = [(short or {}).get(name), "--" + name.replace("_", "-")]
+        settings = _settings(model, name, _methods_with(models, name))
+        parser.add_argument(*filter(None, flags), dest=name, **settings)
 
 
 def given_options(

@@ -18,50 +18,38 @@ if TYPE_CHECKING:
     from ._core.layers.soft_layers import SoftLayers
 
 
-def demo(output: Path) -> list[SoftLayers]:
+def demo(output: Path) -> None:
     """Take a sample picture apart, print a table, write sheets, open the viewer.
 
-    ``output``: gets one folder of PNGs a method and ``<method>.png``, the layers side
-    by side. Returns list of SoftLayers: one a method.
+    ``output`` gets one folder of PNGs a method and ``<method>.png``, the layers side by
+    side.
     """
-    results = []
-    output.mkdir(parents=True, exist_ok=True)
-    print(f"{'method':<16}{'layers':>7}{'seconds':>9}{'largest error':>15}")
-    for name, compute in _jobs().items():
-        start = time.perf_counter()
-        layers = compute()
-        seconds = time.perf_counter() - start
-        print(
-            f"{name:<16}{len(layers):>7}{seconds:>9.1f}{layers.recomposition_error:>15.1e}"
-        )
-        layers.save(output / name)
-        layers_sheet(layers).save(output / f"{name}.png")
-        results.append(layers)
-    print(f"Layers and sheets are in {output.resolve()}")
-    if _has_display():
-        _open_viewer(results)
-    else:
-        print("There is no display here, so the viewer stays closed.")
-    return results
-
-
-def _jobs() -> dict[str, Callable[[], SoftLayers]]:
-    """The methods by name, on their sample pictures."""
     from ._api import matte, palette_layers, soft_segments
     from ._samples import portrait
 
     image, trimap = portrait()
-    return {
+    jobs: dict[str, Callable[[], SoftLayers]] = {
         "segments": lambda: soft_segments(image),
         "matte": lambda: matte(image, trimap),
         "palette": lambda: palette_layers(image),
     }
-
-
-def _has_display() -> bool:
-    if sys.platform != "linux":
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    results = []
+    output.mkdir(parents=True, exist_ok=True)
+    print(f"{'method':<16}{'layers':>7}{'seconds':>9}{'largest error':>15}")
+    for name, compute in jobs.items():
+        start = time.perf_counter()
+        layers = compute()
+        seconds, error = time.perf_counter() - start, layers.recomposition_error
+        print(f"{name:<16}{len(layers):>7}{seconds:>9.1f}{error:>15.1e}")
+        layers.save(output / name)
+        layers_sheet(layers).save(output / f"{name}.png")
+        results.append(layers)
+    print(f"Layers and sheets are in {output.resolve()}")
+    displays = ("DISPLAY", "WAYLAND_DISPLAY")
+    if sys.platform != "linux" or any(map(os.environ.get, displays)):
+        _open_viewer(results)
+    else:
+        print("There is no display here, so the viewer stays closed.")
 
 
 def _open_viewer(results: list[SoftLayers]) -> None:
@@ -88,11 +76,7 @@ def on_checkerboard(
 
 
 def sheet(panels: Sequence[tuple[str, NDArray[Any]]], columns: int = 4) -> Any:
-    """Lay captioned pictures of one size out in a grid.
-
-    ``panels`` sequence of (caption, picture ``(H, W, 3)`` in [0, 1]). Returns
-    PIL.Image.Image.
-    """
+    """Captioned pictures ``(H, W, 3)`` of one size in a grid, as one PIL image."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = panels[0][1].shape[:2]
@@ -113,9 +97,6 @@ def sheet(panels: Sequence[tuple[str, NDArray[Any]]], columns: int = 4) -> Any:
 
 def layers_sheet(layers: SoftLayers, columns: int = 4) -> Any:
     """The picture and each of its layers on a checkerboard, as one PIL image."""
-    panels = [("picture", layers.image)]
-    for name, alpha, color in zip(
-        layers.names, layers.alphas, layers.colors, strict=True
-    ):
-        panels.append((name, on_checkerboard(alpha, color)))
-    return sheet(panels, columns)
+    shown = map(on_checkerboard, layers.alphas, layers.colors)
+    panels = zip(layers.names, shown, strict=True)
+    return sheet([("picture", layers.image), *panels], columns)

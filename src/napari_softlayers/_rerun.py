@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._api import Segmenter, cut, matte, palette_layers, palette_stack, soft_segments
+from ._api import cut, matte, palette_layers, palette_stack, soft_segments
 from ._bridge import (
     Marks,
     Picture,
@@ -22,6 +22,7 @@ from ._bridge.results import as_shown, digest_of, layer_with_id, recipe_as_shown
 from ._core.checks import wholes
 from ._core.layers.soft_layers import SoftLayers
 from ._recipes import EditNote, Input, Recipe, read_recipe
+from ._segmenter import Segmenter
 
 if TYPE_CHECKING:
     from ._stack_api import PaletteStack
@@ -65,13 +66,13 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers | PaletteStack:
         )
     if viewer is not None:
         check_viewer(viewer)
-    viewer = viewer if viewer is not None else viewer_of(layer)
-    if viewer is None:
+    elif (viewer := viewer_of(layer)) is None:
         raise ValueError(f"No viewer holds '{layer.name}'; give one with viewer=.")
     if record.recipe.frame.every:
         return _stack_again(record.recipe, viewer)
-    family = [x for x in viewer.layers if _run_of(x) == record.run]
-    family.sort(key=lambda x: (record_of(x) or record).index)
+    records = [(x, record_of(x)) for x in viewer.layers]
+    own = [(r.index, x) for x, r in records if r is not None and r.run == record.run]
+    family = [x for _, x in sorted(own, key=lambda pair: pair[0])]
     recipe = recipe_as_shown(family) if family else record.recipe
     if recipe is None:
         warnings.warn(
@@ -93,17 +94,8 @@ def rerun(layer: Any, viewer: Any = None) -> SoftLayers | PaletteStack:
     return layers
 
 
-def _run_of(layer: Any) -> str | None:
-    record = record_of(layer)
-    return None if record is None else record.run
-
-
 def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
-    """Compute what a recipe says from the layers of a viewer.
-
-    Raises ValueError when an input is gone or was changed, or the recipe cannot be
-    followed.
-    """
+    """Compute what a recipe says from the layers of a viewer, unchanged since."""
     if recipe.live:
         raise ValueError(
             "This matte came from the live mode: it was improved stroke by stroke, and "
@@ -120,11 +112,25 @@ def made_again(recipe: Recipe, viewer: Any) -> SoftLayers:
         for name, given in recipe.inputs.items()
         if name != "image"
     }
-    options = recipe.model_options().model_dump()
-    layers = _CALLS[recipe.kind](picture, recipe, options, inputs)
+    layers = _computed(recipe, picture, recipe.model_options().model_dump() | inputs)
     for edit in recipe.edits:
         layers = _edited(layers, edit, viewer)
     return layers
+
+
+def _computed(recipe: Recipe, picture: Picture, given: dict[str, Any]) -> SoftLayers:
+    """The result before its edits, from options and inputs."""
+    given["device"] = recipe.device
+    if recipe.kind == "matte":
+        return matte(picture, method=recipe.method, **given)
+    if recipe.kind == "palette":
+        return palette_layers(picture, **given)
+    if recipe.kind == "segments":
+        return soft_segments(picture, **given)
+    clicks = {name: given.pop(name) for name in ("points", "labels", "levels")}
+    segmenter = Segmenter(picture, **given)
+    segmenter.click(**clicks)
+    return segmenter.refine()
 
 
 def _stack_again(recipe: Recipe, viewer: Any) -> PaletteStack:
@@ -202,41 +208,3 @@ def _edited(layers: SoftLayers, edit: EditNote, viewer: Any) -> SoftLayers:
         return made_again(segments, viewer).intersect(layers)
     change: Callable[..., SoftLayers] = getattr(layers, edit.name)
     return change(**edit.arguments)
-
-
-def _matte(
-    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
-) -> SoftLayers:
-    trimap = inputs["trimap"]
-    return matte(picture, trimap, recipe.method, device=recipe.device, **options)
-
-
-def _segments(
-    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
-) -> SoftLayers:
-    given: dict[str, Any] = inputs | options
-    return soft_segments(picture, device=recipe.device, **given)
-
-
-def _clicks(
-    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
-) -> SoftLayers:
-    clicks = {name: options.pop(name) for name in ("points", "labels", "levels")}
-    given: dict[str, Any] = inputs | options
-    segmenter = Segmenter(picture, device=recipe.device, **given)
-    segmenter.click(**clicks)
-    return segmenter.refine()
-
-
-def _palette(
-    picture: Picture, recipe: Recipe, options: dict[str, Any], inputs: dict[str, Marks]
-) -> SoftLayers:
-    return palette_layers(picture, device=recipe.device, **options)
-
-
-_CALLS: dict[str, Callable[..., SoftLayers]] = {
-    "matte": _matte,
-    "segments": _segments,
-    "clicks": _clicks,
-    "palette": _palette,
-}

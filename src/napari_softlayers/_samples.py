@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._core.layers.alphas import additive_from_over
+
 POSTER_PALETTE = np.array(
     [
         [0.96, 0.93, 0.84],
@@ -47,8 +49,7 @@ def portrait() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """
     from skimage.data import astronaut
 
-    picture = np.asarray(astronaut())
-    return picture, _band_trimap(picture.shape[:2], PORTRAIT_OUTLINE, 11, 12)
+    return _with_band(astronaut(), PORTRAIT_OUTLINE, 11, 12)
 
 
 def cat() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -58,30 +59,25 @@ def cat() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """
     from skimage.data import chelsea
 
-    picture = np.asarray(chelsea())
-    return picture, _band_trimap(picture.shape[:2], CAT_OUTLINE, 14, 16)
+    return _with_band(chelsea(), CAT_OUTLINE, 14, 16)
 
 
-def _band_trimap(
-    shape: tuple[int, ...], outline: tuple[tuple[int, int], ...], inner: int, outer: int
-) -> NDArray[np.uint8]:
-    """Make a trimap of an outline: known ``inner`` and ``outer`` pixels away from it."""
+def _with_band(
+    picture: Any, outline: tuple[tuple[int, int], ...], inner: int, outer: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A picture and the trimap of an outline: known so many pixels away from it."""
     from scipy.ndimage import distance_transform_edt
     from skimage.draw import polygon2mask
 
-    mask = polygon2mask(shape[:2], np.array(outline)[:, ::-1])
+    mask = polygon2mask(picture.shape[:2], np.array(outline)[:, ::-1])
     trimap = np.zeros(mask.shape, np.uint8)
     trimap[distance_transform_edt(mask) > inner] = 2
     trimap[distance_transform_edt(~mask) > outer] = 1
-    return trimap
+    return np.asarray(picture), trimap
 
 
 def poster_layers() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The poster's true layers.
-
-    Returns ``alphas`` float32 ``(5, 360, 480)``: summing to one. ``palette`` float32
-    ``(5, 3)``: one colour a layer.
-    """
+    """The poster's true alphas ``(5, 360, 480)``, summing to one, and its palette."""
     height, width = POSTER_SIZE
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     y, x = rows / height, columns / width
@@ -92,12 +88,7 @@ def poster_layers() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         0.7 * _soft_step(y - 0.80 - 0.05 * np.sin(11 * x + 1), 0.05),
         0.9 * _soft_step(0.10 - np.hypot(x - 0.22, (y - 0.5) * 0.75), 0.06),
     ]
-    alphas = np.empty((len(over), height, width), np.float32)
-    left = np.ones_like(x)
-    for index in range(len(over) - 1, -1, -1):
-        alphas[index] = over[index] * left
-        left = left * (1 - over[index])
-    return alphas, POSTER_PALETTE.copy()
+    return additive_from_over(over), POSTER_PALETTE.copy()
 
 
 def _soft_step(distance: NDArray[Any], width: float) -> NDArray[Any]:
@@ -111,9 +102,6 @@ def poster_picture() -> NDArray[np.uint8]:
     alphas, palette = poster_layers()
     picture = np.einsum("khw,kc->hwc", alphas, palette)
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
-
-
-# ---- what napari opens -------------------------------------------------------------------
 
 
 def _with_trimap(
@@ -142,10 +130,5 @@ def fur_with_trimap() -> list[tuple[Any, dict[str, Any], str]]:
 def poster() -> list[tuple[Any, dict[str, Any], str]]:
     """A painted poster whose palette is known, as a napari layer."""
     metadata = {"palette": POSTER_PALETTE.tolist()}
-    return [
-        (
-            poster_picture(),
-            {"name": "poster", "rgb": True, "metadata": metadata},
-            "image",
-        )
-    ]
+    meta = {"name": "poster", "rgb": True, "metadata": metadata}
+    return [(poster_picture(), meta, "image")]

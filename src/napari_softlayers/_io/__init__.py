@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from napari_softlayers._core.layers.soft_layers import SoftLayers
+
+from ._document import Document
 from ._files import as_path
-
-if TYPE_CHECKING:
-    from napari_softlayers._core.layers.soft_layers import SoftLayers
-
-    from ._document import Document
+from ._png import save_png
+from ._soft_document import (
+    for_linear_light,
+    from_soft_layers,
+    to_soft_layers,
+    without_linear_light,
+)
+from .openraster import read_openraster, write_openraster
+from .photoshop import read_photoshop, write_photoshop
+from .png_folder import INDEX, read_png_folder, write_png_folder
+from .tiff import read_float_tiff, read_tiff, write_float_tiff, write_tiff
 
 SUFFIXES = (".ora", ".psd", ".tif", ".tiff")
 
@@ -61,16 +69,12 @@ def save_layers(
     OSError
         When it cannot be written; what was there before is untouched.
     """
-    from napari_softlayers._core.layers.soft_layers import SoftLayers
-
     if not isinstance(layers, SoftLayers):
         raise TypeError(f"A {type(layers).__name__} came; SoftLayers are needed.")
     for name, value in (("additive", additive), ("linear_light", linear_light)):
         if not (isinstance(value, bool) or value is None):
             raise TypeError(f"{name}={value!r} came; use True or False.")
-    named = as_path(path)
-    suffix = ending_of(path)
-    path = named
+    path, suffix = as_path(path), ending_of(path)
     if not path.name:
         raise ValueError(f"'{path}' is a folder; name a new file or folder in it.")
     if suffix and suffix not in (*SUFFIXES, ".png"):
@@ -78,9 +82,8 @@ def save_layers(
             f"'{path.name}' ends with '{path.suffix}'; use {', '.join(SUFFIXES)}, .png, or "
             "no ending for a folder of PNGs."
         )
-    allowed = {".psd": (8,), ".tif": (8, 16, 32), ".tiff": (8, 16, 32)}.get(
-        suffix, (8, 16)
-    )
+    depths = {".psd": (8,), ".tif": (8, 16, 32), ".tiff": (8, 16, 32)}
+    allowed = depths.get(suffix, (8, 16))
     if bits not in allowed:
         raise ValueError(
             f"bits={bits} does not fit '{path.name}'; {' or '.join(map(str, allowed))} "
@@ -95,15 +98,23 @@ def save_layers(
             "Photoshop has no blending that adds layers up exactly; write '.psd' with "
             "additive=False, or use '.ora'."
         )
-    if linear_light:
-        if suffix != ".ora" or additive:
-            raise ValueError(
-                "linear_light=True is for normal stacks in '.ora' files, which GIMP blends "
-                "in linear light; leave it away here."
-            )
-        _write_for_linear_light(layers, path, bits)
+    if linear_light and (suffix != ".ora" or additive):
+        raise ValueError(
+            "linear_light=True is for normal stacks in '.ora' files, which GIMP blends "
+            "in linear light; leave it away here."
+        )
+    if bits == 32:
+        write_float_tiff(layers, path)
+    elif suffix == ".png":  # all layers together, with colours everywhere
+        joined = layers.merge([list(range(len(layers)))])
+        save_png(path, joined.rgba(f"uint{bits}")[0], layers.profile)
+    elif linear_light:
+        adapted = for_linear_light(layers)
+        write_document(from_soft_layers(adapted, bits, False, "linear"), path)
+    elif suffix:
+        write_document(from_soft_layers(layers, bits, additive), path, form)
     else:
-        _write(layers, path, suffix, bits, additive, form)
+        write_png_folder(from_soft_layers(layers, bits, additive), path)
     return path
 
 
@@ -118,59 +129,14 @@ def ending_of(path: str | Path) -> str:
     return Path(path).suffix.lower()
 
 
-def _write_for_linear_light(layers: SoftLayers, path: Path, bits: int) -> None:
-    from ._soft_document import for_linear_light, from_soft_layers
-
-    adapted = for_linear_light(layers)
-    write_document(from_soft_layers(adapted, bits, False, "linear"), path)
-
-
-def _write(
-    layers: SoftLayers, path: Path, suffix: str, bits: int, additive: bool, form: str
-) -> None:
-    from ._soft_document import from_soft_layers
-
-    if suffix in (".tif", ".tiff") and bits == 32:
-        from .tiff import write_float_tiff
-
-        write_float_tiff(layers, path)
-        return
-    if suffix == ".png":
-        _write_cut_out(layers, path, bits)
-        return
-    from .png_folder import write_png_folder
-
-    document = from_soft_layers(layers, bits, additive)
-    if suffix:
-        write_document(document, path, form)
-    else:
-        write_png_folder(document, path)
-
-
-def _write_cut_out(layers: SoftLayers, path: Path, bits: int) -> None:
-    """One straight RGBA picture of all layers together, with colours everywhere."""
-    from ._files import replacing
-    from ._png import write_png
-
-    joined = layers.merge([list(range(len(layers)))])
-    with replacing(path) as part:
-        part.write_bytes(write_png(joined.rgba(f"uint{bits}")[0], layers.profile))
-
-
 def write_document(document: Document, path: Path, form: str = "masks") -> None:
     """Write a document to a file: ``.ora``, ``.psd`` or else TIFF."""
     suffix = path.suffix.lower()
     if suffix == ".ora":
-        from .openraster import write_openraster
-
         write_openraster(document, path)
     elif suffix == ".psd":
-        from .photoshop import write_photoshop
-
         write_photoshop(document, path, form)
     else:
-        from .tiff import write_tiff
-
         write_tiff(document, path)
 
 
@@ -183,22 +149,13 @@ def read_document(path: Path) -> Document:
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder '{path}'.")
     suffix = path.suffix.lower()
-    if path.is_dir() or path.name == "layers.json":
-        from .png_folder import read_png_folder
-
+    if path.is_dir() or path.name == INDEX:
         return read_png_folder(path if path.is_dir() else path.parent)
     if suffix == ".ora":
-        from ._soft_document import without_linear_light
-        from .openraster import read_openraster
-
         return without_linear_light(read_openraster(path), f"'{path.name}'")
     if suffix == ".psd":
-        from .photoshop import read_photoshop
-
         return read_photoshop(path)
     if suffix in (".tif", ".tiff"):
-        from .tiff import read_tiff
-
         return read_tiff(path)
     raise ValueError(
         f"'{path.name}' ends with '{path.suffix}'; {', '.join(SUFFIXES)} and folders "
@@ -231,13 +188,8 @@ def open_layers(path: str | Path) -> SoftLayers:
         When it cannot be read.
     """
     path = as_path(path)
-    suffix = path.suffix.lower()
-    if suffix in (".tif", ".tiff") and path.is_file():
-        from .tiff import read_float_tiff
-
+    if path.suffix.lower() in (".tif", ".tiff") and path.is_file():
         exact = read_float_tiff(path)
         if exact is not None:
             return exact
-    from ._soft_document import to_soft_layers
-
     return to_soft_layers(read_document(path), f"'{path.name}'")

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.picture import to_dtype
+from napari_softlayers._core.version import VERSION
+
+from ._files import check_canvas
 
 FORMAT = 1
 MODES = ("normal", "plus", "multiply")
@@ -77,12 +80,10 @@ class Document:
 
     def layers(self) -> list[Layer]:
         """All layers, bottom first, without the groups around them."""
-        return list(_flat(self.items))
+        return [layer for layer, _, _ in flat(self.items)]
 
     def sign(self) -> None:
         """Note the program and the checksum of the layers in ``info``."""
-        from napari_softlayers._core.version import VERSION
-
         self.info |= {
             "program": "napari-softlayers",
             "format": FORMAT,
@@ -111,8 +112,8 @@ class Document:
             light += alpha[..., None] * on_canvas(layer, self)[..., :3]
             total += alpha
         covered = np.maximum(total, 1e-6)[..., None]
-        flat = np.concatenate([light / covered, total[..., None]], axis=-1)
-        return to_dtype(np.clip(flat, 0, 1), dtype)
+        rgba = np.concatenate([light / covered, total[..., None]], axis=-1)
+        return to_dtype(np.clip(rgba, 0, 1), dtype)
 
 
 def fingerprint(layers: list[Layer]) -> int:
@@ -125,31 +126,46 @@ def fingerprint(layers: list[Layer]) -> int:
     return check
 
 
-def _flat(items: list[Layer | Group]) -> Iterator[Layer]:
+def flat(
+    items: list[Layer | Group], opacity: float = 1.0, visible: bool = True
+) -> Iterator[tuple[Layer, float, bool]]:
+    """Layers with the opacity and visibility that their groups leave them."""
     for item in items:
+        own, shown = opacity * item.opacity, visible and item.visible
         if isinstance(item, Group):
-            yield from _flat(item.items)
+            yield from flat(item.items, own, shown)
         else:
-            yield item
+            yield item, own, shown
 
 
-def entry_of(layer: Layer) -> dict[str, Any]:
-    """What is noted of a layer beside its pixels."""
-    return {
-        "name": layer.name,
-        "x": layer.x,
-        "y": layer.y,
-        "opacity": layer.opacity,
-        "visible": layer.visible,
-        "mode": layer.mode,
-    }
+def notes_of(document: Document) -> dict[str, Any]:
+    """What is noted of a document beside its pixels."""
+    names = ("name", "x", "y", "opacity", "visible", "mode")
+    layers = [{name: getattr(x, name) for name in names} for x in document.layers()]
+    size = {"width": document.width, "height": document.height}
+    return size | {"layers": layers, "info": document.info}
+
+
+def from_notes(
+    notes: dict[str, Any], layers: list[Layer], profile: bytes | None, what: str
+) -> Document:
+    """A document from its layers and what `notes_of` noted."""
+    size, info = canvas_of(notes, what), notes.get("info")
+    info = info if isinstance(info, dict) else {}
+    return Document(*size, [*layers], info, profile=profile)
+
+
+def canvas_of(notes: dict[str, Any], what: str) -> tuple[int, int]:
+    """Width and height that are noted."""
+    for key in ("width", "height"):
+        if type(notes.get(key)) is not int:
+            raise ValueError(f"{what} says {key}={notes.get(key)!r}; it is damaged.")
+    check_canvas(notes["width"], notes["height"], len(notes["layers"]), what)
+    return notes["width"], notes["height"]
 
 
 def layer_from_entry(entry: dict[str, Any], pixels: NDArray[Any], what: str) -> Layer:
-    """A layer from its pixels and what `entry_of` noted.
-
-    Raises ValueError when the notes make no sense.
-    """
+    """A layer from its pixels and what `notes_of` noted of it."""
     x, y = entry.get("x", 0), entry.get("y", 0)
     opacity, mode = entry.get("opacity", 1.0), entry.get("mode", "normal")
     numbers = all(isinstance(value, (int, float)) for value in (x, y, opacity))
@@ -165,16 +181,12 @@ def layer_from_entry(entry: dict[str, Any], pixels: NDArray[Any], what: str) -> 
 
 
 def on_canvas(layer: Layer, document: Document) -> FloatArray:
-    """A layer's RGBA in [0, 1] on the whole canvas, ``(H, W, 4)``.
-
-    Its outermost colours go on outside it, where it is transparent.
-    """
+    """A layer's RGBA on the whole canvas; its outermost colours go on, transparent."""
     pixels = layer.pixels
     height, width = pixels.shape[:2]
     values = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    if (layer.x, layer.y) == (0, 0) and (
-        (height, width) == (document.height, document.width)
-    ):
+    place = (layer.x, layer.y, width, height)
+    if place == (0, 0, document.width, document.height):
         return values
     rows = np.arange(document.height) - layer.y
     columns = np.arange(document.width) - layer.x
@@ -195,8 +207,7 @@ def contributions(document: Document) -> list[tuple[Layer, FloatArray]]:
     their opacity.
     """
     rest = np.ones((document.height, document.width), np.float64)
-    found, _ = _of_items(document.items, document, rest)
-    return found[::-1]
+    return _of_items(document.items, document, rest)[0][::-1]
 
 
 def _of_items(

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +24,7 @@ BYTES_PER_LAYER_PIXEL = 52
 
 
 def as_path(path: Any) -> Path:
-    """The path that a user gave.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When it is none.
-    """
+    """The path that a user gave; TypeError or ValueError when it is none."""
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(
             f"A {type(path).__name__} came for a path; the name of a file or folder is "
@@ -47,9 +41,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that takes its place when all went well.
 
     Works for a file and for a folder. When writing fails (a full disk, a read-only
-    folder, any error), the temporary one is removed and ``path`` is as it was.
-
-    Raises OSError: naming the path and what stood in the way.
+    folder, any error), the temporary one is removed and ``path`` is as it was. An
+    OSError names the path and what stood in the way.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -81,10 +74,8 @@ def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
-        try:
+        with suppress(OSError):
             path.unlink(missing_ok=True)
-        except OSError:
-            return
 
 
 def _explained(error: OSError, path: Path) -> OSError:
@@ -101,7 +92,7 @@ def _explained(error: OSError, path: Path) -> OSError:
 def parsing(what: str) -> Iterator[None]:
     """Turn whatever a parser raises over a damaged file into a ValueError with its name.
 
-    Raises ValueError when the file is damaged; OSError when the system cannot read it.
+    What the system says when it cannot read the file stays an OSError.
     """
     try:
         yield
@@ -123,24 +114,16 @@ def parsing(what: str) -> Iterator[None]:
 
 
 def check_canvas(width: int, height: int, layers: int, what: str) -> None:
-    """Refuse sizes that no picture has or that would not fit into memory.
-
-    Raises ValueError.
-    """
+    """Refuse sizes that no picture has or that would not fit into memory."""
+    most = ""
     if not (1 <= width <= MAX_SIDE and 1 <= height <= MAX_SIDE):
-        raise ValueError(
-            f"{what} is {width}x{height} pixels; from 1 to {MAX_SIDE} a side are "
-            "supported."
-        )
-    if width * height > MAX_PIXELS:
-        raise ValueError(
-            f"{what} is {width}x{height} pixels; at most {MAX_PIXELS >> 20} megapixels "
-            "are supported."
-        )
-    if layers > MAX_LAYERS:
-        raise ValueError(
-            f"{what} has {layers} layers; at most {MAX_LAYERS} are supported."
-        )
+        most = f"is {width}x{height} pixels; from 1 to {MAX_SIDE} a side"
+    elif width * height > MAX_PIXELS:
+        most = f"is {width}x{height} pixels; at most {MAX_PIXELS >> 20} megapixels"
+    elif layers > MAX_LAYERS:
+        most = f"has {layers} layers; at most {MAX_LAYERS}"
+    if most:
+        raise ValueError(f"{what} {most} are supported.")
     need = width * height * layers * BYTES_PER_LAYER_PIXEL
     free = memory_limit()
     if need > free:
@@ -164,15 +147,11 @@ def encode_json(value: dict[str, Any]) -> bytes:
 
 
 def decode_json(data: bytes, what: str) -> dict[str, Any]:
-    """Read what `encode_json` wrote.
-
-    Raises ValueError when it is not JSON, not an object, or too large.
-    """
+    """Read what `encode_json` wrote; ValueError when it is anything else."""
     if len(data) > MAX_JSON_BYTES:
         raise ValueError(f"{what} has {len(data)} bytes; it cannot be that large.")
     try:
-        value = json.loads(data)
-        value = _arrays(value)
+        value = json.loads(data, object_hook=_with_array)
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{what} is damaged: {error}") from error
     if not isinstance(value, dict):
@@ -210,15 +189,11 @@ def _plain(value: Any, where: str) -> Any:
 _LEFT_OUT = object()
 
 
-def _arrays(value: Any) -> Any:
-    """Turn stored arrays back into arrays."""
-    if isinstance(value, list):
-        return [_arrays(item) for item in value]
-    if not isinstance(value, dict):
+def _with_array(value: dict[str, Any]) -> Any:
+    """A stored array as an array again; any other object as it is."""
+    if set(value) != {"array", "shape", "of"}:
         return value
-    if set(value) == {"array", "shape", "of"}:
-        dtype = np.dtype(value["of"])
-        if dtype.kind not in "uifb":
-            raise ValueError(f"an array of {dtype} was not expected")
-        return np.asarray(value["array"], dtype).reshape(value["shape"])
-    return {key: _arrays(item) for key, item in value.items()}
+    dtype = np.dtype(value["of"])
+    if dtype.kind not in "uifb":
+        raise ValueError(f"an array of {dtype} was not expected")
+    return np.asarray(value["array"], dtype).reshape(value["shape"])

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.alphas import over_from_additive
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
-from ._document import Document, Group, Layer
+from ._document import Document, Layer
 from ._to_napari import SPACE
 
 MODES = {"additive": "plus", "multiplicative": "multiply"}
@@ -28,21 +27,19 @@ def napari_to_document(images: Sequence[tuple[Any, dict[str, Any]]]) -> Document
     deep = any(array.dtype != np.uint8 for array in arrays)
     dtype = np.dtype(np.uint16 if deep else np.uint8)
     metas = [meta for _, meta in images]
-    items: list[Layer | Group] = []
-    places = _places(metas, arrays)
-    for array, meta, (x, y) in zip(arrays, metas, places, strict=True):
-        items.append(
-            Layer(
-                str(meta.get("name", "layer")),
-                _rgba(array, meta, dtype),
-                x,
-                y,
-                float(meta.get("opacity", 1)),
-                bool(meta.get("visible", True)),
-                MODES.get(str(meta.get("blending", "")), "normal"),
-            )
+    layers = [
+        Layer(
+            str(meta.get("name", "layer")),
+            _rgba(array, meta, dtype),
+            *place,
+            float(meta.get("opacity", 1)),
+            bool(meta.get("visible", True)),
+            MODES.get(str(meta.get("blending", "")), "normal"),
         )
-    layers = [item for item in items if isinstance(item, Layer)]
+        for array, meta, place in zip(
+            arrays, metas, _places(metas, arrays), strict=True
+        )
+    ]
     width = max(layer.x + layer.pixels.shape[1] for layer in layers)
     height = max(layer.y + layer.pixels.shape[0] for layer in layers)
     sets = _complete_sets(layers, metas)
@@ -54,7 +51,7 @@ def napari_to_document(images: Sequence[tuple[Any, dict[str, Any]]]) -> Document
         info |= {"soft": True, "kind": "layers" if record is None else record.kind}
         if record is not None and record.recipe is not None:
             info["recipe"] = record.recipe.plain()
-    document = Document(width, height, items, info)
+    document = Document(width, height, [*layers], info)
     document.sign()
     return document
 
@@ -65,12 +62,14 @@ def _record(meta: dict[str, Any]) -> ResultRecord | None:
 
 def _note(data: Any, meta: dict[str, Any]) -> dict[str, Any]:
     """What only napari knows of a layer."""
-    axes = len(np.shape(data)) - (3 if meta.get("rgb", False) else 2)
-    space = {key: _plain(meta[key]) for key in SPACE if meta.get(key) is not None}
-    note = {"blending": str(meta.get("blending", "translucent_no_depth"))}
     record = _record(meta)
-    values = record.plain() if record else None
-    return note | {"space": space, "axes": max(axes, 0), "record": values}
+    axes = len(np.shape(data)) - (3 if meta.get("rgb", False) else 2)
+    return {
+        "blending": str(meta.get("blending", "translucent_no_depth")),
+        "space": {k: _plain(meta[k]) for k in SPACE if meta.get(k) is not None},
+        "axes": max(axes, 0),
+        "record": None if record is None else record.plain(),
+    }
 
 
 def _plain(value: Any) -> Any:
@@ -113,8 +112,7 @@ def _rgba(
     else:
         values = _within(array, meta)
         if array.shape[-1] == 4:
-            top = 1.0 if array.dtype.kind == "f" else np.iinfo(array.dtype).max
-            values[..., 3] = np.clip(array[..., 3] / top, 0, 1)
+            values[..., 3] = np.clip(array[..., 3] / largest(array.dtype), 0, 1)
     if values.shape[-1] == 3:
         values = np.concatenate([values, np.ones_like(values[..., :1])], axis=-1)
     top = np.iinfo(dtype).max
@@ -135,7 +133,7 @@ def _places(
     """Left upper corners in pixels, from the translations of layers of one scale."""
     scales = [np.asarray(meta.get("scale", (1, 1)), float)[-2:] for meta in metas]
     corners = [np.asarray(meta.get("translate", (0, 0)), float)[-2:] for meta in metas]
-    if any(not np.allclose(scale, scales[0]) for scale in scales):
+    if not np.allclose(scales, scales[0]):
         if len({array.shape[:2] for array in arrays}) > 1:
             warnings.warn(
                 "The layers have different scales; their pictures are saved side by "
@@ -171,26 +169,22 @@ def _complete_sets(layers: list[Layer], metas: list[dict[str, Any]]) -> list[lis
 def _share_pixels(parts: list[Layer]) -> bool:
     """Whether the alphas of layers in one place nowhere sum to more than one."""
     places = {(part.x, part.y, part.pixels.shape) for part in parts}
-    return len(places) == 1 and bool(_sum_of(parts).max() <= 1 + ROUNDING)
+    return len(places) == 1 and bool(_shares(parts).sum(0).max() <= 1 + ROUNDING)
 
 
-def _sum_of(parts: list[Layer]) -> NDArray[np.float64]:
-    top = np.float64(np.iinfo(parts[0].pixels.dtype).max)
-    return np.sum([part.pixels[..., 3] / top for part in parts], axis=0)
+def _shares(parts: list[Layer]) -> NDArray[np.float64]:
+    alphas = np.stack([part.pixels[..., 3] for part in parts])
+    return alphas / np.float64(largest(alphas.dtype))
 
 
 def _turn_into_normal_stack(parts: list[Layer]) -> None:
     """Replace additive alphas by those of an "over" stack, in place."""
-    pixels = np.stack([part.pixels for part in parts])
-    dtype = pixels.dtype
-    shares = pixels[..., 3] / np.float64(largest(dtype))
-    total = _sum_of(parts)
+    shares = _shares(parts)
+    total = shares.sum(axis=0)
     opaque = total.min() >= 1 - ROUNDING
-    alphas: FloatArray = (shares / (total if opaque else np.maximum(total, 1))).astype(
-        np.float32
-    )
-    exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32)).rgba(dtype)
-    stack = over_from_additive(exact[..., 3])
-    for part, own, alpha in zip(parts, pixels, stack, strict=True):
-        own[..., 3] = alpha
-        part.pixels, part.mode = own, "normal"
+    alphas = (shares / (total if opaque else np.maximum(total, 1))).astype(np.float32)
+    exact = SoftLayers(alphas, np.zeros((*alphas.shape, 3), np.float32))
+    stack = over_from_additive(exact.rgba(parts[0].pixels.dtype)[..., 3])
+    for part, alpha in zip(parts, stack, strict=True):
+        part.pixels, part.mode = part.pixels.copy(), "normal"
+        part.pixels[..., 3] = alpha

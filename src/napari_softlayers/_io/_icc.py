@@ -8,27 +8,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.layers.edit import from_linear
+
 MAX_PROFILE_BYTES = 1 << 20
+# Bradford adaptation to D65, then the primaries of sRGB (ICC's own numbers)
+XYZ_D50_TO_LINEAR = (
+    (3.1338561, -1.6168667, -0.4906146),
+    (-0.9787684, 1.9161415, 0.0334540),
+    (0.0719453, -0.2289914, 1.4052427),
+)
 
 
 def profile_name(profile: bytes) -> str:
     """The name that a profile gives itself, such as "Display P3"."""
-    from PIL import ImageCms
-
-    try:
-        return str(ImageCms.getProfileDescription(_opened(profile))).strip()
-    except (ImageCms.PyCMSError, OSError):
+    read = _opened(profile)
+    if read is None:
         return "unreadable profile"
+    return str(read.profile.profile_description or "").strip()
 
 
 def space_of(profile: bytes) -> str:
     """Colour space of a profile's numbers: "RGB", "CMYK", "GRAY", ...; "" if damaged."""
-    from PIL import ImageCms
-
-    try:
-        return str(_opened(profile).profile.xcolor_space).strip()
-    except (ImageCms.PyCMSError, OSError):
-        return ""
+    read = _opened(profile)
+    return "" if read is None else str(read.profile.xcolor_space).strip()
 
 
 def rgb_profile(profile: Any) -> bytes | None:
@@ -39,10 +41,7 @@ def rgb_profile(profile: Any) -> bytes | None:
 
 
 def cmyk_to_rgb(ink: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
-    """Show ink, ``(H, W, 4)``, as sRGB, ``(H, W, 3)``, of the same dtype.
-
-    Through the profile of the inks (8 bits), else ``(1 - ink) (1 - black)``.
-    """
+    """Ink ``(H, W, 4)`` as sRGB, through its profile (8 bits) or ``(1 - k) (1 - ink)``."""
     from PIL import Image, ImageCms
 
     top = np.iinfo(ink.dtype).max
@@ -65,21 +64,15 @@ def lab_to_rgb(lab: NDArray[np.floating]) -> NDArray[np.float32]:
     """CIELab of the print world (white D50, L to 100) as sRGB in [0, 1]."""
     from skimage.color import lab2xyz
 
-    from napari_softlayers._core.layers.edit import from_linear
-
     linear = lab2xyz(lab, illuminant="D50") @ np.asarray(XYZ_D50_TO_LINEAR).T
     return from_linear(np.clip(linear, 0, 1).astype(np.float32))
 
 
-# Bradford adaptation to D65, then the primaries of sRGB (ICC's own numbers)
-XYZ_D50_TO_LINEAR = (
-    (3.1338561, -1.6168667, -0.4906146),
-    (-0.9787684, 1.9161415, 0.0334540),
-    (0.0719453, -0.2289914, 1.4052427),
-)
-
-
 def _opened(profile: bytes) -> Any:
+    """A profile as Pillow has it; None if damaged."""
     from PIL import ImageCms
 
-    return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    try:
+        return ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError):
+        return None

@@ -16,14 +16,13 @@ Reader = Callable[[str], list[LayerData]]
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Give a reader for ``.ora``, ``.psd`` or a folder's ``layers.json``."""
-    if not isinstance(path, str):
-        if len(path) != 1:
-            return None
-        path = path[0]
-    where = Path(path)
-    if where.is_dir():
-        return read if (where / INDEX).is_file() else None
+    paths = [path] if isinstance(path, str) else path
+    if len(paths) != 1:
+        return None
+    where = Path(paths[0])
     known = where.suffix.lower() in (".ora", ".psd") or where.name == INDEX
+    if where.is_dir():
+        known = (where / INDEX).is_file()
     return read if known else None
 
 
@@ -32,8 +31,6 @@ def read(path: str | Sequence[str]) -> list[LayerData]:
 
     Soft layers come back additive, with the alphas that they had; other stacks come with
     the blending, opacity and visibility that the file says.
-
-    Raises ValueError, OSError: see `read_document`.
     """
     where = Path(path if isinstance(path, str) else path[0])
     return document_to_napari(read_document(where))
@@ -45,10 +42,7 @@ def write(path: str, layer_data: Sequence[LayerData]) -> list[str]:
     Names, opacity, visibility and blending are kept. A complete set of additive soft
     layers, all of them shown, is written as the ordinary stack that every program shows
     as the picture; opened again it is additive. Layers that are no images are left out
-    with a warning.
-
-    Returns list of str: the path that was written. Raises ValueError when there is no
-    image, or one is a stack or volume; OSError when the file cannot be written.
+    with a warning. Returns the path that was written.
     """
     images = [(data, meta) for data, meta, kind in layer_data if kind == "image"]
     others = [meta.get("name", kind) for _, meta, kind in layer_data if kind != "image"]

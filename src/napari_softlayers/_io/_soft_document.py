@@ -18,6 +18,7 @@ from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.layers.alphas import over_from_additive, snap
 from napari_softlayers._core.layers.edit import from_linear, to_linear
 from napari_softlayers._core.layers.soft_layers import SoftLayers
+from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes import Recipe, read_recipe, recipe_of, with_recipe
 from napari_softlayers._recipes.migrate import recipe_from_parameters
 
@@ -36,10 +37,8 @@ def from_soft_layers(
     if not additive:
         pixels[..., 3] = over_from_additive(pixels[..., 3])
     mode = "plus" if additive else "normal"
-    items: list[Layer | Group] = [
-        Layer(name, rgba, mode=mode)
-        for name, rgba in zip(layers.names, pixels, strict=True)
-    ]
+    named = zip(layers.names, pixels, strict=True)
+    items: list[Layer | Group] = [Layer(name, rgba, mode=mode) for name, rgba in named]
     info = described(layers) | {
         "sets": [] if additive else [list(range(len(layers)))],
         "soft": True,
@@ -75,10 +74,7 @@ def noted_recipe(info: dict[str, Any]) -> Recipe | None:
 
 
 def to_soft_layers(document: Document, what: str) -> SoftLayers:
-    """What the visible layers of a document contribute to its picture.
-
-    Raises ValueError when nothing is visible.
-    """
+    """What the visible layers of a document contribute to its picture."""
     check_canvas(document.width, document.height, len(document.layers()), what)
     parts = contributions(document)
     if not parts:
@@ -87,8 +83,7 @@ def to_soft_layers(document: Document, what: str) -> SoftLayers:
     alphas = np.stack([alpha for _, alpha in parts])
     info = document.checked_info()
     if info.get("soft"):
-        levels = np.iinfo(parts[0][0].pixels.dtype).max
-        alphas = snap(alphas, int(levels))
+        alphas = snap(alphas, int(largest(parts[0][0].pixels.dtype)))
     colors = np.stack([on_canvas(layer, document)[..., :3] for layer, _ in parts])
     names = [layer.name for layer, _ in parts]
     return assembled(alphas, colors, names, info, document.profile, what)

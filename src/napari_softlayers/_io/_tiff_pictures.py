@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC as Kind
+
+from napari_softlayers._core.picture import largest
 
 from ._files import check_canvas, memory_limit, parsing
 from ._icc import cmyk_to_rgb, lab_to_rgb
@@ -37,16 +40,18 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
 
     ``labels`` gives the indices of a palette instead of their colours. What was guessed
     is added to ``notes``.
-
-    Raises ValueError when it holds several pictures, channels without colours, or is
-    damaged.
     """
     what = f"'{path.name}'"
     with parsing(what), tifffile.TiffFile(path, _multifile=False) as file:
         series = _only_series(file, what)
         page = series.keyframe.aspage()
-        axes, shape = _used_axes(series)
-        _check_axes(axes, shape, page, what)
+        lengths = {  # without those of length 1 that are not the picture's own
+            axis: length
+            for axis, length in zip(series.axes, series.shape, strict=True)
+            if length > 1 or axis in "YX"
+        }
+        axes, shape = "".join(lengths), tuple(lengths.values())
+        _check_axes(axes, lengths, page, what)
         parts = [part for part in series.pages if part is not None]
         if 8 * sum(check_page(part, what) for part in parts) > memory_limit():
             raise ValueError(f"{what} needs more memory than there is.")
@@ -76,28 +81,17 @@ def _only_series(file: tifffile.TiffFile, what: str) -> Any:
     return full[0]
 
 
-def _used_axes(series: Any) -> tuple[str, tuple[int, ...]]:
-    """Axes and lengths, without those of length 1 that are not the picture's own."""
-    kept = [
-        (axis, length)
-        for axis, length in zip(series.axes, series.shape, strict=True)
-        if length > 1 or axis in "YX"
-    ]
-    return "".join(axis for axis, _ in kept), tuple(length for _, length in kept)
-
-
-def _check_axes(axes: str, shape: tuple[int, ...], page: Any, what: str) -> None:
+def _check_axes(axes: str, lengths: dict[str, int], page: Any, what: str) -> None:
     """Refuse stacks, and channels that nobody said to be red, green and blue."""
-    lengths = dict(zip(axes, shape, strict=True))
     if re.fullmatch("YX|YX[SC]|[SC]YX", axes):
         _check_channels(lengths.get("S", lengths.get("C", 1)), page, what)
         return
     own = "YXS" if "S" in axes else "YXC"
-    pages = {axis: length for axis, length in lengths.items() if axis not in own}
+    pages = math.prod(n for axis, n in lengths.items() if axis not in own)
     raise ValueError(
-        f"{what} holds {int(np.prod([*pages.values()]))} pages (axes {axes}, shape "
-        f"{shape}); one picture is needed. Save the page that you want as a file of its "
-        "own, or open the stack in napari."
+        f"{what} holds {pages} pages (axes {axes}, shape {tuple(lengths.values())}); one "
+        "picture is needed. Save the page that you want as a file of its own, or open the "
+        "stack in napari."
     )
 
 
@@ -193,14 +187,13 @@ def _lab(samples: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
     """CIELab of 8 or 16 bits as sRGB of as many; a and b are signed, or have an offset."""
     if samples.dtype not in (np.uint8, np.uint16, np.int8, np.int16):
         raise ValueError(f"{what} is CIELab of {samples.dtype}; save it as RGB.")
-    deep = samples.dtype.itemsize == 2
-    raw = samples.view(np.uint16 if deep else np.uint8)
-    top, step = (65535, 256) if deep else (255, 1)
-    ab = raw[..., 1:].astype(np.float32)
+    size = samples.dtype.itemsize
+    raw = samples.view(f"u{size}")
+    top, step = (65535, 256) if size == 2 else (255, 1)
     if page.photometric == Kind.ICCLAB:
-        ab -= 128 * step
+        ab = raw[..., 1:].astype(np.float32) - np.float32(128 * step)
     else:
-        ab = raw[..., 1:].view(np.int16 if deep else np.int8).astype(np.float32)
+        ab = raw[..., 1:].view(f"i{size}").astype(np.float32)
     light = raw[..., :1].astype(np.float32) * np.float32(100 / top)
     rgb = lab_to_rgb(np.concatenate([light, ab / step], axis=-1))
     return np.rint(rgb * top).astype(raw.dtype)
@@ -208,13 +201,8 @@ def _lab(samples: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
 
 def _unassociated(color: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     """Straight colours of those that were multiplied with alpha; black below none."""
-    top = 1.0 if color.dtype.kind == "f" else float(np.iinfo(color.dtype).max)
-    ratio = np.divide(
-        color.astype(np.float64) * top,
-        alpha,
-        out=np.zeros(color.shape),
-        where=alpha > 0,
-    )
+    top, light = largest(color.dtype), color.astype(np.float64)
+    ratio = np.divide(light * top, alpha, out=np.zeros(color.shape), where=alpha > 0)
     if color.dtype.kind == "f":
         return ratio.astype(color.dtype)
     return np.rint(np.clip(ratio, 0, top)).astype(color.dtype)
@@ -256,10 +244,7 @@ COMPRESSIONS = {
 
 
 def check_page(page: Any, what: str) -> int:
-    """Refuse a page that cannot be what it says, or is packed in an unknown way.
-
-    Returns int: the bytes that it has when it is decoded. Raises ValueError.
-    """
+    """The bytes of a page; refuses what is not what it says, or packed in unknown ways."""
     page = page.aspage()
     if page.dtype is None or min(page.imagelength, page.imagewidth) < 1:
         raise ValueError(f"{what} has pixels of an unknown kind.")

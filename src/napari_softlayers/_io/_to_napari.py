@@ -12,36 +12,36 @@ from napari_softlayers._core.layers.alphas import additive_from_over, snap
 from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes.record import KEY, ResultRecord, read_record
 
-from ._document import Document, Group, Layer, fingerprint, on_canvas
+from ._document import Document, Layer, fingerprint, flat, on_canvas
 from ._soft_document import noted_recipe
 
 LayerData = tuple[Any, dict[str, Any], str]
 SPACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-BLENDING = {"normal": "translucent_no_depth", "plus": "additive"}
+NORMAL = "translucent_no_depth"
+BLENDING = {"plus": "additive", "multiply": "multiplicative"}
 
 
 def document_to_napari(document: Document) -> list[LayerData]:
     """Turn a document into napari layer data, the bottom layer first."""
     info = document.checked_info()
-    flat = _flat(document.items, 1.0, True)
-    layers = [layer for layer, _, _ in flat]
-    alphas = _additive_alphas(document, layers, info.get("sets", []))
+    run = f"file-{fingerprint(document.layers()):08x}"
+    alphas = _additive_alphas(document, info.get("sets", []))
     notes = info.get("napari", [])
     result: list[LayerData] = []
-    for index, (layer, opacity, visible) in enumerate(flat):
+    for index, (layer, opacity, visible) in enumerate(flat(document.items)):
         note = notes[index] if index < len(notes) else {}
-        data = layer.pixels
+        data, mode = layer.pixels, layer.mode
         if index in alphas:
-            data = data.copy()
+            data, mode = data.copy(), "plus"
             data[..., 3] = alphas[index]
         meta = {
             "name": layer.name,
             "rgb": True,
             "opacity": opacity,
             "visible": visible,
-            "blending": note.get("blending", _blending(layer, index in alphas)),
+            "blending": note.get("blending", BLENDING.get(mode, NORMAL)),
             "contrast_limits": (0, int(largest(data.dtype))),
-            "metadata": _metadata(document, info, note, index, data),
+            "metadata": _metadata(layer.name, info, note, index, data, run),
         }
         axes = note.get("axes", 0)
         leading = (1,) * (axes if isinstance(axes, int) and 0 <= axes < 9 else 0)
@@ -50,31 +50,12 @@ def document_to_napari(document: Document) -> list[LayerData]:
     return result
 
 
-def _flat(
-    items: list[Layer | Group], opacity: float, visible: bool
-) -> list[tuple[Layer, float, bool]]:
-    """Layers with the opacity and visibility that their groups leave them."""
-    found: list[tuple[Layer, float, bool]] = []
-    for item in items:
-        own, shown = opacity * item.opacity, visible and item.visible
-        if isinstance(item, Group):
-            found += _flat(item.items, own, shown)
-        else:
-            found.append((item, own, shown))
-    return found
-
-
-def _blending(layer: Layer, in_set: bool) -> str:
-    if layer.mode == "multiply":
-        return "multiplicative"
-    return "additive" if in_set else BLENDING.get(layer.mode, BLENDING["normal"])
-
-
 def _additive_alphas(
-    document: Document, layers: list[Layer], sets: list[list[int]]
+    document: Document, sets: list[list[int]]
 ) -> dict[int, NDArray[Any]]:
     """Integer additive alphas of the layers that were written as a normal stack."""
     found: dict[int, NDArray[Any]] = {}
+    layers = document.layers()
     for numbers in sets:
         dtype = layers[numbers[0]].pixels.dtype
         levels = int(largest(dtype))
@@ -89,14 +70,14 @@ def _additive_alphas(
 
 
 def _metadata(
-    document: Document,
+    name: str,
     info: dict[str, Any],
     note: dict[str, Any],
     index: int,
     data: NDArray[Any],
+    run: str,
 ) -> dict[str, Any]:
     """The record that result layers carry, so that the docks know them again."""
-    run = f"file-{fingerprint(document.layers()):08x}"
     record = read_record(note.get("record"))
     if record is not None:
         origin = record.source_id or record.run
@@ -114,7 +95,7 @@ def _metadata(
         kind=str(info.get("kind", "layers")),
         run=run,
         index=index,
-        name=document.layers()[index].name,
+        name=name,
         source_id=run,
         coverage=round(float(weight.mean()) / largest(data.dtype), 5),
         color=(red, green, blue),

@@ -19,12 +19,10 @@ from ._files import (
     check_canvas,
     decode_json,
     encode_json,
-    memory_limit,
     parsing,
     replacing,
 )
-from ._icc import rgb_profile
-from ._png import png_profile, png_size, read_png, write_png
+from ._png import PngReader, write_png
 
 MIMETYPE = b"image/openraster"
 INFO = "softlayers.json"
@@ -37,10 +35,7 @@ MAX_DEPTH = 64
 
 
 def write_openraster(document: Document, path: Path) -> None:
-    """Write a document; ``path`` is replaced only when everything is written.
-
-    Raises OSError.
-    """
+    """Write a document; ``path`` is replaced only when everything is written."""
     layers = document.layers()
     with replacing(path) as part, zipfile.ZipFile(part, "x") as archive:
         _add(archive, "mimetype", MIMETYPE)
@@ -70,11 +65,10 @@ def _add(
 def _stack_xml(document: Document, layers: list[Layer]) -> bytes:
     """The stack, top layer first."""
     size = {"w": str(document.width), "h": str(document.height)}
-    image = ElementTree.Element("image", {"version": "0.0.3", **size})
-    image.attrib |= {"xres": "72", "yres": "72"}
+    about = {"version": "0.0.3", **size, "xres": "72", "yres": "72"}
+    image = ElementTree.Element("image", about)
     stack = ElementTree.SubElement(image, "stack")
-    for number in range(len(layers) - 1, -1, -1):
-        layer = layers[number]
+    for number, layer in reversed(list(enumerate(layers))):
         attributes = {
             "name": layer.name,
             "src": _source(number),
@@ -106,9 +100,6 @@ def read_openraster(path: Path) -> Document:
 
     Declared sizes are checked before anything is decoded and again while reading, so
     that memory stays bounded whatever the file holds.
-
-    Raises ValueError when the file is damaged, hostile or too large; OSError when it
-    cannot be read.
     """
     what = f"'{path.name}'"
     with parsing(what), zipfile.ZipFile(path) as archive:
@@ -116,14 +107,13 @@ def read_openraster(path: Path) -> Document:
 
 
 class _Reader:
-    """Reads one archive and keeps account of what it has cost."""
+    """Reads one archive."""
+
+    layers: PngReader
 
     def __init__(self, archive: zipfile.ZipFile, what: str) -> None:
         self.archive = archive
         self.what = what
-        self.budget = memory_limit()
-        self.width = self.height = 0
-        self.profile: bytes | None = None
         if len(archive.infolist()) > MAX_ENTRIES:
             raise ValueError(
                 f"{what} has {len(archive.infolist())} parts; it is no picture."
@@ -136,22 +126,21 @@ class _Reader:
         stack = root.find("stack")
         if root.tag != "image" or stack is None:
             raise ValueError(f"{self.what} has no layer stack in its stack.xml.")
-        self.width = self.number(root, "w", None)
-        self.height = self.number(root, "h", None)
-        layers = len(list(stack.iter("layer")))
-        check_canvas(self.width, self.height, layers, self.what)
+        width, height = self.pixels(root, "w", ""), self.pixels(root, "h", "")
+        check_canvas(width, height, len(list(stack.iter("layer"))), self.what)
+        self.layers = PngReader(width, height)
         items = self.items(stack, 0, 0)
-        info = self.info()
-        return Document(self.width, self.height, items, info, profile=self.profile)
+        info = {}
+        if INFO in self.archive.namelist():
+            notes = self.part(INFO, MAX_JSON_BYTES)
+            info = decode_json(notes, f"{INFO} in {self.what}")
+        return Document(width, height, items, info, profile=self.layers.profile)
 
     def part(self, name: str, limit: int) -> bytes:
         """One entry's bytes; never more than ``limit`` of them."""
-        try:
-            entry = self.archive.getinfo(name)
-        except KeyError:
-            raise ValueError(
-                f"{self.what} lacks its part '{name}'; it is damaged."
-            ) from None
+        if name not in self.archive.namelist():
+            raise ValueError(f"{self.what} lacks its part '{name}'; it is damaged.")
+        entry = self.archive.getinfo(name)
         if entry.file_size > limit:
             raise ValueError(
                 f"The part '{name}' of {self.what} has {entry.file_size} bytes; at "
@@ -163,22 +152,15 @@ class _Reader:
             raise ValueError(f"The part '{name}' of {self.what} is larger than it says")
         return data
 
-    def info(self) -> dict[str, Any]:
-        if INFO not in self.archive.namelist():
-            return {}
-        return decode_json(self.part(INFO, MAX_JSON_BYTES), f"{INFO} in {self.what}")
-
     def items(self, stack: ElementTree.Element, x: int, y: int) -> list[Layer | Group]:
         """Layers and groups of a stack, bottom first."""
         found: list[Layer | Group] = []
         for element in reversed(list(stack)):
-            left = x + self.number(element, "x", 0)
-            top = y + self.number(element, "y", 0)
+            left, top = x + self.pixels(element, "x"), y + self.pixels(element, "y")
             if element.tag == "stack":
                 inside = self.items(element, left, top)
                 name = element.get("name", "group")
-                group = Group(name, inside, self.opacity(element), _visible(element))
-                found.append(group)
+                found.append(Group(name, inside, *self.shown(element)))
             elif element.tag == "layer":
                 found.append(self.layer(element, left, top))
         return found
@@ -192,68 +174,48 @@ class _Reader:
                 f"{self.what} names a layer's picture '{source}'; only files inside of "
                 "it are read."
             )
+        limit = min(9 * self.layers.pixels * 4, self.layers.budget)
         label = f"'{source}' in {self.what}"
-        pixels = self.pixels(source, label)
+        pixels = self.layers.read(self.part(source, limit), label)
         operator = element.get("composite-op", "svg:src-over")
         modes = {value: key for key, value in MODES.items()}
         mode = modes.get(operator, operator)
         name = element.get("name") or where.stem
-        return Layer(name, pixels, x, y, self.opacity(element), _visible(element), mode)
+        return Layer(name, pixels, x, y, *self.shown(element), mode)
 
-    def pixels(self, source: str, label: str) -> NDArray[Any]:
-        limit = 9 * max(self.width * self.height, 1 << 16) * 4
-        data = self.part(source, min(limit, self.budget))
-        width, height = png_size(data, label)
-        self.budget -= 12 * width * height
-        if self.budget < 0 or width * height > 4 * max(
-            self.width * self.height, 1 << 16
-        ):
-            raise ValueError(
-                f"{label} is {width}x{height} pixels on a canvas of "
-                f"{self.width}x{self.height}; that is too large to be opened."
-            )
-        self.profile = self.profile or rgb_profile(png_profile(data))
-        return read_png(data, label)
+    def pixels(self, element: ElementTree.Element, key: str, default: str = "0") -> int:
+        far = 1 << 20
+        needed = "a whole number of pixels"
+        return round(self.number(element, key, default, (-far, far), needed))
+
+    def shown(self, element: ElementTree.Element) -> tuple[float, bool]:
+        """Opacity and visibility."""
+        needed = "a number from 0 to 1"
+        opacity = self.number(element, "opacity", "1", (0, 1), needed)
+        return opacity, element.get("visibility", "visible") == "visible"
 
     def number(
-        self, element: ElementTree.Element, key: str, default: int | None
-    ) -> int:
-        text = element.get(key)
-        if text is None and default is not None:
-            return default
+        self,
+        element: ElementTree.Element,
+        key: str,
+        default: str,
+        span: tuple[float, float],
+        needed: str,
+    ) -> float:
         try:
-            value = float(text or "")
+            value = float(element.get(key, default))
         except ValueError:
             value = math.nan
-        if not abs(value) < 1 << 20:
+        if not span[0] <= value <= span[1]:
             raise ValueError(
-                f"{self.what} says {key}='{text}' for its {element.tag}; a whole "
-                "number of pixels is needed."
-            )
-        return round(value)
-
-    def opacity(self, element: ElementTree.Element) -> float:
-        try:
-            value = float(element.get("opacity", "1"))
-        except ValueError:
-            value = math.nan
-        if not 0 <= value <= 1:
-            raise ValueError(
-                f"{self.what} says opacity='{element.get('opacity')}'; a number from "
-                "0 to 1 is needed."
+                f"{self.what} says {key}='{element.get(key)}' for its {element.tag}; "
+                f"{needed} is needed."
             )
         return value
 
 
-def _visible(element: ElementTree.Element) -> bool:
-    return element.get("visibility", "visible") == "visible"
-
-
 def parse_xml(data: bytes, what: str) -> ElementTree.Element:
-    """Parse XML that may come from anywhere: no document type, no entities, no depth.
-
-    Raises ValueError.
-    """
+    """Parse XML that may come from anywhere: no document type, no entities, no depth."""
     builder = ElementTree.TreeBuilder()
     seen = {"elements": 0, "depth": 0}
 

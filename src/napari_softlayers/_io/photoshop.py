@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import warnings
 from pathlib import Path
 from types import ModuleType
@@ -55,8 +56,7 @@ def write_photoshop(document: Document, path: Path, form: str = "masks") -> None
 
     ``form`` {"masks", "transparency"}: "masks" keeps every layer's colours everywhere
     and puts its alpha into a layer mask, which can be edited without loss;
-    "transparency" makes the pixels themselves transparent. Raises ImportError when
-    psd-tools is not installed; OSError.
+    "transparency" makes the pixels themselves transparent.
     """
     tools = psd_tools()
     from PIL import Image
@@ -66,8 +66,11 @@ def write_photoshop(document: Document, path: Path, form: str = "masks") -> None
     mode = "RGB" if form == "masks" else "RGBA"
     psd = tools.PSDImage.new(mode, (document.width, document.height))
     for layer in document.layers():
+        pixels = layer.pixels
+        if pixels.dtype == np.uint16:
+            pixels = np.rint(pixels / 257).astype(np.uint8)
         added = psd.create_pixel_layer(
-            Image.fromarray(_as_8_bit(layer.pixels)),
+            Image.fromarray(pixels),
             top=layer.y,
             left=layer.x,
             opacity=round(layer.opacity * 255),
@@ -75,22 +78,12 @@ def write_photoshop(document: Document, path: Path, form: str = "masks") -> None
         )
         added.name = layer.name[:MAX_NAME]  # in Unicode, too, unlike `name=` above
         added.visible = layer.visible
-    _store(psd, XMP, _packet(document.info))
+    info = escape(json.dumps(json.loads(encode_json(document.info))))
+    _store(psd, XMP, PACKET.format(namespace=NAMESPACE, info=info).encode())
     if document.profile is not None:
         _store(psd, ICC, document.profile)
     with replacing(path) as part:
         psd.save(part, mode="xb")
-
-
-def _as_8_bit(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    if pixels.dtype == np.uint16:
-        return np.rint(pixels / 257).astype(np.uint8)
-    return np.ascontiguousarray(pixels, dtype=np.uint8)
-
-
-def _packet(info: dict[str, Any]) -> bytes:
-    text = json.dumps(json.loads(encode_json(info)))
-    return PACKET.format(namespace=NAMESPACE, info=escape(text)).encode()
 
 
 def _store(psd: Any, key: int, data: bytes) -> None:
@@ -105,12 +98,9 @@ def _stored(psd: Any, key: int) -> bytes:
 
 
 def _stored_info(psd: Any) -> dict[str, Any]:
-    data = _stored(psd, XMP)
-    if NAMESPACE.encode() not in data:
-        return {}
-    text = data.decode("utf-8", "replace")
+    text = _stored(psd, XMP).decode("utf-8", "replace")
     found = re.search(r"<softlayers:info>([^<]*)</softlayers:info>", text)
-    if not found:
+    if not found or NAMESPACE not in text:
         return {}
     return decode_json(unescape(found[1]).encode(), "The notes in the Photoshop file")
 
@@ -119,9 +109,6 @@ def read_photoshop(path: Path) -> Document:
     """Read the pixel layers and groups of a Photoshop file.
 
     Adjustment layers, effects and clipping are left out, with a warning.
-
-    Raises ImportError when psd-tools is not installed; ValueError when the file is
-    damaged or too large.
     """
     tools = psd_tools()
     what = f"'{path.name}'"
@@ -136,8 +123,7 @@ def _check_header(header: bytes, what: str) -> None:
     """Signature and size, before the file is parsed."""
     if len(header) < 26 or header[:4] != b"8BPS":
         raise ValueError(f"{what} is no Photoshop file.")
-    height = int.from_bytes(header[14:18], "big")
-    width = int.from_bytes(header[18:22], "big")
+    height, width = struct.unpack(">II", header[14:22])
     check_canvas(width, height, 1, what)
 
 
@@ -161,12 +147,11 @@ def _document(psd: Any, what: str) -> Document:
 def _items(parent: Any, left_out: list[str]) -> list[Layer | Group]:
     found: list[Layer | Group] = []
     for layer in parent:
-        opacity = layer.opacity / 255
+        shown = (layer.opacity / 255, bool(layer.visible))
         if layer.is_group():
             if layer.mask is not None and not layer.mask.disabled:
                 left_out.append(f"the mask of group '{layer.name}'")
-            inside = _items(layer, left_out)
-            found.append(Group(layer.name, inside, opacity, bool(layer.visible)))
+            found.append(Group(layer.name, _items(layer, left_out), *shown))
             continue
         if not layer.has_pixels():
             left_out.append(f"'{layer.name}' ({layer.kind})")
@@ -175,17 +160,11 @@ def _items(parent: Any, left_out: list[str]) -> list[Layer | Group]:
             left_out.append(f"the clipping of '{layer.name}'")
         if layer.has_effects():
             left_out.append(f"the effects of '{layer.name}'")
-        mode = _mode(layer)
-        pixels = _pixels(layer)
+        mode = layer.blend_mode.name.lower()
+        mode = {"linear_dodge": "plus", "pass_through": "normal"}.get(mode, mode)
         place = (layer.left, layer.top)
-        shown = bool(layer.visible)
-        found.append(Layer(layer.name, pixels, *place, opacity, shown, mode))
+        found.append(Layer(layer.name, _pixels(layer), *place, *shown, mode))
     return found
-
-
-def _mode(layer: Any) -> str:
-    name = layer.blend_mode.name.lower()
-    return {"linear_dodge": "plus", "pass_through": "normal"}.get(name, name)
 
 
 def _pixels(layer: Any) -> NDArray[Any]:
@@ -203,8 +182,7 @@ def _pixels(layer: Any) -> NDArray[Any]:
     mask = layer.mask
     if mask is not None and not mask.disabled:
         alpha = alpha * _mask(layer, mask)
-    deep = layer._psd.depth > 8
-    kind = np.uint16 if deep else np.uint8
+    kind = np.uint16 if layer._psd.depth > 8 else np.uint8
     rgba = np.concatenate([color, alpha[..., None]], axis=-1, dtype=np.float64)
     return np.rint(np.clip(rgba, 0, 1) * np.iinfo(kind).max).astype(kind)
 
@@ -219,12 +197,9 @@ def _mask(layer: Any, mask: Any) -> NDArray[np.float64]:
     if image is None:
         return placed
     values = np.asarray(image.convert("L")) / 255
-    top, left = max(mask.top, layer.top), max(mask.left, layer.left)
-    bottom = min(mask.top + values.shape[0], layer.top + layer.height)
-    right = min(mask.left + values.shape[1], layer.left + layer.width)
-    if bottom > top and right > left:
-        inside = values[top - mask.top : bottom - mask.top]
-        inside = inside[:, left - mask.left : right - mask.left]
-        rows = slice(top - layer.top, bottom - layer.top)
-        placed[rows, left - layer.left : right - layer.left] = inside
+    rows = np.arange(layer.height) + layer.top - mask.top
+    columns = np.arange(layer.width) + layer.left - mask.left
+    down = (rows >= 0) & (rows < values.shape[0])
+    across = (columns >= 0) & (columns < values.shape[1])
+    placed[np.ix_(down, across)] = values[np.ix_(rows[down], columns[across])]
     return placed

@@ -29,20 +29,12 @@ ORIENTATION = 0x112
 class PictureFile:
     """What a picture's file holds.
 
-    Parameters
-    ----------
-    pixels : ndarray, ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``
-        uint8, uint16 or float32 as the file has it (label images: any integers).
-    stored_shape : tuple of int
-        Height and width as they are stored, before the picture was turned upright.
-    profile : bytes, optional
-        ICC profile, where the numbers are RGB in it.
-    turned : bool
-        The file says that it is stored turned or mirrored, and it was put upright.
-    bits : int, optional
-        Significant bits a sample, where the file says so and there are fewer than stored.
-    notes : list of str
-        What was taken as what.
+    ``pixels`` ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``: uint8, uint16 or float32 as
+    the file has it (label images: any integers). ``stored_shape``: height and width as
+    they are stored, before the picture was turned upright. ``profile``: ICC profile,
+    where the numbers are RGB in it. ``turned``: the file says that it is stored turned or
+    mirrored, and it was put upright. ``bits``: significant bits a sample, where the file
+    says so and there are fewer than stored. ``notes``: what was taken as what.
     """
 
     pixels: NDArray[Any]
@@ -62,8 +54,7 @@ def read_picture_file(
     bits), JPEG, BMP, WebP, GIF, PPM, TGA, JPEG 2000 or AVIF; told by its content.
     ``labels``: of an indexed picture, give the indices instead of the colours; numbers
     stay as they are. ``stored_pixels``: leave the picture as it is stored, whatever its
-    EXIF data say. Raises FileNotFoundError; ValueError: naming the file: it is no
-    picture, damaged, too large, or holds several.
+    EXIF data say.
     """
     path = Path(path).expanduser()
     what = f"'{path.name}'"
@@ -88,19 +79,16 @@ def read_picture_file(
     bits = found.get("bits")
     if bits is not None and not labels:
         pixels = _full_range(pixels, bits, notes)
-    profile = _kept_profile(found, notes)
-    return PictureFile(
-        np.ascontiguousarray(pixels), shape, profile, turned, bits, notes
-    )
+    profile, pixels = _kept_profile(found, notes), np.ascontiguousarray(pixels)
+    return PictureFile(pixels, shape, profile, turned, bits, notes)
 
 
 def _check_file(path: Path, what: str) -> None:
     if not path.exists():
         raise FileNotFoundError(f"{what} does not exist: there is no file '{path}'.")
-    if path.is_dir():
-        raise ValueError(f"{what} is a folder; a picture file is needed.")
     if not path.is_file():
-        raise ValueError(f"{what} is no ordinary file; a picture file is needed.")
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise ValueError(f"{what} is {kind}; a picture file is needed.")
     size = path.stat().st_size
     if not 0 < size <= MAX_FILE_BYTES:
         raise ValueError(f"{what} has {size} bytes; it is no picture that can be read.")
@@ -191,10 +179,7 @@ def _png_bits(data: bytes) -> int | None:
     """Significant bits that a PNG's chunk sBIT says, the most of its channels."""
     place = len(SIGNATURE)
     while place + 8 <= len(data):
-        size, kind = (
-            int.from_bytes(data[place : place + 4], "big"),
-            data[place + 4 :][:4],
-        )
+        size, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"sBIT" and 1 <= size <= 4:
             bits = max(data[place + 8 : place + 8 + size])
             return bits if 8 < bits < 16 else None
@@ -223,12 +208,11 @@ def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def _full_range(pixels: NDArray[Any], bits: int, notes: list[str]) -> NDArray[Any]:
-    """Scale samples of fewer bits to the range of their dtype.
-
-    Some files keep few bits in the upper part of each number: they have the range already.
-    """
+    """Scale samples of fewer bits to the range of their dtype."""
     top, stored = (1 << bits) - 1, int(np.iinfo(pixels.dtype).max)
-    if top >= stored or pixels.max() > top:
+    if (
+        top >= stored or pixels.max() > top
+    ):  # or few bits in the upper part: full already
         return pixels
     notes.append(f"its numbers have {bits} bits, as it says: {top} is full light")
     return np.rint(pixels * (stored / top)).astype(pixels.dtype)

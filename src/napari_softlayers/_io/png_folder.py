@@ -6,18 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ._document import Document, Group, Layer, entry_of, layer_from_entry
-from ._files import (
-    MAX_JSON_BYTES,
-    MAX_LAYERS,
-    check_canvas,
-    decode_json,
-    encode_json,
-    memory_limit,
-    replacing,
-)
-from ._icc import rgb_profile
-from ._png import png_profile, png_size, read_png, write_png
+from ._document import Document, canvas_of, from_notes, layer_from_entry, notes_of
+from ._files import MAX_JSON_BYTES, MAX_LAYERS, decode_json, encode_json, replacing
+from ._png import PngReader, write_png
 
 INDEX = "layers.json"
 
@@ -26,96 +17,66 @@ def write_png_folder(document: Document, folder: Path) -> None:
     """Write ``00_name.png`` ... (the bottom layer first) and ``layers.json``.
 
     A folder that is there already is replaced if it holds nothing but such files.
-
-    Raises ValueError when the folder holds other files; OSError.
     """
     check_replaceable(folder)
-    entries = []
+    index = notes_of(document)
     with replacing(folder) as part:
         part.mkdir()
         for number, layer in enumerate(document.layers()):
-            file = f"{number:02d}_{_slug(layer.name)}.png"
+            plain = re.sub(r"[^A-Za-z0-9]+", "_", layer.name).strip("_")[:40] or "layer"
+            file = f"{number:02d}_{plain}.png"
             (part / file).write_bytes(write_png(layer.pixels, document.profile))
-            entries.append({"file": file} | entry_of(layer))
-        index = {"width": document.width, "height": document.height, "layers": entries}
-        (part / INDEX).write_bytes(encode_json(index | {"info": document.info}))
-
-
-def _slug(name: str) -> str:
-    """A file name of plain letters."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")[:40] or "layer"
+            index["layers"][number]["file"] = file
+        (part / INDEX).write_bytes(encode_json(index))
 
 
 def check_replaceable(folder: Path) -> None:
     """Refuse a folder with other files than ours. Raises ValueError."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
+    if folder.exists() and not folder.is_dir():
         raise ValueError(f"'{folder}' is a file; give another name for the folder.")
-    files = {item.name for item in folder.iterdir()}
+    files = {item.name for item in folder.iterdir()} if folder.exists() else set()
     if not files:
         return
     if INDEX not in files:
         raise ValueError(
             f"The folder '{folder}' holds other files; choose a new or an empty one."
         )
-    index = _read_index(folder)
-    ours = {INDEX} | {str(entry["file"]) for entry in index["layers"]}
-    if files - ours:
+    layers = _read_index(folder)["layers"]
+    others = files - {INDEX, *(str(entry["file"]) for entry in layers)}
+    if others:
         raise ValueError(
-            f"The folder '{folder}' also holds {sorted(files - ours)[0]!r}, which is "
-            "not one of its layers; choose another folder."
+            f"The folder '{folder}' also holds {min(others)!r}, which is not one of its "
+            "layers; choose another folder."
         )
 
 
 def read_png_folder(folder: Path) -> Document:
-    """Read what `write_png_folder` wrote.
-
-    Raises ValueError when the folder is damaged or names files outside of it.
-    """
+    """Read what `write_png_folder` wrote."""
     index = _read_index(folder)
-    what = f"'{folder.name}'"
-    width, height = _size(index, "width", what), _size(index, "height", what)
-    check_canvas(width, height, len(index["layers"]), what)
-    budget = memory_limit()
-    items: list[Layer | Group] = []
-    profile = None
+    what = f"{INDEX} in '{folder.name}'"
+    reader = PngReader(*canvas_of(index, what))
+    layers = []
     for entry in index["layers"]:
-        data, label = _layer_file(folder, entry, budget)
-        columns, rows = png_size(data, label)
-        budget -= 12 * columns * rows
-        if budget < 0 or columns * rows > 4 * max(width * height, 1 << 16):
-            raise ValueError(f"{label} is {columns}x{rows} pixels; that is too large.")
-        profile = profile or rgb_profile(png_profile(data))
-        items.append(layer_from_entry(entry, read_png(data, label), label))
-    info = index.get("info")
-    info = info if isinstance(info, dict) else {}
-    return Document(width, height, items, info, profile=profile)
+        data, label = _layer_file(folder, entry, reader.budget)
+        layers.append(layer_from_entry(entry, reader.read(data, label), label))
+    return from_notes(index, layers, reader.profile, what)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
-    path = folder / INDEX
+    path, label = folder / INDEX, f"{INDEX} in '{folder.name}'"
     if not path.is_file():
         raise ValueError(
             f"The folder '{folder.name}' has no {INDEX}; only folders written as soft "
             "layers can be opened."
         )
     if path.stat().st_size > MAX_JSON_BYTES:
-        raise ValueError(f"{INDEX} in '{folder.name}' is too large to be right.")
-    label = f"{INDEX} in '{folder.name}'"
+        raise ValueError(f"{label} is too large to be right.")
     index = decode_json(path.read_bytes(), label)
     layers = index.get("layers")
     good = isinstance(layers, list) and 1 <= len(layers) <= MAX_LAYERS
     if not good or not all(isinstance(x, dict) and "file" in x for x in layers or []):
         raise ValueError(f"{label} lists no layers; it is damaged.")
     return index
-
-
-def _size(index: dict[str, Any], key: str, what: str) -> int:
-    value = index.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{INDEX} in {what} says {key}={value!r}; it is damaged.")
-    return value
 
 
 def _layer_file(folder: Path, entry: dict[str, Any], budget: int) -> tuple[bytes, str]:

@@ -14,16 +14,14 @@ from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from ._document import (
     Document,
-    Group,
-    Layer,
     believable,
-    entry_of,
+    from_notes,
     layer_from_entry,
+    notes_of,
     printable,
 )
 from ._files import (
     MAX_LAYERS,
-    check_canvas,
     decode_json,
     encode_json,
     memory_limit,
@@ -39,21 +37,17 @@ PAGE_NAME = 285
 
 
 def write_tiff(document: Document, path: Path) -> None:
-    """Write a document, the bottom layer first. Raises OSError."""
+    """Write a document, the bottom layer first."""
     layers = document.layers()
-    entries = [entry_of(layer) for layer in layers]
-    size = {"width": document.width, "height": document.height}
-    notes = size | {"layers": entries, "info": document.info}
     pages, names = [x.pixels for x in layers], [x.name for x in layers]
-    _write_pages(path, pages, names, notes, document.profile)
+    _write_pages(path, pages, names, notes_of(document), document.profile)
 
 
 def write_float_tiff(layers: SoftLayers, path: Path) -> None:
-    """Write alphas and colours as 32-bit floats, without any loss. Raises OSError."""
+    """Write alphas and colours as 32-bit floats, without any loss."""
     pages = list(layers.rgba(np.float32))
-    soft = described(layers)
     names = [printable(name) for name in layers.names]
-    notes = {"soft": soft, "checksum": _checksum(pages)}
+    notes = {"soft": described(layers), "checksum": _checksum(pages)}
     _write_pages(path, pages, names, notes, layers.profile)
 
 
@@ -82,36 +76,27 @@ def _write_pages(
 
 
 def read_tiff(path: Path) -> Document:
-    """Read the pages of a TIFF as layers, bottom first.
-
-    Pages of other programs are taken as an ordinary stack.
-
-    Raises ValueError when it is damaged, too large, or its pages are no RGB pictures.
-    """
+    """The pages of a TIFF as layers, bottom first; of other programs: a plain stack."""
+    what = f"'{path.name}'"
     pages, names, notes, profile = _read_pages(path)
-    pages = [
-        _as_rgba(page, name, path) for page, name in zip(pages, names, strict=True)
-    ]
     entries = notes.get("layers", [])
     if not isinstance(entries, list) or len(entries) != len(pages):
         entries = [{}] * len(pages)
-    items: list[Layer | Group] = [
-        _layer(name, page, entry, path)
-        for name, page, entry in zip(names, pages, entries, strict=True)
-    ]
+    layers = []
+    for name, page, entry in zip(names, pages, entries, strict=True):
+        entry = entry if isinstance(entry, dict) else {}
+        label = f"'{name}' in {what}"
+        rgba = _as_rgba(page, name, what)
+        layers.append(layer_from_entry(entry | {"name": name}, rgba, label))
     height, width = pages[0].shape[:2]
-    width, height = notes.get("width", width), notes.get("height", height)
-    if not (isinstance(width, int) and isinstance(height, int)):
-        raise ValueError(f"'{path.name}' says it is {width!r} wide; it is damaged.")
-    check_canvas(width, height, len(pages), f"'{path.name}'")
-    info = notes.get("info")
-    info = info if isinstance(info, dict) else {}
-    return Document(width, height, items, info, profile=profile)
+    notes = {"width": width, "height": height} | notes | {"layers": entries}
+    return from_notes(notes, layers, profile, what)
 
 
 def read_float_tiff(path: Path) -> SoftLayers | None:
     """Layers written by `write_float_tiff`; None when the file is of another kind."""
-    with parsing(f"'{path.name}'"), tifffile.TiffFile(path) as file:
+    what = f"'{path.name}'"
+    with parsing(what), tifffile.TiffFile(path) as file:
         first = file.pages.first
         if first.dtype != np.float32 or '"soft"' not in first.description:
             return None
@@ -122,18 +107,16 @@ def read_float_tiff(path: Path) -> SoftLayers | None:
     if notes.get("checksum") != _checksum(pages):
         soft = {}
     if any(page.shape != pages[0].shape for page in pages):
-        raise ValueError(f"The pages of '{path.name}' have different sizes.")
+        raise ValueError(f"The pages of {what} have different sizes.")
     stack = np.stack(pages)
-    if not np.isfinite(stack).all() or stack.min() < 0 or stack.max() > 1:
-        raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
-    return assembled(
-        stack[..., 3],
-        stack[..., :3],
-        names,
-        believable(soft, len(pages)),
-        profile,
-        f"'{path.name}'",
-    )
+    _check_range(stack, what)
+    info = believable(soft, len(pages))
+    return assembled(stack[..., 3], stack[..., :3], names, info, profile, what)
+
+
+def _check_range(values: NDArray[Any], what: str) -> None:
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise ValueError(f"{what} holds values outside of [0, 1].")
 
 
 def _checksum(pages: list[NDArray[Any]]) -> int:
@@ -156,7 +139,12 @@ def _read_pages(
         for number, page in enumerate(file.pages):
             if number >= MAX_LAYERS:
                 raise ValueError(f"{what} has more than {MAX_LAYERS} pages.")
-            budget -= 3 * _check_layer(page, f"A page of {what}")
+            if len(page.shape) != 3 or page.shape[-1] not in (3, 4):
+                raise ValueError(
+                    f"A page of {what} has shape {page.shape}; RGB or RGBA pages are "
+                    "needed."
+                )
+            budget -= 3 * check_page(page, f"A page of {what}")
             if budget < 0:
                 raise ValueError(f"{what} needs more memory than there is.")
             tag = page.aspage().tags.get(PAGE_NAME)
@@ -168,28 +156,14 @@ def _read_pages(
     return pages, names, notes, profile
 
 
-def _check_layer(page: Any, what: str) -> int:
-    """Refuse pages that are no RGB picture or cannot be what they say; their bytes."""
-    shape = tuple(page.shape)
-    if len(shape) != 3 or shape[-1] not in (3, 4) or page.dtype is None:
-        raise ValueError(f"{what} has shape {shape}; RGB or RGBA pages are needed.")
-    return check_page(page, what)
-
-
-def _as_rgba(page: NDArray[Any], name: str, path: Path) -> NDArray[Any]:
+def _as_rgba(page: NDArray[Any], name: str, what: str) -> NDArray[Any]:
     """uint8 or uint16 RGBA."""
     if page.dtype.kind == "f":
-        if not np.isfinite(page).all() or page.min() < 0 or page.max() > 1:
-            raise ValueError(f"'{path.name}' holds values outside of [0, 1].")
+        _check_range(page, what)
         page = np.rint(page * 65535).astype(np.uint16)
     if page.dtype not in (np.uint8, np.uint16):
         raise ValueError(
-            f"Page '{name}' of '{path.name}' has dtype {page.dtype}; uint8, uint16 or "
-            "float is needed."
+            f"Page '{name}' of {what} has dtype {page.dtype}; uint8, uint16 or float is "
+            "needed."
         )
     return as_rgba(page)
-
-
-def _layer(name: str, page: NDArray[Any], entry: Any, path: Path) -> Layer:
-    entry = entry if isinstance(entry, dict) else {}
-    return layer_from_entry(entry | {"name": name}, page, f"'{name}' in '{path.name}'")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_softlayers._api import Segmenter
 from napari_softlayers._bridge import Grid
 from napari_softlayers._bridge.pictures import check_unchanged
 from napari_softlayers._bridge.prompts import Prompts
 from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import Recipe
+from napari_softlayers._segmenter import Segmenter
 
 
 class ClickEngine:

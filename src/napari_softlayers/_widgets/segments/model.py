@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_softlayers._api import Segmenter, cut, soft_segments
+from napari_softlayers._api import cut, soft_segments
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.pictures import check_unchanged
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import Recipe
 from napari_softlayers._recipes.options import Preparation
+from napari_softlayers._segmenter import Segmenter
 
 from ..parts.picture_request import PictureRequest
 
