@@ -20,8 +20,9 @@ from ._bridge.pictures import picture_again
 from ._bridge.places import check_viewer
 from ._bridge.results import as_shown, digest_of, layer_with_id, recipe_as_shown
 from ._core.checks import wholes
-from ._core.layers.soft_layers import SoftLayers
-from ._recipes import EditNote, Input, Recipe, read_recipe
+from ._core.layers.soft_layers import Edit, SoftLayers
+from ._recipes import Input, Recipe, read_recipe
+from ._recipes.recipe import check_edit
 
 if TYPE_CHECKING:
     from ._stack_api import PaletteStack
@@ -179,9 +180,9 @@ def _marks_of(name: str, given: Input, picture: Picture, viewer: Any) -> Marks:
     return marks
 
 
-def _edited(layers: SoftLayers, edit: EditNote, viewer: Any) -> SoftLayers:
+def _edited(layers: SoftLayers, edit: Edit, viewer: Any) -> SoftLayers:
     """Make one edit again."""
-    edit.check()
+    check_edit(edit)
     if edit.name == "cut":
         return cut(layers, **edit.arguments)
     if edit.name == "merge_nodes":  # version 0.1 noted nodes of the tree

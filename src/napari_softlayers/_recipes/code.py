@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .recipe import EditNote, Input, Recipe, read_recipe
+from napari_softlayers._core.layers.edit import Edit
+
+from .recipe import Input, Recipe, check_edit, read_recipe
 
 CALLS = {
     "matte": "matte",
@@ -96,8 +98,8 @@ def _frame(recipe: Recipe) -> list[str]:
     return [f"{name}={value!r}" for name, value in given.items()]
 
 
-def _edit(edit: EditNote, namer: Namer, target: str) -> list[str]:
-    edit.check()
+def _edit(edit: Edit, namer: Namer, target: str) -> list[str]:
+    check_edit(edit)
     if edit.name == "merge_nodes":
         groups = _plain(edit.arguments["groups"])
         return [

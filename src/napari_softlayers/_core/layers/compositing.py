@@ -64,8 +64,8 @@ def behind(background: Any, shape: tuple[int, int]) -> FloatArray:
         if np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1:
             return np.asarray(values, np.float32)
         raise ValueError(
-            f"background={background!r} came; a colour has values in [0, 1]. Divide 8-bit "
-            "colours by 255."
+            f"background={background!r} came, a colour with values outside of [0, 1]. "
+            "Divide 8-bit colours by 255."
         )
     raise ValueError(
         f"The background has shape {values.shape}; a colour (3,) or a picture of the "

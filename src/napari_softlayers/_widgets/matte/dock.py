@@ -13,7 +13,8 @@ from napari_softlayers._bridge import (
     record_of,
     show,
 )
-from napari_softlayers._recipes import EditNote, Recipe
+from napari_softlayers._core.layers.edit import Edit
+from napari_softlayers._recipes import Recipe
 
 from ..parts.layout import row
 from ..parts.picture_dock import NO_IMAGE, PictureWidget
@@ -153,7 +154,7 @@ class MatteWidget(PictureWidget):
             options=self.method.options(),
             inputs={"image": input_of(image), "trimap": input_of(trimap)},
             frame=request.frame(),
-            edits=(EditNote(name="renamed", arguments=names),) if names else (),
+            edits=(Edit("renamed", names),) if names else (),
         )
 
     def _show_final(self, result: Result) -> None:
