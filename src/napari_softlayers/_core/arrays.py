@@ -37,14 +37,10 @@ def to_numpy(source: Any, what: str) -> NDArray[Any]:
             f"The {what} is a {name} that is no array of numbers, or its rows differ in "
             "length; an array of integers, floats or bool is needed."
         ) from error
-    if array.dtype.kind == "O":
-        raise TypeError(
-            f"The {what} is a {name} of objects (dtype object), not of numbers; an array "
-            "of integers, floats or bool is needed."
-        )
     if array.dtype.kind not in "uifb":
         raise TypeError(
-            f"The {what} has dtype {array.dtype}; integers, floats or bool are needed."
+            f"The {what} is a {name} of dtype {array.dtype}, not of numbers; an array of "
+            "integers, floats or bool is needed."
         )
     return array
 

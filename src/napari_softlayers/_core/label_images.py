@@ -57,7 +57,19 @@ def plain_array(
         if hidden.all():
             raise ValueError(f"Every pixel of the {what} is masked; nothing is known.")
         values[hidden] = 0
-    return _checked_range(values, what), hidden
+    bad = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if bad:
+        raise ValueError(
+            f"The {what} has {bad} NaN or infinite values; numbers from 0 are needed. "
+            "Replace them first, for example with numpy.nan_to_num."
+        )
+    low = values.min()
+    if low < -1e-4:
+        raise ValueError(
+            f"The {what} has negative values, down to {low:g}; values must not be "
+            "below 0. Choose another number for them, or clip them with numpy.clip."
+        )
+    return np.maximum(values, 0) if low < 0 else values, hidden
 
 
 def one_channel(values: NDArray[Any], what: str) -> NDArray[Any]:
@@ -107,20 +119,3 @@ def _check_axes(values: NDArray[Any], what: str) -> None:
     raise ValueError(
         f"The {what} has shape {size}; one value a pixel (H, W) is needed.{advice}"
     )
-
-
-def _checked_range(values: NDArray[Any], what: str) -> NDArray[Any]:
-    """Refuse NaN, infinite and negative values."""
-    bad = int(values.size - np.count_nonzero(np.isfinite(values)))
-    if bad:
-        raise ValueError(
-            f"The {what} has {bad} NaN or infinite values; numbers from 0 are needed. "
-            "Replace them first, for example with numpy.nan_to_num."
-        )
-    low = values.min()
-    if low < -1e-4:
-        raise ValueError(
-            f"The {what} has negative values, down to {low:g}; values must not be "
-            "below 0. Choose another number for them, or clip them with numpy.clip."
-        )
-    return np.maximum(values, 0) if low < 0 else values

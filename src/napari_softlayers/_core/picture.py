@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .arrays import FloatArray, Mask, as_numbers
-from .checks import wholes
+from .checks import one_of, wholes
 
 SCALES = (255, 1023, 4095, 16383, 65535)
 """Largest values of 8, 10, 12, 14 and 16 bits."""
@@ -95,16 +95,20 @@ def _with_alpha(
 
 
 def common_white(colors: float, alpha: float, dtype: np.dtype[Any]) -> int:
-    """White of integers whose colours and alpha (0 for none) reach so far; said."""
+    """White of values whose colours and alpha (0: none) reach so far; guesses are said."""
     own = white_of(colors, dtype)
-    white = white_of(max(colors, alpha, own), dtype)
-    if own == white or colors == 0:
-        say_white(white, max(colors, alpha), dtype)
-    else:
+    top = max(colors, alpha)
+    white = white_of(max(top, own), dtype)
+    if own != white and colors > 0:
         _say(
             f"The picture has dtype {dtype} and colours up to {colors:g} below an alpha "
             f"up to {alpha:g}; {white} was taken as white of both. Of colours with fewer "
             f"bits, divide by {own} first."
+        )
+    elif top > 0 and white != largest(dtype):
+        _say(
+            f"The picture has dtype {dtype} and values up to {top:g}; {white} was taken "
+            f"as white ({white.bit_length()} bits a channel)."
         )
     return white
 
@@ -118,8 +122,7 @@ def seen_values(
     ``(H, W, 3)`` or, with an alpha, ``(H, W, 4)``: of the source's dtype, not scaled.
     ``hole`` bool ``(H, W)``, or None: where it is masked, or NaN or infinite.
     """
-    if nan not in NAN_RULES:
-        raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
+    one_of(nan, "nan", NAN_RULES)
     array, masked = as_numbers(_in_rgb(source), "picture")
     _check_shape(array.shape, channels)
     array = _choose_channels(np.atleast_3d(array), channels)
@@ -171,25 +174,23 @@ def _in_rgb(source: Any) -> Any:
 
 def _check_shape(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> None:
     """Refuse shapes that are no picture; planes first are recognised and named."""
-    if len(shape) == 3 and _planes_first(shape, channels):
-        raise ValueError(
-            f"The picture has shape {shape}: its {shape[0]} channels come first. Put "
-            "them last with np.moveaxis(image, 0, -1), or choose one plane."
-        )
+    if (
+        len(shape) == 3
+        and shape[0] <= MOST_CHANNELS_FIRST
+        and shape[0] < min(shape[1:])
+    ):
+        fits = channels is None or max(check_channels(channels)) < shape[0]
+        if fits and shape[2] not in (1, 3, 4):
+            raise ValueError(
+                f"The picture has shape {shape}: its {shape[0]} channels come first. Put "
+                "them last with np.moveaxis(image, 0, -1), or choose one plane."
+            )
     if len(shape) != 3 and (len(shape) != 2 or channels is not None):
         more = " and no channels" if len(shape) == 2 else ""
         raise ValueError(
             f"The picture has shape {shape}{more}; (H, W), (H, W, 3) or (H, W, 4) is "
             "needed. Choose one frame of a stack first."
         )
-
-
-def _planes_first(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> bool:
-    """Whether a shape is much rather ``(C, H, W)`` than ``(H, W, C)``."""
-    few = shape[0] <= MOST_CHANNELS_FIRST and shape[0] < min(shape[1:])
-    if not few or shape[2] in (1, 3, 4):
-        return False
-    return channels is None or max(check_channels(channels)) < shape[0]
 
 
 def _choose_channels(
@@ -276,8 +277,7 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
             "0 are needed. Rescale it first."
         )
     if white is None:
-        white = white_of(high, array.dtype)
-        say_white(white, high, array.dtype)
+        white = common_white(high, 0, array.dtype)
     if high > white * (1 + ROUNDING):
         raise ValueError(
             f"The picture has {array.dtype} values from {low:g} to {high:g}; values in "
@@ -285,15 +285,6 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
             "largest possible value."
         )
     return np.clip(array / np.float64(white), 0, 1).astype(np.float32)
-
-
-def say_white(white: int, top: float, dtype: np.dtype[Any]) -> None:
-    """Warn of what was taken as white, unless the dtype says it or all is black."""
-    if top > 0 and white != largest(dtype):
-        _say(
-            f"The picture has dtype {dtype} and values up to {top:g}; {white} was taken "
-            f"as white ({white.bit_length()} bits a channel)."
-        )
 
 
 def _say(words: str) -> None:

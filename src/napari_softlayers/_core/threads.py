@@ -8,12 +8,13 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
 from .devices import import_torch
 from .run import Run
 
 if TYPE_CHECKING:
     import torch
-    from threadpoolctl import ThreadpoolController
 
 BAND = 1 << 21  # values that a band works on at once
 
@@ -26,8 +27,6 @@ def one_thread(api: str | None = None) -> AbstractContextManager[Any]:
     of small matrices run 5 to 20 times slower with more threads than free cores; for
     them alone, ``api`` is "blas".
     """
-    from threadpoolctl import threadpool_limits
-
     limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api=api)
     return limits
 
@@ -55,9 +54,7 @@ def for_bands(
     bands = [slice(at, min(at + step, height)) for at in range(0, height, step)]
     workers = min(torch.get_num_threads(), len(bands))
     if workers < 2:
-        with (
-            _one_openmp_thread()
-        ):  # as in the pool: the same bits for any number of cores
+        with _one_openmp_thread():  # as in the pool, for the same bits
             for band in bands:
                 work(band)
                 run.step(band.stop / height, message)
@@ -70,7 +67,7 @@ def for_bands(
         with torch.inference_mode(inference):
             work(band)
 
-    with ThreadPoolExecutor(workers, initializer=_use_one_thread) as pool:
+    with ThreadPoolExecutor(workers, initializer=_one_openmp_thread) as pool:
         try:
             for band, _ in zip(bands, pool.map(in_mode, bands), strict=True):
                 run.step(band.stop / height, message)
@@ -79,13 +76,8 @@ def for_bands(
             raise
 
 
-def _use_one_thread() -> None:
-    """Limit PyTorch's operations to one thread inside the calling thread alone."""
-    _one_openmp_thread()
-
-
 def _one_openmp_thread() -> AbstractContextManager[Any]:
-    """Limit OpenMP in the calling thread from now on, to the end of a with-block."""
+    """Limit OpenMP in the calling thread alone, from now on to the end of a with-block."""
     # PyTorch sets its own number at the first call in a thread.
     import_torch().get_num_threads()
     limits: AbstractContextManager[Any] = _controller().limit(
@@ -94,8 +86,4 @@ def _one_openmp_thread() -> AbstractContextManager[Any]:
     return limits
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+_controller = cache(ThreadpoolController)

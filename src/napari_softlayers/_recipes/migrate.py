@@ -24,11 +24,10 @@ EDITS = {
 def recipe_from_parameters(
     kind: str, parameters: Any, source: str = "", source_id: str = ""
 ) -> Recipe | None:
-    """A recipe from what version 0.1 noted.
+    """A recipe from what version 0.1 noted; None when that says too little.
 
     ``parameters``: of the record of a layer, or of a file. ``source``, ``source_id``:
-    name and id of the image, where they are known. Returns Recipe or None: None when it
-    cannot be read or says too little.
+    name and id of the image, where they are known.
     """
     if not isinstance(parameters, dict):
         return None
@@ -89,11 +88,8 @@ def _frame(values: dict[str, Any]) -> Frame:
 
 def _inputs(kind: str, values: dict[str, Any]) -> dict[str, Input]:
     """Layers by their names: that was all that version 0.1 knew of them."""
-    found = {}
-    for what in LAYERS:
-        name = values.pop(what, None)
-        if name is not None:
-            found[what] = Input(name=str(name))
+    named = {what: values.pop(what, None) for what in LAYERS}
+    found = {what: Input(name=str(n)) for what, n in named.items() if n is not None}
     if kind in ("segments", "clicks"):
         found["features"] = Input(value=values.pop("features", None))
     return found

@@ -98,8 +98,6 @@ class HelperRecord(_Model):
 
 def read_record(values: Any) -> ResultRecord | None:
     """A result's record from plain values of any version; None when it makes no sense."""
-    if not isinstance(values, dict) or not {"kind", "index", "run"} <= set(values):
-        return None
     try:
         return ResultRecord.model_validate(values)
     except ValidationError:
@@ -108,7 +106,7 @@ def read_record(values: Any) -> ResultRecord | None:
 
 def read_helper(values: Any) -> HelperRecord | None:
     """A helper layer's record from plain values; None for results and for nonsense."""
-    if not isinstance(values, dict) or "kind" not in values or read_record(values):
+    if read_record(values) is not None:
         return None
     try:
         return HelperRecord.model_validate(values)

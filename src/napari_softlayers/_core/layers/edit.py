@@ -190,24 +190,24 @@ def _free_name(name: str, taken: Sequence[str]) -> str:
 
 
 def smooth(values: FloatArray, radius: float) -> FloatArray:
-    """Gaussian mean with a standard deviation in pixels; the border goes on."""
+    """Gaussian mean along the first two axes, ``radius`` in pixels; the border goes on."""
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(values, radius, mode="nearest", truncate=TRUNCATE)
+    reach = (radius, radius, 0)[: values.ndim]
+    return gaussian_filter(values, reach, mode="nearest", truncate=TRUNCATE)
 
 
 def _blur_within(colors: FloatArray, alpha: FloatArray, radius: float) -> FloatArray:
     """Gaussian mean of the colours, weighted with alpha (a trace of it everywhere)."""
     weight = alpha + np.float32(1e-4)
-    total = smooth(weight, radius)
-    parts = [smooth(weight * colors[..., c], radius) / total for c in range(3)]
-    return np.stack(parts, axis=-1)
+    return (
+        smooth(weight[..., None] * colors, radius) / smooth(weight, radius)[..., None]
+    )
 
 
 def _color_matrix(hue: float, saturation: float) -> FloatArray:
     """Turn and stretch colours around the grey axis in YIQ, ``(3, 3)``."""
-    angle = np.deg2rad(hue)
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = np.cos(np.deg2rad(hue)), np.sin(np.deg2rad(hue))
     turn = (1 + saturation) * np.array([[cos, -sin], [sin, cos]])
     forward = np.vstack([LUMA, CHROMA - CHROMA.sum(axis=1, keepdims=True) * LUMA])
     change = np.eye(3)

@@ -227,10 +227,8 @@ class SoftLayers:
         """
         if self.alpha is None:
             return self.alphas
-        seen = self.alpha > 0
-        alphas = np.asarray(self.alphas / np.where(seen, self.alpha, 1), np.float32)
-        filled = fill_hidden(np.moveaxis(alphas, 0, -1), seen)
-        return np.ascontiguousarray(np.moveaxis(filled, -1, 0), np.float32)
+        filled = _divided(np.moveaxis(self.alphas, 0, -1), self.alpha)
+        return np.ascontiguousarray(np.moveaxis(filled, -1, 0))
 
     def stored(self, dtype: DTypeLike = np.uint8) -> SoftLayers:
         """The layers as a viewer or a file of this dtype holds them, rounded."""
@@ -326,8 +324,11 @@ class SoftLayers:
 
 def _straight(light: FloatArray, alpha: FloatArray | None) -> FloatArray:
     """The picture ``(H, W, 3)`` whose light ``alpha * image`` is given."""
-    if alpha is None:
-        return light
+    return light if alpha is None else np.clip(_divided(light, alpha), 0, 1)
+
+
+def _divided(values: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Values ``(H, W, C)`` by the alpha; those of the nearest visible pixel where 0."""
     seen = alpha > 0
-    image = light / np.where(seen, alpha, 1)[..., None]
-    return fill_hidden(np.clip(image, 0, 1).astype(np.float32), seen)
+    divided = values / np.where(seen, alpha, 1)[..., None]
+    return fill_hidden(divided.astype(np.float32), seen)
