@@ -85,8 +85,8 @@ def check_colors(
 ) -> DoubleArray:
     """Give colours as float64 ``(K, 3)``, K from 1 to ``most``, or say what is wrong."""
     array = to_numpy(colors, name)
-    many = array.ndim == 2 and 1 <= len(array) <= (most or np.inf)
-    if not many or array.shape[1] != 3:
+    are_colors = array.ndim == 2 and array.shape[1] == 3
+    if not are_colors or not 1 <= len(array) <= (most or np.inf):
         number = f"1 to {most}" if most else "one or more"
         raise ValueError(
             f"{name} has shape {array.shape}; (K, 3) with {number} colours (red, green, "
