@@ -26,12 +26,10 @@ from published_palette import published_layers
 from napari_softlayers._core.devices import choose_device
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.networks.palette_import import import_checkpoints
-from napari_softlayers._core.palette import (
-    Recolorer,
-    palette_layers,
-    select_palette,
-)
+from napari_softlayers._core.palette import palette_layers
 from napari_softlayers._core.palette.decomposer import Decomposer
+from napari_softlayers._core.palette.recolor import Recolorer
+from napari_softlayers._core.palette.selection import select_palette
 from napari_softlayers._core.run import Run
 
 APPLE_PALETTE = [

@@ -15,7 +15,8 @@ from PIL import Image as Pillow
 import napari_softlayers as nsl
 from napari_softlayers._bridge import record_of
 from napari_softlayers._cli import main
-from napari_softlayers._recipes import EditNote, Input, Recipe
+from napari_softlayers._core.layers.edit import Edit
+from napari_softlayers._recipes import Input, Recipe
 from napari_softlayers._recipes.code import code_of
 
 SIZE = 24
@@ -539,7 +540,7 @@ def test_recipes_that_make_no_sense(changes, viewer):
 
 
 def test_nodes_of_0_1_are_joined_by_code():
-    note = EditNote(name="merge_nodes", arguments={"groups": [[7, 3]]})
+    note = Edit("merge_nodes", {"groups": [[7, 3]]})
     recipe = Recipe(
         kind="segments", inputs={"image": Input(name="photo")}, edits=(note,)
     )

@@ -336,7 +336,9 @@ def from_picture(
         options=options,
         live=live,
     )
-    shown = copy(layers.covered(picture.alpha))  # `replace` would check all values again
+    shown = copy(
+        layers.covered(picture.alpha)
+    )  # `replace` would check all values again
     shown.source = None if picture.layer is None else picture
     shown.recipe = None if "by_user" in layers.parameters else recipe
     return shown

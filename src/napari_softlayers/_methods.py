@@ -1,4 +1,4 @@
-"""What soft layers can do beyond their data: be shown, saved, recoloured, edited.
+"""What soft layers can do beyond their data: be shown, saved, recoloured, crossed.
 
 The module of the data knows no viewer, no file and no method; here they are put
 together. Loaded with every public name.
@@ -11,7 +11,6 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
-from ._core.layers.edit import adjust, duplicate, feather, reordered
 from ._core.layers.soft_layers import Edit, SoftLayers
 from ._core.run import Run
 from ._recipes import recipe_of
@@ -100,14 +99,5 @@ def save(self: SoftLayers, path: str | Path) -> Path:
     return save_layers(self, path)
 
 
-for method in (
-    adjust,
-    duplicate,
-    feather,
-    intersect,
-    recolor,
-    reordered,
-    save,
-    to_napari,
-):
+for method in (intersect, recolor, save, to_napari):
     setattr(SoftLayers, method.__name__, method)

@@ -20,8 +20,10 @@ from ._bridge.pictures import picture_again
 from ._bridge.places import check_viewer
 from ._bridge.results import as_shown, digest_of, layer_with_id, recipe_as_shown
 from ._core.checks import wholes
+from ._core.layers.edit import Edit
 from ._core.layers.soft_layers import SoftLayers
-from ._recipes import EditNote, Input, Recipe, read_recipe
+from ._recipes import Input, Recipe, read_recipe
+from ._recipes.recipe import check_edit
 from ._segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -185,9 +187,9 @@ def _marks_of(name: str, given: Input, picture: Picture, viewer: Any) -> Marks:
     return marks
 
 
-def _edited(layers: SoftLayers, edit: EditNote, viewer: Any) -> SoftLayers:
+def _edited(layers: SoftLayers, edit: Edit, viewer: Any) -> SoftLayers:
     """Make one edit again."""
-    edit.check()
+    check_edit(edit)
     if edit.name == "cut":
         return cut(layers, **edit.arguments)
     if edit.name == "merge_nodes":  # version 0.1 noted nodes of the tree

@@ -18,11 +18,8 @@ from napari_softlayers._core.numerics.mixture import (
     mix,
     palette_supports,
 )
-from napari_softlayers._core.palette import (
-    exact_residues,
-    palette_layers,
-)
-from napari_softlayers._core.palette.decomposer import Decomposer
+from napari_softlayers._core.palette import palette_layers
+from napari_softlayers._core.palette.decomposer import Decomposer, exact_residues
 from napari_softlayers._core.run import Cancelled, Run
 from napari_softlayers._samples import poster_picture
 

@@ -9,12 +9,9 @@ import pytest
 
 from napari_softlayers._core.harmonies import harmony
 from napari_softlayers._core.layers.soft_layers import SoftLayers
-from napari_softlayers._core.palette import (
-    Recolorer,
-    intersect,
-    palette_layers,
-    recolor,
-)
+from napari_softlayers._core.palette import palette_layers
+from napari_softlayers._core.palette.intersect import intersect
+from napari_softlayers._core.palette.recolor import Recolorer, recolor
 from napari_softlayers._core.palette.stack import PaletteStack
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_softlayers import SoftLayers
-from napari_softlayers._recipes import EditNote, Input, Recipe, with_recipe
+from napari_softlayers._core.layers.edit import Edit
+from napari_softlayers._recipes import Input, Recipe, with_recipe
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +32,6 @@ def layers(astronaut) -> SoftLayers:
         kind="segments",
         options={"n_segments": 5, "seed": 3},
         inputs={"image": Input(name="photo", id="1", digest="2")},
-        edits=(EditNote(name="merge", arguments={"groups": [[0, 1]]}),),
+        edits=(Edit("merge", {"groups": [[0, 1]]}),),
     )
     return with_recipe(made, recipe)

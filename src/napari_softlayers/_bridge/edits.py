@@ -15,7 +15,7 @@ from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes import recipe_of
-from napari_softlayers._recipes.record import KEY, Adjusting, HelperRecord
+from napari_softlayers._recipes.record import KEY, HelperRecord
 
 from .pictures import picture_again, picture_of
 from .places import SPATIAL_KEYS
@@ -179,7 +179,7 @@ def adjustment_of(layer: Any) -> Adjustment:
     record = record_of(layer)
     if record is None or record.adjust is None:
         return Adjustment()
-    return Adjustment(**record.adjust.model_dump())
+    return record.adjust
 
 
 def adjusted_colors(
@@ -207,8 +207,7 @@ def show_adjusted(layer: Any, adjustment: Adjustment, colors: NDArray[Any]) -> N
     kept = {} if adjustment.is_neutral else {ORIGINAL: original}
     rest = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
     layer.metadata = rest | kept
-    values = Adjusting(**vars(adjustment))
-    _note(layer, adjust=None if adjustment.is_neutral else values)
+    _note(layer, adjust=None if adjustment.is_neutral else adjustment)
 
 
 # ---- previews ----------------------------------------------------------------------------

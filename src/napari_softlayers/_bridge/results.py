@@ -208,13 +208,13 @@ def _with_recipe(
     """Note how these layers, rounded and adjusted as they are, are come by again."""
     if record is None or record.recipe is None or not as_shown(layers, record):
         return read
-    done = [Edit(note.name, dict(note.arguments)) for note in record.recipe.edits]
+    done = list(record.recipe.edits)
     dtype = str(np.dtype(layers[0].data.dtype))
     done.append(Edit("stored", {"dtype": dtype}))
     records = [record_of(layer) or record for layer in layers]
     for index, own in enumerate(records):
         if own.adjust is not None:
-            done.append(Edit("adjust", {"index": index} | own.adjust.model_dump()))
+            done.append(Edit("adjust", {"index": index} | vars(own.adjust)))
     if read.names != [own.name for own in records]:
         done.append(Edit("renamed", {"names": list(read.names)}))
     recipe = record.recipe.model_copy(update={"edits": ()})

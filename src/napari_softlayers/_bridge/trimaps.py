@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_softlayers._core.arrays import as_numbers
 from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.label_images import read_labels
 from napari_softlayers._core.matting.read_trimap import read_trimap
-from napari_softlayers._core.picture import as_numbers, from_dtype
+from napari_softlayers._core.picture import from_dtype
 from napari_softlayers._recipes import Input
 
 from .pictures import Picture, identity_of

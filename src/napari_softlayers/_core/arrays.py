@@ -18,16 +18,7 @@ Mask = NDArray[np.bool_]
 def to_numpy(source: Any, what: str) -> NDArray[Any]:
     """Read anything like an array of real numbers: lists, tensors, dask, zarr.
 
-    Parameters
-    ----------
-    source : array_like
-    what : str
-        Its name in messages.
-
-    Raises
-    ------
-    TypeError
-        When it is no array of real numbers.
+    ``what``: its name in messages. Raises TypeError when it is no such array.
     """
     name = type(source).__name__
     if np.ma.is_masked(source):
@@ -46,13 +37,27 @@ def to_numpy(source: Any, what: str) -> NDArray[Any]:
             f"The {what} is a {name} that is no array of numbers, or its rows differ in "
             "length; an array of integers, floats or bool is needed."
         ) from error
-    if array.dtype.kind == "O":
-        raise TypeError(
-            f"The {what} is a {name} of objects (dtype object), not of numbers; an array "
-            "of integers, floats or bool is needed."
-        )
     if array.dtype.kind not in "uifb":
         raise TypeError(
-            f"The {what} has dtype {array.dtype}; integers, floats or bool are needed."
+            f"The {what} is a {name} of dtype {array.dtype}, not of numbers; an array of "
+            "integers, floats or bool is needed."
         )
     return array
+
+
+def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], Mask | None]:
+    """Read any array of numbers with something in it, and where it is masked.
+
+    What is masked becomes 0. Raises TypeError, ValueError.
+    """
+    mask = None
+    if isinstance(source, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(source) if np.ma.is_masked(source) else None
+        source = source.data if mask is None else source.filled(0)
+    array = to_numpy(source, what)
+    if array.size == 0:
+        raise ValueError(
+            f"The {what} has shape {array.shape}: there is nothing in it; at least one "
+            "pixel is needed."
+        )
+    return array, mask

@@ -46,7 +46,7 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
     name = str(device)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    kind, colon, _ = name.partition(":")
+    kind, colon, index = name.partition(":")
     if kind not in DEVICES or (colon and kind == "auto"):
         raise ValueError(
             f"Device {name!r} is not known; use one of {', '.join(DEVICES)}."
@@ -61,7 +61,6 @@ def choose_device(device: str | torch.device = "auto") -> torch.device:
             "device='mps' was asked for, but PyTorch sees no Apple GPU here; "
             "use device='auto' or 'cpu'."
         )
-    index = name.partition(":")[2]
     count = torch.cuda.device_count() if kind == "cuda" else 1
     if index and not (index.isdecimal() and int(index) < count):
         raise ValueError(

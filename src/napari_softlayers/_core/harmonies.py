@@ -5,9 +5,10 @@ from __future__ import annotations
 import colorsys
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-FloatArray = NDArray[np.float32]
+from .arrays import DoubleArray, FloatArray
+from .checks import one_of
 
 HARMONIES = (
     "complementary",
@@ -34,31 +35,23 @@ def harmony(palette: ArrayLike, kind: str) -> FloatArray:
     from .palette.selection import check_colors
 
     colors = check_colors(palette, most=None)
-    if kind not in HARMONIES:
-        raise ValueError(f"harmony {kind!r} is not known; use one of {HARMONIES}.")
+    one_of(kind, "harmony", HARMONIES)
     turns = {"complementary": 1 / 2, "triad": 1 / 3, "analogous": 1 / 12}
     if kind in turns:
-        changed = [_turn_hue(color, turns[kind]) for color in colors]
-        return np.array(changed, dtype=np.float32)
-    if kind in ("warmer", "cooler"):
-        sign = 1 if kind == "warmer" else -1
-        shift = np.array([0.08, 0.01, -0.08]) * sign
+        changed = np.array([_turn_hue(color, turns[kind]) for color in colors])
+    elif kind in ("warmer", "cooler"):
+        shift = np.array([0.08, 0.01, -0.08]) * (1 if kind == "warmer" else -1)
         # black and white hold their place: nothing there can be warmer
-        room = (
-            4
-            * colors.mean(axis=1, keepdims=True)
-            * (1 - colors.mean(axis=1, keepdims=True))
-        )
-        return np.asarray(np.clip(colors + shift * room, 0, 1), np.float32)
-    if kind in ("muted", "vivid"):
-        grey = colors @ np.array([0.299, 0.587, 0.114])
-        factor = 0.5 if kind == "muted" else 1.5
-        result = grey[:, None] + factor * (colors - grey[:, None])
-        return np.asarray(np.clip(result, 0, 1), np.float32)
-    exponent = 0.75 if kind == "lighter" else 1 / 0.75
-    return np.asarray(colors**exponent, np.float32)
+        mean = colors.mean(axis=1, keepdims=True)
+        changed = colors + shift * (4 * mean * (1 - mean))
+    elif kind in ("muted", "vivid"):
+        grey = (colors @ np.array([0.299, 0.587, 0.114]))[:, None]
+        changed = grey + (0.5 if kind == "muted" else 1.5) * (colors - grey)
+    else:
+        changed = colors ** (0.75 if kind == "lighter" else 1 / 0.75)
+    return np.asarray(np.clip(changed, 0, 1), np.float32)
 
 
-def _turn_hue(color: NDArray[np.float64], turn: float) -> tuple[float, float, float]:
+def _turn_hue(color: DoubleArray, turn: float) -> tuple[float, float, float]:
     hue, lightness, saturation = colorsys.rgb_to_hls(*color)
     return colorsys.hls_to_rgb((hue + turn) % 1, lightness, saturation)

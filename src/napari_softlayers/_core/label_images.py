@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import to_numpy
+from .arrays import as_numbers
 
 TrimapArray = NDArray[np.int32]
 
@@ -42,25 +42,34 @@ def plain_array(
     bool, integers or floats. ``hidden`` bool ``(H, W)`` or None: the pixels of a masked
     array that are masked, if there are any.
     """
-    hidden: NDArray[np.bool_] | None = None
-    if isinstance(array, np.ma.MaskedArray):
-        hidden = np.ma.getmaskarray(array)
-        array = array.data
-    values = _numbers(array, what)
+    values, mask = as_numbers(array, what)
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)
     _check_axes(values, what)
     if shape is not None and values.shape[:2] != tuple(shape):
         raise ValueError(
             f"The {what} is {values.shape[0]}x{values.shape[1]} pixels, the picture "
             f"{shape[0]}x{shape[1]}; both need the same height and width."
         )
-    if hidden is not None:
-        hidden = np.any(hidden.reshape(*values.shape[:2], -1), axis=2)
+    hidden: NDArray[np.bool_] | None = None
+    if mask is not None:
+        hidden = np.any(mask.reshape(*values.shape[:2], -1), axis=2)
         if hidden.all():
             raise ValueError(f"Every pixel of the {what} is masked; nothing is known.")
-        values = values.copy()
         values[hidden] = 0
-        hidden = hidden if hidden.any() else None
-    return _checked_range(values, what), hidden
+    bad = int(values.size - np.count_nonzero(np.isfinite(values)))
+    if bad:
+        raise ValueError(
+            f"The {what} has {bad} NaN or infinite values; numbers from 0 are needed. "
+            "Replace them first, for example with numpy.nan_to_num."
+        )
+    low = values.min()
+    if low < -1e-4:
+        raise ValueError(
+            f"The {what} has negative values, down to {low:g}; values must not be "
+            "below 0. Choose another number for them, or clip them with numpy.clip."
+        )
+    return np.maximum(values, 0) if low < 0 else values, hidden
 
 
 def one_channel(values: NDArray[Any], what: str) -> NDArray[Any]:
@@ -97,16 +106,10 @@ def as_int32(values: NDArray[Any], what: str) -> TrimapArray:
     return values.astype(np.int32)
 
 
-def _numbers(array: Any, what: str) -> NDArray[Any]:
-    """Convert to an array of real numbers."""
-    values = to_numpy(array, what)
-    return values.astype(np.float32) if values.dtype == np.float16 else values
-
-
 def _check_axes(values: NDArray[Any], what: str) -> None:
     """Refuse what is not (H, W) or (H, W, channels)."""
     size = values.shape
-    if values.size and (values.ndim == 2 or values.ndim == 3 and size[2] <= 4):
+    if values.ndim == 2 or values.ndim == 3 and size[2] <= 4:
         return
     advice = ""
     if values.ndim == 3 and size[0] in (3, 4):
@@ -116,21 +119,3 @@ def _check_axes(values: NDArray[Any], what: str) -> None:
     raise ValueError(
         f"The {what} has shape {size}; one value a pixel (H, W) is needed.{advice}"
     )
-
-
-def _checked_range(values: NDArray[Any], what: str) -> NDArray[Any]:
-    """Refuse NaN, infinite and negative values."""
-    if values.dtype.kind == "f":
-        bad = int(values.size - np.count_nonzero(np.isfinite(values)))
-        if bad:
-            raise ValueError(
-                f"The {what} has {bad} NaN or infinite values; numbers from 0 are "
-                "needed. Replace them first, for example with numpy.nan_to_num."
-            )
-    low = values.min()
-    if low < -1e-4:
-        raise ValueError(
-            f"The {what} has negative values, down to {low:g}; values must not be "
-            "below 0. Choose another number for them, or clip them with numpy.clip."
-        )
-    return np.maximum(values, 0) if low < 0 else values

@@ -6,12 +6,14 @@ Also the way back to a dtype. What has to be guessed is said in a warning.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from .arrays import FloatArray, to_numpy
+from .arrays import FloatArray, Mask, as_numbers
+from .checks import one_of, wholes
 
 SCALES = (255, 1023, 4095, 16383, 65535)
 """Largest values of 8, 10, 12, 14 and 16 bits."""
@@ -35,45 +37,28 @@ def read_picture(
 ) -> tuple[FloatArray, FloatArray | None]:
     """Read a picture and how much of each pixel it covers.
 
-    Parameters
-    ----------
-    source : array_like
-        ``(H, W)`` or ``(H, W, 1)`` grey, ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA or, with
-        ``channels``, ``(H, W, C)``: NumPy, dask, zarr, masked arrays (masked is
-        transparent), torch tensors, nested lists. See `to_unit` for the values.
-    channels : tuple of int, optional
-        One to three channels (last axis) as red, green and blue; one channel becomes
-        grey, a missing third one is black.
-    nan : {"refuse", "fill"}
-        What NaN and infinite values are: an error, or transparent pixels.
-    white : int, optional
-        The value that means 1, where it is known; see `to_unit`.
+    ``source`` array_like: ``(H, W)`` or ``(H, W, 1)`` grey, ``(H, W, 3)`` RGB, ``(H, W,
+    4)`` RGBA or, with ``channels``, ``(H, W, C)``: NumPy, dask, zarr, masked arrays
+    (masked is transparent), torch tensors, nested lists. ``channels``: one to three
+    (last axis) as red, green and blue; one channel becomes grey, a missing third one is
+    black. ``nan`` {"refuse", "fill"}: NaN and infinite values are an error, or
+    transparent pixels. ``white``: the value that means 1, where it is known; see
+    `to_unit`, also for the values.
 
-    Returns
-    -------
-    rgb : ndarray of float32, ``(H, W, 3)``
-        sRGB values as stored, in [0, 1]. Where nothing is covered, the colours of the
-        nearest pixels that are: what is hidden takes no part in anything.
-    alpha : ndarray of float32, ``(H, W)``, or None
-        The picture's own alpha; None where it is opaque.
-
-    Raises
-    ------
-    TypeError
-        When the values are not real numbers.
-    ValueError
-        When the shape does not fit or the values make no picture.
+    Returns ``rgb`` float32 ``(H, W, 3)``: sRGB values as stored, in [0, 1]. Where
+    nothing is covered, the colours of the nearest pixels that are: what is hidden takes
+    no part in anything. ``alpha`` float32 ``(H, W)``: the picture's own; None where it
+    is opaque. Raises TypeError when the values are not real numbers, ValueError when
+    the shape does not fit or the values make no picture.
     """
     array, hole = seen_values(source, channels, nan)
-    rgb, alpha = (
-        _with_alpha(array, white)
-        if array.shape[-1] == 4
-        else (to_unit(array, white), None)
-    )
+    alpha: FloatArray | None = None
+    if array.shape[-1] == 4:
+        rgb, alpha = _with_alpha(array, white)
+    else:
+        rgb = to_unit(array, white)
     if hole is not None:
-        alpha = (
-            (~hole).astype(np.float32) if alpha is None else np.where(hole, 0, alpha)
-        )
+        alpha = np.where(hole, np.float32(0), np.float32(1) if alpha is None else alpha)
     if alpha is None or bool((alpha >= 1).all()):
         return rgb, None
     if not alpha.any():
@@ -82,7 +67,7 @@ def read_picture(
             "nothing to take apart. Make it opaque first, for example with "
             "image[..., :3]."
         )
-    return fill_hidden(rgb, alpha > 0), alpha.astype(np.float32)
+    return fill_hidden(rgb, alpha > 0), alpha
 
 
 def _with_alpha(
@@ -110,47 +95,54 @@ def _with_alpha(
 
 
 def common_white(colors: float, alpha: float, dtype: np.dtype[Any]) -> int:
-    """White of integers whose colours and alpha (0 for none) reach so far; said."""
+    """White of values whose colours and alpha (0: none) reach so far; guesses are said."""
     own = white_of(colors, dtype)
-    white = white_of(max(colors, alpha, own), dtype)
-    if own == white or colors == 0:
-        say_white(white, max(colors, alpha), dtype)
-    else:
+    top = max(colors, alpha)
+    white = white_of(max(top, own), dtype)
+    if own != white and colors > 0:
         _say(
             f"The picture has dtype {dtype} and colours up to {colors:g} below an alpha "
             f"up to {alpha:g}; {white} was taken as white of both. Of colours with fewer "
             f"bits, divide by {own} first."
+        )
+    elif top > 0 and white != largest(dtype):
+        _say(
+            f"The picture has dtype {dtype} and values up to {top:g}; {white} was taken "
+            f"as white ({white.bit_length()} bits a channel)."
         )
     return white
 
 
 def seen_values(
     source: Any, channels: tuple[int, ...] | None = None, nan: str = "refuse"
-) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+) -> tuple[NDArray[Any], Mask | None]:
     """The numbers of a picture that are seen; the others are 0.
 
     ``source``, ``channels``, ``nan``: see `read_picture`. Returns ``values``
     ``(H, W, 3)`` or, with an alpha, ``(H, W, 4)``: of the source's dtype, not scaled.
     ``hole`` bool ``(H, W)``, or None: where it is masked, or NaN or infinite.
     """
-    if nan not in NAN_RULES:
-        raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
-    array, masked = as_numbers(source, "picture")
+    one_of(nan, "nan", NAN_RULES)
+    array, masked = as_numbers(_in_rgb(source), "picture")
     _check_shape(array.shape, channels)
-    array = _choose_channels(array if array.ndim == 3 else array[..., None], channels)
-    hole: NDArray[np.bool_] | None = None
+    array = _choose_channels(np.atleast_3d(array), channels)
+    hole: Mask = np.zeros(array.shape[:2], bool)
     if masked is not None:
-        masked = masked if masked.ndim == 3 else masked[..., None]
-        hole = np.any(_choose_channels(masked, channels), axis=-1)
-    if array.dtype.kind == "f":
-        hole = _with_broken(array, hole, nan)
-    seen = None if hole is None else ~hole[..., None]
-    if array.shape[-1] == 4:
-        shown = array[..., 3:] != 0
-        seen = shown if seen is None else seen & shown
-    if seen is not None:
-        array = np.where(seen, array, np.zeros((), array.dtype))
-    return array, hole
+        hole = np.any(_choose_channels(np.atleast_3d(masked), channels), axis=-1)
+    hidden = hole | (array[..., 3] == 0) if array.shape[-1] == 4 else hole
+    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+        broken = ~finite.all(axis=-1)
+        count = int((broken & ~hidden).sum())  # what is hidden may be anything
+        if nan == "refuse" and count:
+            raise ValueError(
+                f"The picture has NaN or infinite values in {count} pixels; use "
+                "nan='fill' to take these as transparent, or replace the values first, "
+                "for example with numpy.nan_to_num."
+            )
+        hole, hidden = hole | broken, hidden | broken
+    if hidden.any():
+        array = np.where(hidden[..., None], np.zeros((), array.dtype), array)
+    return array, hole if hole.any() else None
 
 
 def as_image(image: Any, channels: tuple[int, ...] | None = None) -> FloatArray:
@@ -158,7 +150,7 @@ def as_image(image: Any, channels: tuple[int, ...] | None = None) -> FloatArray:
     return read_picture(image, channels)[0]
 
 
-def fill_hidden(values: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
+def fill_hidden(values: FloatArray, visible: Mask) -> FloatArray:
     """Give hidden pixels the values of the nearest visible ones, ``(H, W, C)``."""
     if visible.all() or not visible.any():
         return values
@@ -168,26 +160,6 @@ def fill_hidden(values: FloatArray, visible: NDArray[np.bool_]) -> FloatArray:
         ~visible, return_distances=False, return_indices=True
     )
     return np.ascontiguousarray(values[tuple(nearest)])
-
-
-def as_numbers(source: Any, what: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Read any array of numbers, and where it is masked.
-
-    Raises TypeError, ValueError when it is no array of real numbers with something in
-    it.
-    """
-    mask = None
-    if isinstance(source, np.ma.MaskedArray):
-        mask = np.ma.getmaskarray(source)
-        source = source.filled(0) if mask.any() else source.data
-        mask = mask if mask.any() else None
-    array = to_numpy(_in_rgb(source), what)
-    if array.size == 0:
-        raise ValueError(
-            f"The {what} has shape {array.shape}: there is nothing in it; at least one "
-            "pixel is needed."
-        )
-    return array, mask
 
 
 def _in_rgb(source: Any) -> Any:
@@ -202,25 +174,23 @@ def _in_rgb(source: Any) -> Any:
 
 def _check_shape(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> None:
     """Refuse shapes that are no picture; planes first are recognised and named."""
-    if len(shape) == 3 and _planes_first(shape, channels):
-        raise ValueError(
-            f"The picture has shape {shape}: its {shape[0]} channels come first. Put "
-            "them last with np.moveaxis(image, 0, -1), or choose one plane."
-        )
-    if len(shape) not in (2, 3) or (len(shape) == 2 and channels is not None):
-        more = " and no channels" if channels is not None and len(shape) == 2 else ""
+    if (
+        len(shape) == 3
+        and shape[0] <= MOST_CHANNELS_FIRST
+        and shape[0] < min(shape[1:])
+    ):
+        fits = channels is None or max(check_channels(channels)) < shape[0]
+        if fits and shape[2] not in (1, 3, 4):
+            raise ValueError(
+                f"The picture has shape {shape}: its {shape[0]} channels come first. Put "
+                "them last with np.moveaxis(image, 0, -1), or choose one plane."
+            )
+    if len(shape) != 3 and (len(shape) != 2 or channels is not None):
+        more = " and no channels" if len(shape) == 2 else ""
         raise ValueError(
             f"The picture has shape {shape}{more}; (H, W), (H, W, 3) or (H, W, 4) is "
             "needed. Choose one frame of a stack first."
         )
-
-
-def _planes_first(shape: tuple[int, ...], channels: tuple[int, ...] | None) -> bool:
-    """Whether a shape is much rather ``(C, H, W)`` than ``(H, W, C)``."""
-    few = shape[0] <= MOST_CHANNELS_FIRST and shape[0] < min(shape[1:])
-    if not few or shape[2] in (1, 3, 4):
-        return False
-    return channels is None or max(check_channels(channels)) < shape[0]
 
 
 def _choose_channels(
@@ -228,70 +198,36 @@ def _choose_channels(
 ) -> NDArray[Any]:
     """Three channels of ``(H, W, C)``, or four where the last one is an alpha."""
     count = array.shape[-1]
-    if channels is None:
-        if count == 1:
-            return np.repeat(array, 3, axis=-1)
-        if count in (3, 4):
-            return array
+    if channels is not None:
+        wanted = check_channels(channels)
+        if any(not -count <= c < count for c in wanted):
+            raise ValueError(
+                f"channels={channels} does not fit a picture with {count} channels; give "
+                f"one to three numbers from 0 to {count - 1}."
+            )
+        array = array[..., list(wanted)]
+    elif count not in (1, 3, 4):
         raise ValueError(
             f"The picture has {count} channels; 1, 3 or 4 are needed. Name up to three "
             "of them with channels=(red, green, blue); where they come first, put them "
             "last with np.moveaxis(image, 0, -1)."
         )
-    wanted = check_channels(channels)
-    if any(not -count <= c < count for c in wanted):
-        raise ValueError(
-            f"channels={channels} does not fit a picture with {count} channels; give "
-            f"one to three numbers from 0 to {count - 1}."
-        )
-    chosen = array[..., list(wanted)]
-    if len(wanted) == 1:
-        return np.repeat(chosen, 3, axis=-1)
-    if len(wanted) == 2:
-        return np.concatenate([chosen, np.zeros_like(chosen[..., :1])], axis=-1)
-    return chosen
+    if array.shape[-1] == 1:
+        return np.repeat(array, 3, axis=-1)
+    if array.shape[-1] == 2:
+        return np.concatenate([array, np.zeros_like(array[..., :1])], axis=-1)
+    return array
 
 
 def check_channels(channels: Any) -> tuple[int, ...]:
     """One to three whole numbers. Raises TypeError, ValueError."""
-    try:
-        wanted = tuple(channels)
-    except TypeError:
-        wanted = (None,)
-    if any(isinstance(c, bool) or not isinstance(c, (int, np.integer)) for c in wanted):
-        raise TypeError(
-            f"channels={channels!r} came; one to three whole numbers are needed, such "
-            "as (0, 1, 2)."
-        )
+    wanted = wholes(channels, "channels")
     if not 1 <= len(wanted) <= 3:
         raise ValueError(
             f"channels={channels!r} names {len(wanted)} channels; one to three can be "
             "shown as red, green and blue."
         )
-    return tuple(int(c) for c in wanted)
-
-
-def _with_broken(
-    array: NDArray[Any], hole: NDArray[np.bool_] | None, nan: str
-) -> NDArray[np.bool_] | None:
-    """Holes, and where values are NaN or infinite; an error unless to be filled.
-
-    What lies below an alpha of 0 or a mask is not seen and may be anything.
-    """
-    broken = ~np.isfinite(array)
-    if not broken.any():
-        return hole
-    count = broken if hole is None else broken & ~hole[..., None]
-    if array.shape[-1] == 4:
-        count = count & (array[..., 3:] != 0)
-    if nan == "refuse" and count.any():
-        raise ValueError(
-            f"The picture has NaN or infinite values in {int(count.any(-1).sum())} "
-            "pixels; use nan='fill' to take these as transparent, or replace the values "
-            "first, for example with numpy.nan_to_num."
-        )
-    bad = broken.any(axis=-1)
-    return bad if hole is None else hole | bad
+    return tuple(wanted)
 
 
 def white_of(top: float, dtype: np.dtype[Any]) -> int:
@@ -305,16 +241,14 @@ def white_of(top: float, dtype: np.dtype[Any]) -> int:
         return int(largest(dtype))
     scales = [s for s in SCALES if dtype.kind == "f" or s <= np.iinfo(dtype).max]
     if dtype == np.int16:
-        scales.append(int(np.iinfo(dtype).max))
+        scales.append(int(largest(dtype)))
     fitting = [scale for scale in scales if scale >= top]
     if not fitting:
         raise ValueError(
             f"The picture has dtype {dtype} and values up to {top:g}; it is not known "
             "what white is above 65535. Divide by the largest possible value first."
         )
-    if top <= 0:
-        return max(scales)
-    return fitting[0]
+    return fitting[0] if top > 0 else max(scales)
 
 
 def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
@@ -343,8 +277,7 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
             "0 are needed. Rescale it first."
         )
     if white is None:
-        white = white_of(high, array.dtype)
-        say_white(white, high, array.dtype)
+        white = common_white(high, 0, array.dtype)
     if high > white * (1 + ROUNDING):
         raise ValueError(
             f"The picture has {array.dtype} values from {low:g} to {high:g}; values in "
@@ -354,23 +287,13 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
     return np.clip(array / np.float64(white), 0, 1).astype(np.float32)
 
 
-def say_white(white: int, top: float, dtype: np.dtype[Any]) -> None:
-    """Warn of what was taken as white, unless the dtype says it or all is black."""
-    if top > 0 and white != largest(dtype):
-        _say(
-            f"The picture has dtype {dtype} and values up to {top:g}; {white} was taken "
-            f"as white ({white.bit_length()} bits a channel)."
-        )
-
-
 def _say(words: str) -> None:
     warnings.warn(words, UserWarning, stacklevel=5)
 
 
 def largest(dtype: DTypeLike) -> float:
     """What means 1 in a dtype: 1 for floats and bool, else the largest integer."""
-    kind = np.dtype(dtype)
-    return float(np.iinfo(kind).max) if kind.kind in "ui" else 1.0
+    return float(np.iinfo(dtype).max) if np.dtype(dtype).kind in "ui" else 1.0
 
 
 def to_dtype(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
@@ -385,22 +308,13 @@ def to_dtype(values: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def layer_dtype(dtype: DTypeLike) -> np.dtype[Any]:
-    """A dtype that layers can have: uint8, uint16 or floats.
-
-    Raises
-    ------
-    ValueError
-    """
-    try:
-        target = np.dtype(dtype)
-    except TypeError:
-        target = None
-    if (
-        dtype is None
-        or target is None
-        or not (target.kind == "f" or target in (np.uint8, np.uint16))
-    ):
-        name = repr(dtype) if target is None or dtype is None else str(target)
+    """A dtype that layers can have: uint8, uint16 or floats; ValueError for others."""
+    target = None
+    if dtype is not None:
+        with suppress(TypeError):
+            target = np.dtype(dtype)
+    if target is None or not (target.kind == "f" or target in (np.uint8, np.uint16)):
+        name = repr(dtype) if target is None else target
         raise ValueError(
             f"dtype {name} is not supported for layers; use uint8, uint16 or float32."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -45,11 +45,8 @@ class Run:
     def part(self, start: float, stop: float) -> Run:
         """Give a run that fills only the span ``start``..``stop`` of this one."""
         span = self.stop - self.start
-        return Run(
-            self.progress,
-            self.cancelled,
-            self.start + start * span,
-            self.start + stop * span,
+        return replace(
+            self, start=self.start + start * span, stop=self.start + stop * span
         )
 
 
@@ -58,17 +55,9 @@ SILENT = Run()
 
 
 def as_run(run: Any) -> Run:
-    """The run that a user gave, or one that reports to nobody.
-
-    Raises
-    ------
-    TypeError
-        When it is no `Run`.
-    """
-    if run is None:
-        return Run()
-    if not isinstance(run, Run):
+    """The run that a user gave, or one that reports to nobody. Raises TypeError."""
+    if run is not None and not isinstance(run, Run):
         raise TypeError(
             f"run={run!r} came; a Run is needed, such as nsl.Run(progress=print)."
         )
-    return run
+    return run or SILENT

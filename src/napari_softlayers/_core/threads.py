@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
 from .devices import import_torch
 from .run import Run
 
 if TYPE_CHECKING:
     import torch
-    from threadpoolctl import ThreadpoolController
 
 BAND = 1 << 21  # values that a band works on at once
 
@@ -27,8 +28,6 @@ def one_thread(api: str | None = None) -> AbstractContextManager[Any]:
     of small matrices run 5 to 20 times slower with more threads than free cores; for
     them alone, ``api`` is "blas".
     """
-    from threadpoolctl import threadpool_limits
-
     limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api=api)
     return limits
 
@@ -83,20 +82,15 @@ def for_bands(
 @cache
 def _pool(workers: int) -> ThreadPoolExecutor:
     """Threads that stay: starting them takes as long as a band of a small picture."""
-    return ThreadPoolExecutor(workers, "softlayers", initializer=_use_one_thread)
+    return ThreadPoolExecutor(workers, "softlayers", initializer=_one_openmp_thread)
 
 
 if hasattr(os, "register_at_fork"):  # a fork takes no threads along
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
-def _use_one_thread() -> None:
-    """Limit PyTorch's operations to one thread inside the calling thread alone."""
-    _one_openmp_thread()
-
-
 def _one_openmp_thread() -> AbstractContextManager[Any]:
-    """Limit OpenMP in the calling thread from now on, to the end of a with-block."""
+    """Limit OpenMP in the calling thread alone, from now on to the end of a with-block."""
     # PyTorch sets its own number at the first call in a thread.
     import_torch().get_num_threads()
     limits: AbstractContextManager[Any] = _controller().limit(
@@ -105,8 +99,4 @@ def _one_openmp_thread() -> AbstractContextManager[Any]:
     return limits
 
 
-@cache
-def _controller() -> ThreadpoolController:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
+_controller = cache(ThreadpoolController)

@@ -4,20 +4,10 @@ Options, the docks' drawers, the command line, code, records and rerun come from
 """
 
 from .options import MATTES, Options, Preparation, checked, options_of, refusal
-from .recipe import (
-    EditNote,
-    Frame,
-    Input,
-    Look,
-    Recipe,
-    read_recipe,
-    recipe_of,
-    with_recipe,
-)
+from .recipe import Frame, Input, Look, Recipe, read_recipe, recipe_of, with_recipe
 
 __all__ = [
     "MATTES",
-    "EditNote",
     "Frame",
     "Input",
     "Look",

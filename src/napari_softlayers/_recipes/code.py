@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .recipe import EditNote, Input, Recipe, read_recipe
+from napari_softlayers._core.layers.edit import Edit
+
+from .recipe import Input, Recipe, check_edit, read_recipe
 
 CALLS = {
     "matte": "matte",
@@ -14,6 +16,7 @@ CALLS = {
     "palette": "palette_layers",
 }
 FIRST = {"segments": "n_segments", "palette": "palette"}
+FRAME = {"step", "channels", "level", "nan"}
 CLICKS = ("points", "labels", "levels")
 
 Namer = Callable[[Input], str]
@@ -38,7 +41,8 @@ def code_of(
 
 def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     """The call and the edits after it."""
-    options = recipe.model_options().changed()
+    model = recipe.model_options()
+    options = model.changed()
     clicks = {name: options.pop(name) for name in CLICKS if name in options}
     parts = ["picture"]
     if recipe.kind == "matte":
@@ -46,13 +50,16 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
         parts.append(repr(recipe.method))
     if recipe.kind in FIRST:
         name = FIRST[recipe.kind]
-        parts.append(repr(_plain(options.pop(name, None) or _usual(recipe, name))))
+        options.pop(name, None)
+        parts.append(repr(_plain(getattr(model, name))))
     for name in ("features", "superpixels"):
         given = recipe.inputs.get(name)
         if given is not None and (given.name or given.value != "bundled"):
             parts.append(f"{name}={_layer(given, namer)}")
     parts += [f"{name}={_plain(value)!r}" for name, value in options.items()]
-    parts += _frame(recipe)
+    read = recipe.frame.model_dump(include=FRAME, exclude_defaults=True)
+    read |= recipe.model_dump(include={"device"}, exclude_defaults=True)
+    parts += [f"{name}={value!r}" for name, value in read.items() if value != ()]
     name = "palette_stack" if recipe.frame.every else CALLS[recipe.kind]
     call = f"nsl.{name}({', '.join(parts)})"
     if recipe.kind != "clicks":
@@ -69,10 +76,6 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     return lines
 
 
-def _usual(recipe: Recipe, name: str) -> Any:
-    return type(recipe.model_options()).model_fields[name].default
-
-
 def _layer(given: Input, namer: Namer) -> str:
     """An input as an expression."""
     if given.name is None:
@@ -80,24 +83,8 @@ def _layer(given: Input, namer: Namer) -> str:
     return f"viewer.layers[{namer(given)!r}]"
 
 
-def _frame(recipe: Recipe) -> list[str]:
-    frame = recipe.frame
-    given: dict[str, Any] = {}
-    if frame.step:
-        given["step"] = frame.step
-    if frame.channels is not None:
-        given["channels"] = frame.channels
-    if frame.level:
-        given["level"] = frame.level
-    if frame.nan != "refuse":
-        given["nan"] = frame.nan
-    if recipe.device != "auto":
-        given["device"] = recipe.device
-    return [f"{name}={value!r}" for name, value in given.items()]
-
-
-def _edit(edit: EditNote, namer: Namer, target: str) -> list[str]:
-    edit.check()
+def _edit(edit: Edit, namer: Namer, target: str) -> list[str]:
+    check_edit(edit)
     if edit.name == "merge_nodes":
         groups = _plain(edit.arguments["groups"])
         return [

@@ -6,20 +6,28 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from napari_softlayers._core.layers.edit import Edit
+
 from .options import options_of
-from .recipe import EditNote, Frame, Input, Look, Recipe
+from .recipe import Frame, Input, Look, Recipe
 
 LAYERS = ("trimap", "superpixels")
+EDITS = {
+    "nodes": ("cut", "nodes"),
+    "merged": ("merge_nodes", "groups"),
+    "order": ("reordered", "order"),
+    "recolored": ("recolor", "palette"),
+}
+"""What version 0.1 noted of edits -> the edit and its argument, in this order."""
 
 
 def recipe_from_parameters(
     kind: str, parameters: Any, source: str = "", source_id: str = ""
 ) -> Recipe | None:
-    """A recipe from what version 0.1 noted.
+    """A recipe from what version 0.1 noted; None when that says too little.
 
     ``parameters``: of the record of a layer, or of a file. ``source``, ``source_id``:
-    name and id of the image, where they are known. Returns Recipe or None: None when it
-    cannot be read or says too little.
+    name and id of the image, where they are known.
     """
     if not isinstance(parameters, dict):
         return None
@@ -38,62 +46,52 @@ def _plain(kind: str, values: dict[str, Any], source: str, source_id: str) -> Re
     frame = _frame(values)
     inputs = {"image": Input(name=source or None, id=source_id or None)}
     inputs |= _inputs(kind, values)
-    device = str(values.pop("device", "auto"))
-    live = bool(values.pop("live", False))
     if kind == "segments" and values.get("n_segments") is None:
         values["n_segments"] = "auto"
-    known = options_of(kind, method).model_fields
-    options = {name: value for name, value in values.items() if name in known}
+    model = options_of(kind, method)
+    options = {name: values[name] for name in model.model_fields if name in values}
     return Recipe(
         kind=kind,
         method=method,
-        device=device,
-        options=options_of(kind, method)(**options).model_dump(),
+        device=str(values.get("device", "auto")),
+        options=model(**options).model_dump(),
         inputs=inputs,
         frame=frame,
         edits=tuple(edits),
-        live=live,
+        live=bool(values.get("live", False)),
     )
 
 
-def _edits(values: dict[str, Any]) -> list[EditNote]:
+def _edits(values: dict[str, Any]) -> list[Edit]:
     """What was done after computing, as far as version 0.1 noted it."""
-    nodes, merged = values.pop("nodes", None), values.pop("merged", None)
-    edits = []
-    if nodes is not None:
-        edits.append(EditNote(name="cut", arguments={"nodes": list(nodes)}))
-    if merged:
-        edits.append(EditNote(name="merge_nodes", arguments={"groups": merged}))
-    recolored = values.pop("recolored", None)
-    if recolored is not None:
-        edits.append(EditNote(name="recolor", arguments={"palette": recolored}))
+    noted = {old: values.pop(old, None) for old in EDITS}
+    edits = [
+        Edit(name, {argument: list(noted[old])})
+        for old, (name, argument) in EDITS.items()
+        if noted[old]
+    ]
     adjustments = values.pop("adjustments", None) or {}
     for name, numbers in adjustments.items():
-        edits.append(EditNote(name="adjust", arguments={"index": name} | numbers))
+        edits.append(Edit("adjust", {"index": name} | numbers))
     return edits
 
 
 def _frame(values: dict[str, Any]) -> Frame:
-    step, channels = values.pop("step", None), values.pop("channels", None)
     limits = values.pop("limits", None)
     return Frame(
-        step=None if step is None else tuple(step),
-        channels=None if channels is None else tuple(channels),
+        step=values.pop("step", None),
+        channels=values.pop("channels", None),
         level=values.pop("level", 0),
-        look=None if limits is None else Look(limits=tuple(limits)),
+        look=None if limits is None else Look(limits=limits),
     )
 
 
 def _inputs(kind: str, values: dict[str, Any]) -> dict[str, Input]:
     """Layers by their names: that was all that version 0.1 knew of them."""
-    found = {}
-    for what in LAYERS:
-        name = values.pop(what, None)
-        if name is not None:
-            found[what] = Input(name=str(name))
+    named = {what: values.pop(what, None) for what in LAYERS}
+    found = {what: Input(name=str(n)) for what, n in named.items() if n is not None}
     if kind in ("segments", "clicks"):
-        features = values.pop("features", None)
-        found["features"] = Input(value=features)
+        found["features"] = Input(value=values.pop("features", None))
     return found
 
 
@@ -103,15 +101,9 @@ def _split(values: dict[str, Any], source: str, source_id: str) -> Recipe:
     note = inner.pop("stored", None)
     segments = _plain("segments", inner, source, source_id)
     if note is not None:
-        stored = EditNote(name="stored", arguments={"dtype": note["dtype"]})
-        segments = segments.model_copy(update={"edits": (*segments.edits, stored)})
+        stored = Edit("stored", {"dtype": note["dtype"]})
+        segments = segments.with_edits([*segments.edits, stored])
     palette = _plain("palette", dict(values["palette"]), source, source_id)
-    edits = [*palette.edits]
-    edits.append(EditNote(name="split_by", arguments={"segments": segments.plain()}))
-    if values.get("order") is not None:
-        order = list(values["order"])
-        edits.append(EditNote(name="reordered", arguments={"order": order}))
-    if values.get("recolored") is not None:
-        arguments = {"palette": values["recolored"]}
-        edits.append(EditNote(name="recolor", arguments=arguments))
-    return palette.model_copy(update={"edits": tuple(edits), "frame": _frame(values)})
+    split = Edit("split_by", {"segments": segments.plain()})
+    changed = palette.with_edits([*palette.edits, split, *_edits(values)])
+    return changed.model_copy(update={"frame": _frame(values)})

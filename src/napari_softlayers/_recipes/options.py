@@ -21,10 +21,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 Color = tuple[float, float, float]
-
-
-class Hidden:
-    """Marks an option that is for scripts: it has no control in the docks."""
+HIDDEN = "for scripts"
+"""Marks an option that has no control in the docks."""
 
 
 class Options(BaseModel):
@@ -41,9 +39,8 @@ class Options(BaseModel):
         value = value.tolist() if hasattr(value, "tolist") else value
         kind = cls.model_fields[str(info.field_name)].annotation
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if kind in (int, float) and not number or kind is str and value is None:
-            raise ValueError("another type")
-        if kind is bool and not isinstance(value, bool):
+        wrong = kind in (int, float) and not number or kind is str and value is None
+        if wrong or kind is bool and not isinstance(value, bool):
             raise ValueError("another type")
         return value
 
@@ -54,25 +51,13 @@ class Options(BaseModel):
     @classmethod
     def shown(cls) -> list[str]:
         """Names of those that the docks and the command line show."""
-        return [
-            name
-            for name, field in cls.model_fields.items()
-            if not any(isinstance(mark, Hidden) for mark in field.metadata)
-        ]
+        fields = cls.model_fields.items()
+        return [name for name, field in fields if HIDDEN not in field.metadata]
 
 
-Tolerance = Annotated[float, Field(gt=0, le=1, title="Solver tolerance"), Hidden()]
-Iterations = Annotated[int, Field(ge=1, title="Solver steps"), Hidden()]
-Weights = Annotated[str, Field(title="Weights"), Hidden()]
-Seed = Annotated[
-    int,
-    Field(
-        ge=0,
-        le=2**31 - 1,
-        title="Seed",
-        description="The same seed gives the same result",
-    ),
-]
+Tolerance = Annotated[float, Field(gt=0, le=1, title="Solver tolerance"), HIDDEN]
+Iterations = Annotated[int, Field(ge=1, title="Solver steps"), HIDDEN]
+Weights = Annotated[str, Field(title="Weights"), HIDDEN]
 
 
 def option(
@@ -88,13 +73,13 @@ def ranged(default: Any, low: float, high: float, title: str, description: str) 
     return Field(default, ge=low, le=high, title=title, description=description)
 
 
-# ---- mattes ---------------------------------------------------------------------------
+SEED = ranged(0, 0, 2**31 - 1, "Seed", "The same seed gives the same result")
 
 
 class ClosedForm(Options):
     """Exact and fastest"""
 
-    eps: Annotated[float, Field(gt=0, title="Window regularisation"), Hidden()] = 1e-7
+    eps: Annotated[float, Field(gt=0, title="Window regularisation"), HIDDEN] = 1e-7
     solver_tolerance: Tolerance = 1e-4
     max_iterations: Iterations = 2000
 
@@ -102,8 +87,8 @@ class ClosedForm(Options):
 class Knn(Options):
     """Also gathers colours from far away"""
 
-    neighbours: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Hidden()] = (20, 10)
-    position_weights: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Hidden()] = (
+    neighbours: Annotated[tuple[Annotated[int, Field(ge=1)], ...], HIDDEN] = (20, 10)
+    position_weights: Annotated[tuple[Annotated[float, Field(ge=0)], ...], HIDDEN] = (
         2.0,
         0.1,
     )
@@ -158,9 +143,6 @@ MATTES: dict[str, type[Options]] = {
 }
 
 
-# ---- segments and clicks ----------------------------------------------------------------
-
-
 class Preparation(Options):
     """The slow steps behind segments and clicks."""
 
@@ -191,20 +173,15 @@ class Preparation(Options):
     )
     n_eigenvectors: int = ranged(100, 10, 200, "Eigenvectors", "Size of the subspace")
     n_clusters: int = ranged(40, 2, 100, "First layers", "Layers before the grouping")
-    seed: Seed = 0
+    seed: int = SEED
 
 
 class Segments(Preparation):
     """Soft segments."""
 
-    n_segments: Annotated[
-        int | Literal["auto"],
-        Field(
-            title="Segments",
-            description="Number of layers, 2 to 15; auto decides by the picture",
-        ),
-        Hidden(),
-    ] = "auto"
+    n_segments: Annotated[int | Literal["auto"], HIDDEN] = option(
+        "auto", "Segments", "Number of layers, 2 to 15; auto decides by the picture"
+    )
     grouping: Literal["tree", "kmeans"] = option(
         "tree", "Grouping", "How first layers join"
     )
@@ -213,22 +190,17 @@ class Segments(Preparation):
 class Clicks(Preparation):
     """Objects from clicks."""
 
-    points: Annotated[list[tuple[int, int]], Hidden()] = []
-    labels: Annotated[list[int], Hidden()] = []
-    levels: Annotated[list[int], Hidden()] = []
-
-
-# ---- palettes ---------------------------------------------------------------------------
+    points: Annotated[list[tuple[int, int]], HIDDEN] = []
+    labels: Annotated[list[int], HIDDEN] = []
+    levels: Annotated[list[int], HIDDEN] = []
 
 
 class Palette(Options):
     """Palette layers."""
 
-    palette: Annotated[
-        int | Literal["auto"] | list[Color],
-        Field(title="Colours", description="2 to 12, or auto, or the colours"),
-        Hidden(),
-    ] = 6
+    palette: Annotated[int | Literal["auto"] | list[Color], HIDDEN] = option(
+        6, "Colours", "2 to 12, or auto, or the colours"
+    )
     method: Literal["mixture", "lookup", "network"] = option(
         "mixture",
         "Method",
@@ -243,29 +215,27 @@ class Palette(Options):
     smoothing: float = ranged(
         1.0, 0, 10, "Smoothing", "Of the alphas along the picture's edges; 0 is off"
     )
-    locked: Annotated[list[Color] | None, Hidden()] = None
-    weights: Annotated[str | None, Hidden()] = None
-    seed: Seed = 0
+    locked: Annotated[list[Color] | None, HIDDEN] = None
+    weights: Annotated[str | None, HIDDEN] = None
+    seed: int = SEED
+
+
+KINDS: dict[str, type[Options]] = {
+    "segments": Segments,
+    "clicks": Clicks,
+    "palette": Palette,
+}
 
 
 def options_of(kind: str, method: str = "") -> type[Options]:
-    """The model of a kind of result ("matte" has one a method).
-
-    Raises ValueError when there is none.
-    """
-    if kind == "matte" and method in MATTES:
-        return MATTES[method]
-    models: dict[str, type[Options]] = {
-        "segments": Segments,
-        "clicks": Clicks,
-        "palette": Palette,
-    }
-    if kind not in models:
-        known = ", ".join([*models, *(f"matte {name}" for name in MATTES)])
+    """The model of a kind of result ("matte" has one a method); ValueError for others."""
+    model = MATTES.get(method) if kind == "matte" else KINDS.get(kind)
+    if model is None:
+        known = ", ".join([*KINDS, *(f"matte {name}" for name in MATTES)])
         raise ValueError(
             f"There is no recipe for '{kind} {method}'; known are {known}."
         )
-    return models[kind]
+    return model
 
 
 def checked(
@@ -276,21 +246,9 @@ def checked(
 ) -> dict[str, Any]:
     """Options that a user gave, as plain values in their ranges.
 
-    Parameters
-    ----------
-    model : type of Options
-    options : dict
-    what : str
-        What has the options, for messages.
-    besides : tuple of str
-        Names of options that are passed on as they are.
-
-    Raises
-    ------
-    TypeError
-        When there is no such option.
-    ValueError
-        When a value does not fit; the message says what would.
+    ``what``: what has the options, for messages. ``besides``: names of options that are
+    passed on as they are. Raises TypeError when there is no such option, ValueError
+    when a value does not fit; the message says what would.
     """
     own = {name: value for name, value in options.items() if name not in besides}
     unknown = [name for name in own if name not in model.model_fields]
@@ -319,10 +277,10 @@ def _needed(field: FieldInfo) -> str:
     kinds = {int: "a whole number", float: "a number", bool: "True or False"}
     if get_origin(field.annotation) is Literal:
         return f"use one of {', '.join(map(str, get_args(field.annotation)))}"
-    choices = (field.json_schema_extra or {}) if field.json_schema_extra else {}
-    if isinstance(choices, dict) and "choices" in choices:
-        return f"use one of {choices['choices']}"
-    if field.annotation == str | None or field.annotation is str:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "choices" in extra:
+        return f"use one of {extra['choices']}"
+    if field.annotation in (str, str | None):
         return "a name or the path of a file is needed"
     if field.annotation not in kinds:
         return f"something such as {field.default!r} is needed"

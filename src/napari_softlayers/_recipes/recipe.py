@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_softlayers._core.layers.soft_layers import Edit, SoftLayers
+from napari_softlayers._core.layers.edit import Edit
+from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 from .options import Options, options_of, refusal
 
 FORMAT = 2
 """Version 0.1 had no recipes, only a dictionary of parameters: format 1."""
+CHANGED = "It was written by another version or changed; compute anew."
 
 
 class Model(BaseModel):
@@ -71,32 +73,21 @@ EDITS: dict[str, tuple[str, ...]] = {
 """Edits that a recipe may name, and their arguments: nothing else is run or copied."""
 
 
-class EditNote(Model):
-    """An `Edit` as it is written down."""
-
-    name: str
-    arguments: dict[str, Any] = Field(default_factory=dict)
-
-    def check(self) -> None:
-        """Refuse what is no edit: recipes come with files of others, too.
-
-        Raises
-        ------
-        ValueError
-        """
-        known = EDITS.get(self.name)
-        if known is None:
-            raise ValueError(
-                f"The recipe names the edit {self.name!r}; known are {', '.join(EDITS)}. "
-                "It was written by another version or changed; compute anew."
-            )
-        wrong = set(self.arguments) - set(known)
-        if wrong or (known[0] not in self.arguments and self.name != "cut"):
-            raise ValueError(
-                f"The recipe's edit {self.name!r} has the arguments "
-                f"{', '.join(map(repr, self.arguments)) or 'none'}; {', '.join(known)} "
-                "are needed. It was written by another version or changed; compute anew."
-            )
+def check_edit(edit: Edit) -> None:
+    """Refuse what is no edit: recipes come with files of others, too."""
+    known = EDITS.get(edit.name)
+    if known is None:
+        raise ValueError(
+            f"The recipe names the edit {edit.name!r}; known are {', '.join(EDITS)}. "
+            f"{CHANGED}"
+        )
+    wrong = set(edit.arguments) - set(known)
+    if wrong or (known[0] not in edit.arguments and edit.name != "cut"):
+        raise ValueError(
+            f"The recipe's edit {edit.name!r} has the arguments "
+            f"{', '.join(map(repr, edit.arguments)) or 'none'}; {', '.join(known)} "
+            f"are needed. {CHANGED}"
+        )
 
 
 class Recipe(Model):
@@ -104,9 +95,8 @@ class Recipe(Model):
 
     ``kind`` {"matte", "segments", "clicks", "palette"}. ``method``: of a matte.
     ``options``: checked by the model of the kind; complete. ``inputs`` dict of str to
-    Input: "image", and "trimap", "features", "superpixels". ``edits`` tuple of
-    EditNote. ``live``: whether it came from the live mode, which builds on all strokes
-    before.
+    Input: "image", and "trimap", "features", "superpixels". ``live``: whether it came
+    from the live mode, which builds on all strokes before.
     """
 
     format: int = FORMAT
@@ -116,29 +106,19 @@ class Recipe(Model):
     options: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[str, Input] = Field(default_factory=dict)
     frame: Frame = Frame()
-    edits: tuple[EditNote, ...] = ()
+    edits: tuple[Edit, ...] = ()
     live: bool = False
 
     def input(self, name: str) -> Input:
-        """One of the inputs.
-
-        Raises
-        ------
-        ValueError
-            When the recipe does not name it.
-        """
+        """One of the inputs. Raises ValueError when the recipe does not name it."""
         if name not in self.inputs:
             raise ValueError(
-                f"The recipe of this {self.kind} result names no {name}. It was written "
-                "by another version or changed; compute anew."
+                f"The recipe of this {self.kind} result names no {name}. {CHANGED}"
             )
         return self.inputs[name]
 
     def model_options(self) -> Options:
-        """The options, checked.
-
-        Raises ValueError when they do not fit the kind or the method.
-        """
+        """The options. Raises ValueError when they do not fit the kind or the method."""
         model = options_of(self.kind, self.method)
         try:
             return model(**self.options)
@@ -146,14 +126,12 @@ class Recipe(Model):
             name, needed = refusal(model, error)
             raise ValueError(
                 f"The recipe of this {self.kind} result says {name}="
-                f"{self.options.get(name)!r}; {needed}. It was written by another version "
-                "or changed; compute anew."
+                f"{self.options.get(name)!r}; {needed}. {CHANGED}"
             ) from error
 
     def with_edits(self, edits: Iterable[Edit]) -> Recipe:
         """The recipe of a result after edits."""
-        notes = tuple(EditNote(name=e.name, arguments=e.arguments) for e in edits)
-        return self.model_copy(update={"edits": notes})
+        return self.model_copy(update={"edits": tuple(edits)})
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it, without what is usual."""
@@ -170,9 +148,7 @@ def with_recipe(layers: SoftLayers, recipe: Recipe | None) -> SoftLayers:
     """Layers that know a whole recipe, edits included."""
     if recipe is None:
         return layers
-    edits = tuple(Edit(note.name, dict(note.arguments)) for note in recipe.edits)
-    base = recipe.model_copy(update={"edits": ()})
-    return replace(layers, recipe=base, edits=edits)
+    return replace(layers, recipe=recipe.with_edits(()), edits=recipe.edits)
 
 
 def read_recipe(values: Any) -> Recipe | None:

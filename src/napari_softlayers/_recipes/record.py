@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.version import VERSION
 
 from .migrate import recipe_from_parameters
@@ -20,45 +21,16 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Adjusting(_Model):
-    """An adjustment of a layer's colours that can still be changed."""
-
-    exposure: float = 0.0
-    saturation: float = 0.0
-    hue: float = 0.0
-    blur: float = Field(default=0.0, ge=0)
-
-
 class ResultRecord(_Model):
     """What a layer of a result says of itself.
 
-    Parameters
-    ----------
-    kind : str
-        "matte", "segments", "clicks", "palette", ...
-    run : str
-        One text for all layers of a set.
-    index : int
-        0 is the bottom.
-    name : str
-        As the method gave it.
-    source, source_id : str
-        Name and id of the image.
-    plane : tuple of int
-        Index along the image's leading axes; empty for a single picture.
-    words : str
-        The plane in words, such as "z = 7".
-    coverage : float
-        Share of the picture.
-    color : tuple of float
-        Mean colour.
-    stack : {"additive", "normal"}
-    source_visible : bool
-        Whether the image was visible before.
-    hidden : tuple of str
-        Ids of the layers below that were hidden with the source.
-    digest : str
-        Of the set's pixels as they were shown.
+    ``run``: one text for all layers of a set. ``index``: 0 is the bottom. ``name``: as
+    the method gave it. ``source``, ``source_id``: name and id of the image. ``plane``:
+    index along the image's leading axes; empty for a single picture. ``words``: the
+    plane in words, such as "z = 7". ``coverage``: share of the picture. ``color``: the
+    mean. ``stack`` {"additive", "normal"}. ``source_visible``: whether the image was
+    visible before. ``hidden``: ids of the layers below that were hidden with it.
+    ``digest``: of the set's pixels as they were shown.
     """
 
     format: int = FORMAT
@@ -78,7 +50,7 @@ class ResultRecord(_Model):
     hidden: tuple[str, ...] = ()
     digest: str = ""
     recipe: Recipe | None = None
-    adjust: Adjusting | None = None
+    adjust: Adjustment | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -126,8 +98,6 @@ class HelperRecord(_Model):
 
 def read_record(values: Any) -> ResultRecord | None:
     """A result's record from plain values of any version; None when it makes no sense."""
-    if not isinstance(values, dict) or not {"kind", "index", "run"} <= set(values):
-        return None
     try:
         return ResultRecord.model_validate(values)
     except ValidationError:
@@ -136,7 +106,7 @@ def read_record(values: Any) -> ResultRecord | None:
 
 def read_helper(values: Any) -> HelperRecord | None:
     """A helper layer's record from plain values; None for results and for nonsense."""
-    if not isinstance(values, dict) or "kind" not in values or read_record(values):
+    if read_record(values) is not None:
         return None
     try:
         return HelperRecord.model_validate(values)

@@ -97,15 +97,8 @@ def settle_rounding(rgba: NDArray[Any], alphas: FloatArray, colors: FloatArray) 
     """Let the strongest layer of each pixel make up for what rounding took, in place.
 
     Integer alphas and colours alone add up to the exact sum to about two steps; then to
-    one.
-
-    Parameters
-    ----------
-    rgba : ndarray of uint8 or uint16, ``(K, H, W, 4)``
-        Rounded alphas and colours.
-    alphas : ndarray, ``(K, H, W)``
-    colors : ndarray, ``(K, H, W, 3)``
-        The exact ones.
+    one. ``rgba`` uint8 or uint16 ``(K, H, W, 4)``: rounded. ``alphas`` ``(K, H, W)``,
+    ``colors`` ``(K, H, W, 3)``: the exact ones.
     """
     top = float(np.iinfo(rgba.dtype).max)
     strongest = rgba[..., 3].argmax(axis=0)[None, ..., None]

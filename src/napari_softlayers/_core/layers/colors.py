@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -69,10 +68,7 @@ def _multi_level(picture: torch.Tensor, alpha: torch.Tensor, run: Run) -> torch.
     height, width = picture.shape[1:]
     levels = max(1, math.ceil(math.log2(max(height, width))))
     sizes = [
-        (
-            max(1, round(height ** (level / levels))),
-            max(1, round(width ** (level / levels))),
-        )
+        tuple(max(1, round(side ** (level / levels))) for side in (height, width))
         for level in range(levels + 1)
     ]
     pixels = sum(h * w for h, w in sizes)
@@ -101,7 +97,10 @@ def _sweeps(
     picture: torch.Tensor, alpha: torch.Tensor, colors: torch.Tensor, run: Run
 ) -> torch.Tensor:
     """Jacobi sweeps of the pixel-wise closed form at one level."""
-    down, right = _edge_weights(alpha)
+    down, right = (  # smoothness of the vertical and the horizontal neighbour pairs
+        alpha.diff(dim=axis).abs_().mul_(GRADIENT_WEIGHT).add_(REGULARIZATION)
+        for axis in (1, 2)
+    )
     degree = _degree(alpha, down, right)
     gain = alpha / degree
     gain = gain / (1 + (alpha * gain).sum(0))
@@ -134,16 +133,6 @@ def _degree(
     degree[:, :, 1:] += right
     degree[:, :, :-1] += right
     return degree.clamp_min_(REGULARIZATION)
-
-
-def _edge_weights(alpha: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Smoothness weights of the vertical and the horizontal neighbour pairs."""
-    down = (alpha[:, 1:] - alpha[:, :-1]).abs_()
-    right = (alpha[:, :, 1:] - alpha[:, :, :-1]).abs_()
-    return (
-        down.mul_(GRADIENT_WEIGHT).add_(REGULARIZATION),
-        right.mul_(GRADIENT_WEIGHT).add_(REGULARIZATION),
-    )
 
 
 def _neighbour_sums(
@@ -188,7 +177,9 @@ def project_exact(
     count, height, width = alphas.shape
     colors = colors.expand(count, 3, height, width)
     result = torch.empty_like(picture[None].expand(count, -1, -1, -1)).contiguous()
-    for rows in _row_slices(height, width, count):
+    step = max(1, (CHUNK * 4) // (width * count))  # bands fit the processor's cache
+    for start in range(0, height, step):
+        rows = slice(start, min(start + step, height))
         part = alphas[:, rows]
         result[:, :, rows] = _project_rows(picture[:, rows], part, colors[:, :, rows])
         run.step(rows.stop / height, "exact sum")
@@ -198,11 +189,7 @@ def project_exact(
 def exact_colors(
     image: FloatArray, alphas: FloatArray, colors: FloatArray, run: Run = SILENT
 ) -> FloatArray:
-    """`project_exact` for arrays.
-
-    ``image`` ``(H, W, 3)``. ``alphas`` ``(K, H, W)``, summing to one. ``colors``
-    ``(K, H, W, 3)``. Returns float32 ``(K, H, W, 3)``.
-    """
+    """`project_exact` for arrays, whose last axis is the channels."""
     exact = project_exact(
         as_tensor(image.transpose(2, 0, 1)),
         as_tensor(alphas),
@@ -218,13 +205,6 @@ def as_tensor(array: NDArray[Any]) -> torch.Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(array)
-
-
-def _row_slices(height: int, width: int, layers: int) -> Iterator[slice]:
-    """Cut the picture into bands that stay in the processor's cache."""
-    step = max(1, (CHUNK * 4) // (width * layers))
-    for start in range(0, height, step):
-        yield slice(start, min(start + step, height))
 
 
 def _project_rows(

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, to_numpy
 from ..picture import as_image
-from .soft_layers import SoftLayers
+
+if TYPE_CHECKING:
+    from .soft_layers import SoftLayers
 
 BACKGROUNDS = ("black", "white", "checkerboard")
 CHECK_SIZE = 16
@@ -32,7 +34,8 @@ def composite_over(
     return np.clip(seen.composite(_background(background, layers.shape)), 0, 1)
 
 
-def _background(background: Any, shape: tuple[int, int]) -> FloatArray:
+def _background(background: Any, shape: tuple[int, int]) -> Any:
+    """What `SoftLayers.composite` takes, for a name and for a picture of any size."""
     if isinstance(background, str):
         if background not in BACKGROUNDS:
             raise ValueError(
@@ -42,12 +45,32 @@ def _background(background: Any, shape: tuple[int, int]) -> FloatArray:
         if background == "checkerboard":
             return checkerboard(shape)
         return np.full(3, float(background == "white"), np.float32)
-    if np.shape(background) == (3,):
-        color = np.asarray(background, np.float32)
-        if not ((color >= 0) & (color <= 1)).all():
-            raise ValueError(f"The colour {background} has values outside of [0, 1].")
-        return color
-    return cover(as_image(background), shape)
+    return background if np.ndim(background) < 2 else cover(as_image(background), shape)
+
+
+def behind(background: Any, shape: tuple[int, int]) -> FloatArray:
+    """A colour ``(3,)`` or a picture ``(H, W, 3)`` in [0, 1] behind layers."""
+    if isinstance(background, str):
+        raise TypeError(
+            f"background={background!r} came; a colour such as (1, 1, 1), which is "
+            "white, or a picture is needed."
+        )
+    values = to_numpy(background, "background")
+    if values.ndim > 1:
+        picture = as_image(background)
+        if picture.shape[:2] == shape:
+            return picture
+    elif values.shape in ((), (3,)):
+        if np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1:
+            return np.asarray(values, np.float32)
+        raise ValueError(
+            f"background={background!r} came, a colour with values outside of [0, 1]. "
+            "Divide 8-bit colours by 255."
+        )
+    raise ValueError(
+        f"The background has shape {values.shape}; a colour (3,) or a picture of the "
+        f"layers' size, {(*shape, 3)}, is needed."
+    )
 
 
 def checkerboard(shape: tuple[int, int]) -> FloatArray:

@@ -81,11 +81,8 @@ def _extended(picture: FloatArray, alpha: FloatArray) -> FloatArray:
     radius, share = 1.0, 1.0
     while radius < 2 * max(alpha.shape):
         share *= FILL_DECAY
-        wide = smooth(weight, radius)
-        known += share * wide
-        total += share * np.stack(
-            [smooth(weight * picture[..., c], radius) for c in range(3)], axis=-1
-        )
+        known += share * smooth(weight, radius)
+        total += share * smooth(weight[..., None] * picture, radius)
         radius *= 3
     mean = (weight[..., None] * picture).sum((0, 1)) / weight.sum()
     colors = (total + 1e-12 * mean) / (known[..., None] + 1e-12)

@@ -1,4 +1,4 @@
-"""Edits of soft layers: feather, adjust, duplicate.
+"""Edits of soft layers, which are their methods.
 
 All are pure: new layers come out, the given ones stay as they are.
 """
@@ -6,14 +6,18 @@ All are pure: new layers come out, the given ones stay as they are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..arrays import FloatArray
-from ..checks import number, wholes
+from ..checks import number, row, wholes
 from ..run import Run, as_run
-from .soft_layers import Edit, SoftLayers
+from .alphas import coverage_of
+
+if TYPE_CHECKING:
+    from .soft_layers import SoftLayers
 
 LUMA = np.array([0.299, 0.587, 0.114])
 CHROMA = np.array([[0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
@@ -28,6 +32,17 @@ RANGES = {
     "blur": (0.0, MOST_PIXELS),
 }
 """What adjustments may be; -1 is grey."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One change of layers after they had been computed, as the call that made it.
+
+    ``layers.<name>(**arguments)`` does it again; the arguments are plain values.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -175,24 +190,24 @@ def _free_name(name: str, taken: Sequence[str]) -> str:
 
 
 def smooth(values: FloatArray, radius: float) -> FloatArray:
-    """Gaussian mean with a standard deviation in pixels; the border goes on."""
+    """Gaussian mean along the first two axes, ``radius`` in pixels; the border goes on."""
     from scipy.ndimage import gaussian_filter
 
-    return gaussian_filter(values, radius, mode="nearest", truncate=TRUNCATE)
+    reach = (radius, radius, 0)[: values.ndim]
+    return gaussian_filter(values, reach, mode="nearest", truncate=TRUNCATE)
 
 
 def _blur_within(colors: FloatArray, alpha: FloatArray, radius: float) -> FloatArray:
     """Gaussian mean of the colours, weighted with alpha (a trace of it everywhere)."""
     weight = alpha + np.float32(1e-4)
-    total = smooth(weight, radius)
-    parts = [smooth(weight * colors[..., c], radius) / total for c in range(3)]
-    return np.stack(parts, axis=-1)
+    return (
+        smooth(weight[..., None] * colors, radius) / smooth(weight, radius)[..., None]
+    )
 
 
 def _color_matrix(hue: float, saturation: float) -> FloatArray:
     """Turn and stretch colours around the grey axis in YIQ, ``(3, 3)``."""
-    angle = np.deg2rad(hue)
-    cos, sin = np.cos(angle), np.sin(angle)
+    cos, sin = np.cos(np.deg2rad(hue)), np.sin(np.deg2rad(hue))
     turn = (1 + saturation) * np.array([[cos, -sin], [sin, cos]])
     forward = np.vstack([LUMA, CHROMA - CHROMA.sum(axis=1, keepdims=True) * LUMA])
     change = np.eye(3)
@@ -234,4 +249,84 @@ def reordered(layers: SoftLayers, order: Sequence[int]) -> SoftLayers:
         colors=layers.colors[chosen],
         names=[layers.names[index] for index in chosen],
         extras=extras,
+    )
+
+
+def merge(layers: SoftLayers, groups: Sequence[Sequence[int | str]]) -> SoftLayers:
+    """Join layers; those not named in ``groups`` stay alone.
+
+    Parameters
+    ----------
+    groups : sequence of sequences of int or str
+        Indices or names of the layers to be joined, one sequence a new layer.
+
+    Returns
+    -------
+    SoftLayers
+        In the order of each group's lowest layer. The sum is unchanged.
+    """
+    needed = "lists of layers, such as [[0, 1], [2, 3]],"
+    wanted = [
+        sorted({layers.index(item) for item in row(group, "groups", needed)})
+        for group in row(groups, "groups", needed)
+    ]
+    taken = [i for group in wanted for i in group]
+    if len(taken) != len(set(taken)):
+        raise ValueError(f"A layer is named in two groups: {groups}; name it once.")
+    if any(not group for group in wanted):
+        raise ValueError("A group without layers came; name at least one layer.")
+    wanted += [[i] for i in range(len(layers)) if i not in taken]
+    wanted.sort(key=lambda group: group[0])
+    alphas = np.stack([layers.alphas[group].sum(axis=0) for group in wanted])
+    colors = np.stack([_joint_color(layers, group) for group in wanted])
+    names = [" + ".join(layers.names[i] for i in group) for group in wanted]
+    return layers.edited(
+        Edit("merge", {"groups": [group for group in wanted if len(group) > 1]}),
+        alphas=np.clip(alphas, 0, 1),
+        colors=colors,
+        names=names,
+        extras={},
+    )
+
+
+def _joint_color(layers: SoftLayers, group: list[int]) -> FloatArray:
+    """Alpha-weighted mean colour of some layers; plain mean where all are empty."""
+    weights = layers.alphas[group][..., None]
+    total = weights.sum(axis=0)
+    weighted = (weights * layers.colors[group]).sum(axis=0)
+    plain = layers.colors[group].mean(axis=0)
+    joint = np.divide(weighted, total, out=plain, where=total > 0)
+    return np.clip(joint, 0, 1)
+
+
+def renamed(layers: SoftLayers, names: Sequence[str]) -> SoftLayers:
+    """The same layers with other names, one a layer."""
+    changed = [str(name) for name in row(names, "names", "texts, one a layer,")]
+    if len(changed) != len(layers):
+        raise ValueError(
+            f"{len(changed)} names came for {len(layers)} layers; give one name a layer."
+        )
+    return layers.edited(Edit("renamed", {"names": changed}), names=changed)
+
+
+def subset(soft: SoftLayers, layers: Sequence[int | str]) -> SoftLayers:
+    """Keep only the named layers (indices or names), in the given order.
+
+    Of a true subset the rest is transparent: ``alpha`` is what the alphas sum to.
+    """
+    named = row(layers, "layers", "numbers or names of layers in a row")
+    if not named:
+        raise ValueError("No layers were named; name at least one.")
+    chosen = [soft.index(item) for item in named]
+    if len(chosen) != len(set(chosen)):
+        raise ValueError(f"A layer is named twice in {named}; name it once.")
+    alphas = soft.alphas[chosen]
+    return soft.edited(
+        Edit("subset", {"layers": chosen}),
+        alphas=alphas,
+        colors=soft.colors[chosen],
+        names=[soft.names[i] for i in chosen],
+        extras={},
+        alpha=coverage_of(alphas),
+        image=None,
     )

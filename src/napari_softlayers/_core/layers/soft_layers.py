@@ -12,15 +12,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..arrays import FloatArray, to_numpy
 from ..checks import row
-from ..picture import (
-    as_image,
-    fill_hidden,
-    from_dtype,
-    layer_dtype,
-    read_picture,
-    to_dtype,
-)
+from ..picture import fill_hidden, from_dtype, layer_dtype, read_picture, to_dtype
 from ..run import SILENT, Run
+from . import edit
 from .alphas import (
     check_alphas,
     check_ranges,
@@ -29,20 +23,13 @@ from .alphas import (
     settle_rounding,
     simplex,
 )
+from .compositing import behind
+from .edit import Edit
 
 if TYPE_CHECKING:
     import torch
 
-
-@dataclass(frozen=True)
-class Edit:
-    """One change of layers after they had been computed, as the call that made it.
-
-    ``layers.<name>(**arguments)`` does it again; the arguments are plain values.
-    """
-
-    name: str
-    arguments: dict[str, Any]
+__all__ = ["Edit", "SoftLayers"]
 
 
 @dataclass
@@ -205,8 +192,8 @@ class SoftLayers:
         for alpha, color in zip(self.alphas, self.colors, strict=True):
             total += alpha[..., None] * color
         if background is not None:
-            behind = _behind(background, self.shape)
-            total += (1 - self.alphas.sum(axis=0))[..., None] * behind
+            rest = (1 - self.alphas.sum(axis=0))[..., None]
+            total += rest * behind(background, self.shape)
         return total
 
     @property
@@ -238,17 +225,14 @@ class SoftLayers:
         """
         if self.alpha is None:
             return self.alphas
-        seen = self.alpha > 0
-        alphas = np.asarray(self.alphas / np.where(seen, self.alpha, 1), np.float32)
-        filled = fill_hidden(np.moveaxis(alphas, 0, -1), seen)
-        return np.ascontiguousarray(np.moveaxis(filled, -1, 0), np.float32)
+        filled = _divided(np.moveaxis(self.alphas, 0, -1), self.alpha)
+        return np.ascontiguousarray(np.moveaxis(filled, -1, 0))
 
     def stored(self, dtype: DTypeLike = np.uint8) -> SoftLayers:
         """The layers as a viewer or a file of this dtype holds them, rounded."""
         values = from_dtype(self.rgba(dtype))
-        edit = Edit("stored", {"dtype": str(np.dtype(dtype))})
         return self.edited(
-            edit,
+            Edit("stored", {"dtype": str(np.dtype(dtype))}),
             alphas=values[..., 3],
             colors=values[..., :3],
             alpha=coverage_of(values[..., 3]),
@@ -286,82 +270,17 @@ class SoftLayers:
         stack[0][above[0] > 1 - 1e-6] = 1.0
         return np.clip(stack, 0, 1).astype(np.float32)
 
-    def merge(self, groups: Sequence[Sequence[int | str]]) -> SoftLayers:
-        """Join layers; those not named in ``groups`` stay alone.
-
-        Parameters
-        ----------
-        groups : sequence of sequences of int or str
-            Indices or names of the layers to be joined, one sequence a new layer.
-
-        Returns
-        -------
-        SoftLayers
-            In the order of each group's lowest layer. The sum is unchanged.
-        """
-        needed = "lists of layers, such as [[0, 1], [2, 3]],"
-        wanted = [
-            sorted({self.index(item) for item in row(group, "groups", needed)})
-            for group in row(groups, "groups", needed)
-        ]
-        taken = [i for group in wanted for i in group]
-        if len(taken) != len(set(taken)):
-            raise ValueError(f"A layer is named in two groups: {groups}; name it once.")
-        if any(not group for group in wanted):
-            raise ValueError("A group without layers came; name at least one layer.")
-        wanted += [[i] for i in range(len(self)) if i not in taken]
-        wanted.sort(key=lambda group: group[0])
-        alphas = np.stack([self.alphas[group].sum(axis=0) for group in wanted])
-        colors = np.stack([self._joint_color(group) for group in wanted])
-        names = [" + ".join(self.names[i] for i in group) for group in wanted]
-        return self.edited(
-            Edit("merge", {"groups": [group for group in wanted if len(group) > 1]}),
-            alphas=np.clip(alphas, 0, 1),
-            colors=colors,
-            names=names,
-            extras={},
-        )
-
-    def renamed(self, names: Sequence[str]) -> SoftLayers:
-        """The same layers with other names, one a layer."""
-        changed = [str(name) for name in row(names, "names", "texts, one a layer,")]
-        if len(changed) != len(self):
-            raise ValueError(
-                f"{len(changed)} names came for {len(self)} layers; give one name a layer."
-            )
-        return self.edited(Edit("renamed", {"names": changed}), names=changed)
-
-    def subset(self, layers: Sequence[int | str]) -> SoftLayers:
-        """Keep only the named layers (indices or names), in the given order.
-
-        Of a true subset the rest is transparent: ``alpha`` is what the alphas sum to.
-        """
-        named = row(layers, "layers", "numbers or names of layers in a row")
-        if not named:
-            raise ValueError("No layers were named; name at least one.")
-        chosen = [self.index(item) for item in named]
-        if len(chosen) != len(set(chosen)):
-            raise ValueError(f"A layer is named twice in {named}; name it once.")
-        alphas = self.alphas[chosen]
-        return self.edited(
-            Edit("subset", {"layers": chosen}),
-            alphas=alphas,
-            colors=self.colors[chosen],
-            names=[self.names[i] for i in chosen],
-            extras={},
-            alpha=coverage_of(alphas),
-            image=None,
-        )
+    adjust = edit.adjust
+    duplicate = edit.duplicate
+    feather = edit.feather
+    merge = edit.merge
+    renamed = edit.renamed
+    reordered = edit.reordered
+    subset = edit.subset
 
     if TYPE_CHECKING:  # put in by `napari_softlayers._methods`, which knows how
 
-        def adjust(self, index: int | str, **changes: float) -> SoftLayers: ...
-        def duplicate(self, index: int | str) -> SoftLayers: ...
-        def feather(
-            self, index: int | str, radius: float, run: Run | None = None
-        ) -> SoftLayers: ...
         def recolor(self, palette: Any) -> SoftLayers: ...
-        def reordered(self, order: Sequence[int]) -> SoftLayers: ...
         def intersect(
             self, palette: SoftLayers, run: Run | None = None
         ) -> SoftLayers: ...
@@ -388,15 +307,6 @@ class SoftLayers:
             )
         return int(layer) % len(self)
 
-    def _joint_color(self, group: list[int]) -> FloatArray:
-        """Alpha-weighted mean colour of some layers; plain mean where all are empty."""
-        weights = self.alphas[group][..., None]
-        total = weights.sum(axis=0)
-        weighted = (weights * self.colors[group]).sum(axis=0)
-        plain = self.colors[group].mean(axis=0)
-        joint = np.divide(weighted, total, out=plain, where=total > 0)
-        return np.clip(joint, 0, 1)
-
     def edited(self, edit: Edit, **changes: Any) -> SoftLayers:
         """These layers with some fields changed, and a note of what was done."""
         return replace(self, edits=(*self.edits, edit), **changes)
@@ -410,35 +320,13 @@ class SoftLayers:
         )
 
 
-def _behind(background: Any, shape: tuple[int, int]) -> FloatArray:
-    """A colour ``(3,)`` or a picture ``(H, W, 3)`` in [0, 1] behind layers."""
-    if isinstance(background, str):
-        raise TypeError(
-            f"background={background!r} came; a colour such as (1, 1, 1), which is "
-            "white, or a picture is needed."
-        )
-    values = to_numpy(background, "background")
-    if values.ndim > 1:
-        picture = as_image(background)
-        if picture.shape[:2] == shape:
-            return picture
-    elif values.shape in ((), (3,)):
-        if np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1:
-            return np.asarray(values, np.float32)
-        raise ValueError(
-            f"background={background!r} came; a colour has values in [0, 1]. Divide 8-bit "
-            "colours by 255."
-        )
-    raise ValueError(
-        f"The background has shape {values.shape}; a colour (3,) or a picture of the "
-        f"layers' size, {(*shape, 3)}, is needed."
-    )
-
-
 def _straight(light: FloatArray, alpha: FloatArray | None) -> FloatArray:
     """The picture ``(H, W, 3)`` whose light ``alpha * image`` is given."""
-    if alpha is None:
-        return light
+    return light if alpha is None else np.clip(_divided(light, alpha), 0, 1)
+
+
+def _divided(values: FloatArray, alpha: FloatArray) -> FloatArray:
+    """Values ``(H, W, C)`` by the alpha; those of the nearest visible pixel where 0."""
     seen = alpha > 0
-    image = light / np.where(seen, alpha, 1)[..., None]
-    return fill_hidden(np.clip(image, 0, 1).astype(np.float32), seen)
+    divided = values / np.where(seen, alpha, 1)[..., None]
+    return fill_hidden(divided.astype(np.float32), seen)

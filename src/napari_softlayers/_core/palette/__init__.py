@@ -7,36 +7,19 @@ selection, alphas and their processing, residues.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
-from ..arrays import DoubleArray
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
 from ..picture import as_image
 from ..run import SILENT, Run
-from .decomposer import METHODS, Decomposer, Processing, exact_residues
-from .intersect import intersect
-from .names import hex_name
+from .decomposer import Decomposer, Processing
 from .processing import Masks, as_masks
-from .recolor import Recolorer, recolor
-from .selection import check_colors, select_palette
-
-if TYPE_CHECKING:
-    import torch
-
-__all__ = [
-    "METHODS",
-    "Recolorer",
-    "exact_residues",
-    "hex_name",
-    "intersect",
-    "palette_layers",
-    "recolor",
-    "select_palette",
-]
+from .selection import asked_colors, select_palette
 
 
 def palette_layers(
@@ -57,14 +40,14 @@ def palette_layers(
 ) -> SoftLayers:
     """Take a picture apart into soft layers of nearly one colour each.
 
-    See Akimoto, Zhu, Jin, Aoki, "Fast Soft Color Segmentation", CVPR 2020.
+    Like `napari_softlayers.palette_layers`, which says what is not said here.
 
     Parameters
     ----------
-    palette : int from 2 to 12, "auto" or array_like ``(K, 3)``
-        Number of colours, or the colours themselves in [0, 1]. Equal colours become
-        one layer; the order of the colours changes nothing but the order of the layers.
-    method : {"mixture", "lookup", "network"}
+    palette
+        Of its colours, equal ones become one layer; their order changes nothing but the
+        order of the layers.
+    method
         "mixture": the best mixture of up to three palette colours at each pixel.
         "lookup": the same, interpolated in a table of 33^3 colours: for previews while
         a colour is dragged. "network": a trained network sees the neighbourhood too.
@@ -90,11 +73,6 @@ def palette_layers(
     -------
     SoftLayers
         Of kind "palette"; ``extras["palette"]`` holds the colours ``(K, 3)``.
-
-    Raises
-    ------
-    ValueError
-        When the palette, the masks or the result of `processing` do not fit.
     """
     picture = as_image(image)
     run.step(0, "Choosing the palette")
@@ -102,38 +80,18 @@ def palette_layers(
     colors = select_palette(
         seen, palette, selection=selection, locked=locked, seed=seed
     )
-    asked = _asked_colors(palette, locked)
-    masks = as_masks(mask, colors if asked is None else asked, picture)
+    counted = isinstance(palette, (str, int, np.integer))
+    asked = colors if counted else asked_colors(palette, locked)
+    masks = as_masks(mask, asked, picture)
     decompose = Decomposer(
         colors,
         method,
         choose_device(device),
+        selection=selection,
         smoothing=smoothing,
         processing=processing,
         weights=weights,
+        seed=int(seed),
     )
-    alphas, residues = decompose(picture, masks, run)
-    parameters = decompose.noted(colors, selection, seed)
-    if mask is not None or processing is not None:
-        parameters["by_user"] = True  # arrays and functions are not kept
-    return SoftLayers(
-        alphas,
-        residues,
-        [hex_name(color) for color in colors],
-        "palette",
-        parameters,
-        {"palette": colors},
-        picture,
-    )
-
-
-def _asked_colors(
-    palette: int | str | ArrayLike, locked: ArrayLike | None
-) -> DoubleArray | None:
-    """The user's own colours before equal ones are merged, None if there are none."""
-    if isinstance(palette, (str, int, np.integer)):
-        return None
-    colors = check_colors(palette)
-    if locked is None:
-        return colors
-    return np.concatenate([check_colors(locked, "locked"), colors])
+    noted = {} if mask is None else {"by_user": True}  # arrays are not kept
+    return decompose(picture, masks, run, **noted)

@@ -16,13 +16,15 @@ import numpy as np
 import torch
 
 from ..arrays import FloatArray
-from ..checks import number
+from ..checks import number, one_of
 from ..devices import with_cpu_fallback
 from ..layers.alphas import simplex
-from ..layers.colors import project_exact
+from ..layers.colors import as_tensor, project_exact
+from ..layers.soft_layers import SoftLayers
 from ..numerics.mixture import LookupTable, Mixture
 from ..run import SILENT, Run
 from ..threads import for_bands
+from .names import hex_name
 from .processing import apply_masks, refine, smooth
 
 Processing = Callable[[FloatArray], FloatArray]
@@ -36,8 +38,8 @@ class Decomposer:
     Computes with the colours in an order of its own, so that the order of the palette
     changes nothing but the order of the layers.
 
-    ``palette`` float32 ``(K, 3)``: distinct colours in [0, 1]. ``method`` {"mixture",
-    "lookup", "network"}. ``device``: see `palette_layers` for all of them.
+    ``palette`` float32 ``(K, 3)``: distinct colours in [0, 1]. ``noted``: what else the
+    layers' parameters say. See `palette_layers` for the others.
     """
 
     def __init__(
@@ -49,11 +51,9 @@ class Decomposer:
         smoothing: float = 1.0,
         processing: Processing | None = None,
         weights: str | Path | None = None,
+        **noted: Any,
     ) -> None:
-        if method not in METHODS:
-            raise ValueError(
-                f"method={method!r} is not known; use one of {', '.join(METHODS)}."
-            )
+        one_of(method, "method", METHODS)
         if processing is not None and not callable(processing):
             raise TypeError(
                 f"processing={processing!r} came; a function of the alphas is needed."
@@ -63,45 +63,49 @@ class Decomposer:
         self.smoothing = number(smoothing, "smoothing", 0)
         self.processing = processing
         self.weights = weights
+        self.parameters = {
+            "palette": palette.tolist(),
+            "method": method,
+            "smoothing": self.smoothing,
+            "weights": None if weights is None else str(weights),
+            **noted,
+        }
+        if processing is not None:
+            self.parameters["by_user"] = True  # functions are not kept
+        self.given = palette
         self.order = np.lexsort(palette.T[::-1])
         self.places = np.argsort(self.order)
         self.palette = np.ascontiguousarray(palette[self.order])
         self._tables: dict[torch.device, Mixture | LookupTable] = {}
 
     def __call__(
-        self, picture: FloatArray, masks: FloatArray | None, run: Run
-    ) -> tuple[FloatArray, FloatArray]:
-        """Alphas ``(K, H, W)`` and colours ``(K, H, W, 3)`` of a picture ``(H, W, 3)``."""
+        self, picture: FloatArray, masks: FloatArray | None, run: Run, **noted: Any
+    ) -> SoftLayers:
+        """Palette layers of a picture ``(H, W, 3)``."""
 
         def compute(device: torch.device) -> tuple[FloatArray, FloatArray]:
-            planes = to_planes(picture, device)
+            planes = as_tensor(picture.transpose(2, 0, 1)).to(device)
             stack = self._raw(planes, run.part(0, 0.4))
             stack = self._processed(planes, stack, masks, run.part(0.4, 0.8))
-            colors = exact_residues(
-                planes,
-                stack,
-                self._colors(device),
-                run.part(0.8, 1),
-                self.order.tolist(),
-            )
+            base, places = self._colors(device), self.order.tolist()
+            colors = exact_residues(planes, stack, base, run.part(0.8, 1), places)
             return self._given_order(stack), colors
 
-        return with_cpu_fallback(compute, self.device)
-
-    def noted(self, colors: FloatArray, selection: str, seed: int) -> dict[str, Any]:
-        """What layers were made with; enough to make them again, but for functions."""
-        return {
-            "palette": colors.tolist(),
-            "method": self.method,
-            "selection": selection,
-            "smoothing": self.smoothing,
-            "weights": None if self.weights is None else str(self.weights),
-            "seed": int(seed),
-        }
+        alphas, colors = with_cpu_fallback(compute, self.device)
+        return SoftLayers(
+            alphas,
+            colors,
+            [hex_name(color) for color in self.given],
+            "palette",
+            self.parameters | noted,
+            {"palette": self.given.copy()},
+            picture,
+        )
 
     def alphas(self, picture: FloatArray, run: Run) -> FloatArray:
         """Alphas ``(K, H, W)`` before any processing."""
-        return self._given_order(self._raw(to_planes(picture, self.device), run))
+        planes = as_tensor(picture.transpose(2, 0, 1)).to(self.device)
+        return self._given_order(self._raw(planes, run))
 
     def _raw(self, planes: torch.Tensor, run: Run) -> torch.Tensor:
         if self.method == "network":
@@ -125,35 +129,24 @@ class Decomposer:
         alphas = smooth(planes, alphas, self.smoothing, run.part(0, 0.7))
         alphas = refine(planes, alphas, palette, run.part(0.7, 1))
         if masks is not None:
-            given = torch.from_numpy(masks[self.order]).to(planes.device)
-            alphas = apply_masks(planes, alphas, given, palette)
+            allowed = torch.from_numpy(masks[self.order]).to(planes.device)
+            alphas = apply_masks(planes, alphas, allowed, palette)
         if self.processing is not None:
-            changed = self._by_user(self.processing, self._given_order(alphas))
+            changed = np.asarray(self.processing(self._given_order(alphas)), np.float32)
+            if changed.shape != alphas.shape:
+                raise ValueError(
+                    f"processing gave an array of shape {changed.shape}; alphas of shape "
+                    f"{tuple(alphas.shape)} came in and must come out."
+                )
+            changed = simplex(changed)
             alphas = torch.from_numpy(changed[self.order]).to(planes.device)
         return alphas
-
-    @staticmethod
-    def _by_user(processing: Processing, alphas: FloatArray) -> FloatArray:
-        """What the user's function makes of the alphas, checked and summing to one."""
-        shape = alphas.shape
-        changed = np.asarray(processing(alphas), dtype=np.float32)
-        if changed.shape != shape:
-            raise ValueError(
-                f"processing gave an array of shape {changed.shape}; alphas of shape "
-                f"{shape} came in and must come out."
-            )
-        return simplex(changed)
 
     def _colors(self, device: torch.device) -> torch.Tensor:
         return torch.from_numpy(self.palette).to(device)
 
     def _given_order(self, stack: torch.Tensor) -> FloatArray:
         return stack[torch.from_numpy(self.places).to(stack.device)].cpu().numpy()
-
-
-def to_planes(picture: FloatArray, device: torch.device) -> torch.Tensor:
-    """Picture ``(H, W, 3)`` -> tensor ``(3, H, W)`` on the device."""
-    return torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1))).to(device)
 
 
 def exact_residues(

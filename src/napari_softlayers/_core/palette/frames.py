@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray, to_numpy
-from ..picture import (
-    NAN_RULES,
-    NothingSeen,
-    common_white,
-    read_picture,
-    seen_values,
-)
+from ..picture import NothingSeen, common_white, read_picture, seen_values
 
 LOOKED_AT = 8
 """So many frames tell the palette, and what white is in a stack of wide integers."""
@@ -31,8 +25,6 @@ class Frames:
     def __init__(self, array: Any, nan: str = "refuse") -> None:
         lazy = isinstance(getattr(array, "dtype", None), np.dtype)
         self.array = array if lazy else to_numpy(array, "stack")
-        if nan not in NAN_RULES:
-            raise ValueError(f"nan={nan!r} is not known; use 'refuse' or 'fill'.")
         self.nan = nan
         shape = tuple(int(n) for n in self.array.shape)
         if len(shape) != 4 or shape[3] not in (3, 4) or 0 in shape:
@@ -59,9 +51,8 @@ class Frames:
         try:
             return self._read(frame)
         except NothingSeen:
-            return np.zeros((*self.shape[1:], 3), np.float32), np.zeros(
-                self.shape[1:], np.float32
-            )
+            nothing = np.zeros((*self.shape[1:], 4), np.float32)
+            return nothing[..., :3], nothing[..., 3]
         except ValueError as error:
             raise ValueError(f"Frame {frame}: {error}") from error
 

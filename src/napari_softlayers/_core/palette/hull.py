@@ -103,27 +103,18 @@ def _outer_corner(
     outside = (heights >= -_SLACK * 1e3).all(axis=1)
     if not outside.any():
         return None
-    sides = np.cross(
-        triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]
-    )
-    areas = np.linalg.norm(sides, axis=1) / 2
+    first, second, third = triangles.transpose(1, 0, 2)
+    areas = np.linalg.norm(np.cross(second - first, third - first), axis=1) / 2
     volumes = heights[outside] @ areas / 3
     lowest = int(np.argmin(volumes))
     return points[outside][lowest], float(volumes[lowest])
 
 
 def _widest(sample: DoubleArray, count: int) -> DoubleArray:
-    """Up to three colours that lie far apart."""
-    if count <= 0:
-        return np.zeros((0, 3))
+    """Up to three colours far apart: the farthest from the middle, then from others."""
     points = _extremes(sample)
-    return points[_spread(points, count)]
-
-
-def _spread(points: DoubleArray, count: int) -> list[int]:
-    """Indices of points far apart: the farthest from the middle, then from each other."""
     chosen = [int(np.argmax(((points - points.mean(axis=0)) ** 2).sum(axis=1)))]
     while len(chosen) < min(count, len(points)):
         gaps = ((points[:, None] - points[chosen]) ** 2).sum(axis=2).min(axis=1)
         chosen.append(int(np.argmax(gaps)))
-    return chosen
+    return points[chosen[:count]]

@@ -22,15 +22,13 @@ def intersect(
     empty: float = EMPTY,
     run: Run | None = None,
 ) -> SoftLayers:
-    """Cut each palette layer along the segments.
+    """Cut each palette layer along the segments of the same picture.
 
-    ``segments``, ``palette``: two decompositions of the same picture. ``empty``: pairs
-    that cover a smaller share of the picture are dropped and their light goes to the
-    segment's largest pair, so that nothing crosses a segment's edge. Returns
-    SoftLayers: of kind "palette": alphas ``a_s a_p``, named "segment · colour", with an
+    ``empty``: pairs that cover a smaller share of the picture are dropped and their light
+    goes to the segment's largest pair, so that nothing crosses a segment's edge. Returns
+    SoftLayers of kind "palette": alphas ``a_s a_p``, named "segment · colour", with an
     exact sum. ``extras["palette"]`` holds the palette colour of each layer and
-    ``extras["pairs"]`` the two indices, so that `recolor` works on them. Raises
-    ValueError when the two are of different size or of different pictures.
+    ``extras["pairs"]`` the two indices, so that `recolor` works on them.
     """
     run = as_run(run)
     if not isinstance(palette, SoftLayers):

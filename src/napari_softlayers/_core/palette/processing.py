@@ -1,7 +1,7 @@
 """Alpha layer processing (Section 4.4): smoothing, masks and the bounds of Eq. 3.
 
-Pictures and alphas are torch tensors: pictures ``(3, H, W)`` in [0, 1] and alphas
-``(K, H, W)``.
+All are torch tensors: pictures ``(3, H, W)`` in [0, 1], alphas and masks ``(K, H, W)``,
+palettes ``(K, 3)``.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ def smooth(
     picture's colours, ``a = w . c + b`` with ``w = (Cov(c) + eps I)^-1 Cov(c, a)`` [1]_;
     the fits are computed at half size and interpolated ("fast guided filter" [2]_).
 
-    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``. ``strength``: 0 changes
-    nothing; ``eps = 0.05 strength``. Returns ``(K, H, W)``: sums to 1 where the alphas
-    do; values may lie slightly outside [0, 1].
+    ``strength``: 0 changes nothing; ``eps = 0.05 strength``. What comes out sums to 1
+    where the alphas do; values may lie slightly outside [0, 1].
 
     References
     ----------
@@ -77,8 +76,7 @@ def refine(
 
     which keeps zeros and the sum.
 
-    ``picture`` ``(3, H, W)``. ``alphas`` ``(K, H, W)``: may lie outside [0, 1].
-    ``palette`` ``(K, 3)``. Returns ``(K, H, W)``: in [0, 1], summing to 1.
+    The alphas may lie outside [0, 1]; what comes out lies in it and sums to 1.
     """
     result = torch.empty_like(alphas)
     cuts = _cuts(palette)
@@ -149,9 +147,6 @@ def apply_masks(
 
     Where nothing is left, the allowed layer with the nearest palette colour takes the
     pixel; where every layer is forbidden, the masks are ignored.
-
-    ``picture`` ``(3, H, W)``. ``alphas``, ``masks`` ``(K, H, W)``. ``palette``
-    ``(K, 3)``.
     """
     masked = alphas * masks
     total = masked.sum(0)

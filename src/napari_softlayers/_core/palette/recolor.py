@@ -48,11 +48,7 @@ def recolor(
 
 
 def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
-    """Move every layer to its new colour; the sum is the recoloured picture.
-
-    ``palette`` ``(K, 3)``: new colours in [0, 1], in the order of the layers. Returns
-    SoftLayers: the same alphas; ``image`` is what `recolor` gives.
-    """
+    """The layers moved to new colours; their ``image`` is what `recolor` gives."""
     colors = check_colors(palette, most=None)
     picture = recolor(layers, colors)
     shift = (colors - layer_palette(layers)).astype(np.float32)
@@ -69,10 +65,9 @@ def recolored_layers(layers: SoftLayers, palette: ArrayLike) -> SoftLayers:
 class Recolorer:
     """A picture that follows its palette, for many quick changes.
 
-    ``dtype`` {uint8, float32}: of the pictures it gives.
-
-    Each call gives the same array, with other contents: copy it to keep it. Only the
-    layers whose colour differs from the original are added up.
+    ``dtype`` {uint8, float32}: of the pictures it gives. Each call gives the same array,
+    with other contents: copy it to keep it. Only the layers whose colour differs from
+    the original are added up.
     """
 
     def __init__(self, layers: SoftLayers, dtype: Any = np.uint8) -> None:
@@ -83,13 +78,12 @@ class Recolorer:
             )
         self.palette = layer_palette(layers)
         self._alphas = as_tensor(layers.whole())
-        scale = 255.0 if self.dtype == np.uint8 else 1.0
-        self._picture = as_tensor(layers.image.transpose(2, 0, 1)) * scale
+        kind, self._scale, half = torch.float32, 1.0, 0.0
         if self.dtype == np.uint8:
-            self._picture += 0.5  # converting to integers cuts: this rounds
-        self._scale = scale
-        self._top = scale + 0.5 if self.dtype == np.uint8 else scale
-        kind = torch.uint8 if self.dtype == np.uint8 else torch.float32
+            kind, self._scale, half = torch.uint8, 255.0, 0.5
+        self._picture = as_tensor(layers.image.transpose(2, 0, 1)) * self._scale
+        self._picture += half  # converting to integers cuts: this rounds
+        self._top = self._scale + half
         self._result = torch.empty(*layers.shape, 3, dtype=kind)
 
     def __call__(self, palette: ArrayLike) -> NDArray[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..arrays import DoubleArray, FloatArray, to_numpy
+from ..checks import one_of
 from ..numerics.kmeans import kmeans, nearest
 from .hull import simplified_hull
 
@@ -29,40 +30,23 @@ def select_palette(
 ) -> FloatArray:
     """Choose the palette colours of a picture.
 
-    Parameters
-    ----------
-    picture : ndarray, ``(H, W, 3)``
-        Values in [0, 1].
-    palette : int from 2 to 12, "auto" or array_like ``(K, 3)``
-        Number of colours; "auto" takes the fewest whose mixtures come within 30 dB of
-        the picture without residues. Given colours are checked and returned.
-    selection : {"kmeans", "hull"}
-        Cluster centres: colours of the picture. Or the corners of a hull around the
-        picture's colours: purer than the picture's own, with small residues.
-    locked : array_like, ``(L, 3)``, optional
-        Colours that must be in the palette as they are; they come first.
-    seed : int
-        Of the sample and of the first centres.
+    ``picture`` ``(H, W, 3)``: values in [0, 1]. ``palette`` int from 2 to 12, "auto" or
+    ``(K, 3)``: number of colours; "auto" takes the fewest whose mixtures come within 30
+    dB of the picture without residues; given colours are checked and returned.
+    ``selection`` {"kmeans", "hull"}: cluster centres: colours of the picture; or the
+    corners of a hull around the picture's colours: purer than the picture's own, with
+    small residues. ``locked`` ``(L, 3)``: colours that must be in the palette as they
+    are; they come first. ``seed``: of the sample and of the first centres.
 
-    Returns
-    -------
-    ndarray of float32, ``(K, 3)``
-        Distinct colours, by decreasing share of the picture after the locked ones.
-        Fewer than asked for (with a warning) when the picture has fewer.
-
-    Raises
-    ------
-    ValueError
-        When a colour lies outside [0, 1], a shape is wrong or a number is out of range.
+    Returns float32 ``(K, 3)``: distinct colours, by decreasing share of the picture
+    after the locked ones. Fewer than asked for (with a warning) when the picture has
+    fewer. Raises ValueError when a colour lies outside [0, 1], a shape is wrong or a
+    number is out of range.
     """
-    if selection not in SELECTIONS:
-        raise ValueError(
-            f"selection={selection!r} is not known; use one of {', '.join(SELECTIONS)}."
-        )
-    fixed = np.zeros((0, 3)) if locked is None else check_colors(locked, "locked")
+    one_of(selection, "selection", SELECTIONS)
     if not isinstance(palette, (str, int, np.integer)):
-        given = check_colors(palette, "palette")
-        return merge_duplicates(np.concatenate([fixed, given]))[0].astype(np.float32)
+        return merge_duplicates(asked_colors(palette, locked))[0].astype(np.float32)
+    fixed = np.zeros((0, 3)) if locked is None else check_colors(locked, "locked")
     sample = _sample(picture, seed)
     if isinstance(palette, str):
         if palette != "auto":
@@ -90,16 +74,19 @@ def select_palette(
     return colors
 
 
+def asked_colors(palette: ArrayLike, locked: ArrayLike | None) -> DoubleArray:
+    """The user's own colours, the locked ones first, before equal ones are merged."""
+    fixed = [] if locked is None else [check_colors(locked, "locked")]
+    return np.concatenate([*fixed, check_colors(palette)])
+
+
 def check_colors(
     colors: ArrayLike, name: str = "palette", most: int | None = MOST
 ) -> DoubleArray:
     """Give colours as float64 ``(K, 3)``, K from 1 to ``most``, or say what is wrong."""
     array = to_numpy(colors, name)
-    if (
-        array.ndim != 2
-        or array.shape[1] != 3
-        or not 1 <= len(array) <= (most or np.inf)
-    ):
+    are_colors = array.ndim == 2 and array.shape[1] == 3
+    if not are_colors or not 1 <= len(array) <= (most or np.inf):
         number = f"1 to {most}" if most else "one or more"
         raise ValueError(
             f"{name} has shape {array.shape}; (K, 3) with {number} colours (red, green, "
@@ -143,18 +130,18 @@ def _choose(
 ) -> FloatArray:
     """At most ``count`` distinct colours: the fixed ones, then the picture's."""
     fixed = merge_duplicates(fixed)[0]
-    colors = None
-    if selection == "hull":
-        colors = simplified_hull(sample, count - len(fixed))
-        if colors is None:
+    corners = (
+        simplified_hull(sample, count - len(fixed)) if selection == "hull" else None
+    )
+    if corners is not None:
+        colors = np.concatenate([fixed, corners])
+    else:
+        if selection == "hull":
             warnings.warn(
                 "The picture's colours lie in a plane or on a line and have no hull; "
                 "its palette comes from k-means.",
                 stacklevel=3,
             )
-        else:
-            colors = np.concatenate([fixed, colors])
-    if colors is None:
         colors = cluster_colors(sample, count, fixed, seed)
     colors = merge_duplicates(colors)[0]
     share = np.bincount(nearest(sample, colors)[0], minlength=len(colors))
@@ -171,11 +158,10 @@ def cluster_colors(
     ``(L, 3)``. Returns ``(K, 3)``: the fixed centres first; K is smaller than `count`
     when the sample has fewer distinct colours.
     """
-    generator = np.random.default_rng(seed)
     return kmeans(
         sample,
         count,
-        generator,
+        np.random.default_rng(seed),
         fixed=fixed,
         draws=4,
         same=SAME,

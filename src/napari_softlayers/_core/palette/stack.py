@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..arrays import FloatArray
+from ..cache import ContentCache
 from ..checks import whole
 from ..devices import choose_device
 from ..layers.soft_layers import SoftLayers
@@ -31,12 +31,10 @@ class PaletteStack:
     Each frame depends on nothing but its own pixels and the palette, which is fixed: the
     same picture gives the same layers at any time, so nothing flickers.
 
-    Parameters
-    ----------
-    stack : Frames or array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``
-        NumPy, dask or any array that gives frames by ``stack[t]``.
-    palette, method, selection, smoothing, processing, locked, weights, seed, device
-        See `palette_layers`. A palette to be chosen is chosen from eight frames.
+    ``stack`` Frames or array_like, ``(T, H, W, 3)`` or ``(T, H, W, 4)``: NumPy, dask or
+    any array that gives frames by ``stack[t]``. The other parameters: see
+    `palette_layers`; a palette to be chosen is chosen from eight frames. Raises
+    ValueError when the stack has another shape or the palette does not fit.
 
     Attributes
     ----------
@@ -48,11 +46,6 @@ class PaletteStack:
         Where the stack came from, such as a napari layer.
     recipe : optional
         How it was made.
-
-    Raises
-    ------
-    ValueError
-        When the stack has another shape or the palette does not fit.
     """
 
     def __init__(
@@ -84,25 +77,21 @@ class PaletteStack:
                 "apart. Make it opaque first, for example with stack[..., :3]."
             )
         self.palette = select_palette(
-            pixels[None],
-            palette,
-            selection=selection,
-            locked=locked,
-            seed=seed,
+            pixels[None], palette, selection=selection, locked=locked, seed=seed
         )
         self.names = [hex_name(color) for color in self.palette]
         self._decompose = Decomposer(
             self.palette,
             method,
             choose_device(device),
+            selection=selection,
             smoothing=smoothing,
             processing=processing,
             weights=weights,
+            seed=int(seed),
         )
-        self.parameters = self._decompose.noted(self.palette, selection, seed)
-        if processing is not None:
-            self.parameters["by_user"] = True  # functions are not kept
-        self._frames: OrderedDict[int, SoftLayers] = OrderedDict()
+        self.parameters = self._decompose.parameters
+        self._kept = ContentCache(KEPT_FRAMES)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -112,54 +101,44 @@ class PaletteStack:
         """Decompose one frame; the last four are remembered."""
         if not 0 <= whole(frame, "frame") < len(self):
             raise ValueError(f"Frame {frame} was asked for; there are {len(self)}.")
-        with self._lock:
-            if frame in self._frames:
-                self._frames.move_to_end(frame)
-                return self._frames[frame]
+
+        def compute() -> SoftLayers:
             picture, alpha = self.frames.read(frame)
-            alphas, colors = self._decompose(picture, None, run or SILENT)
-            parameters = {**self.parameters, "frame": frame}
-            extras = {"palette": self.palette.copy()}
-            layers = SoftLayers(
-                alphas, colors, list(self.names), "palette", parameters, extras, picture
-            )
-            layers = layers.covered(alpha).locked()
-            self._frames[frame] = layers
-            while len(self._frames) > KEPT_FRAMES:
-                self._frames.popitem(last=False)
-            return layers
+            layers = self._decompose(picture, None, run or SILENT, frame=frame)
+            return layers.covered(alpha).locked()
+
+        with self._lock:  # one at a time: the layers of a frame are asked for together
+            return self._kept.get_or_compute(str(frame), compute, size=lambda _: 1)
 
     def alphas(self) -> Any:
         """All alphas as a dask array of float32, ``(T, K, H, W)``, a frame a block."""
-        import dask.array as da
-
-        count, height, width = len(self.palette), *self.shape[1:]
-        return da.map_blocks(
-            self._alpha_block,
-            chunks=((1,) * len(self), count, height, width),
-            dtype=np.float32,
-            meta=np.empty((0, 0, 0, 0), np.float32),
-        )
+        sizes = (len(self.palette), *self.shape[1:])
+        return self._lazy(self._alpha_block, sizes, np.dtype(np.float32))
 
     def rgba(self, dtype: DTypeLike = np.uint8) -> list[Any]:
         """Layers for additive blending: K dask arrays ``(T, H, W, 4)``.
 
         All layers of a frame are computed together when the first of them is looked at.
         """
-        import dask.array as da
-
-        kind = layer_dtype(dtype)
+        kind, sizes = layer_dtype(dtype), (*self.shape[1:], 4)
         return [
-            da.map_blocks(
-                self._rgba_block,
-                layer,
-                kind,
-                chunks=((1,) * len(self), *self.shape[1:], 4),
-                dtype=kind,
-                meta=np.empty((0, 0, 0, 0), kind),
-            )
+            self._lazy(self._rgba_block, sizes, kind, layer, kind)
             for layer in range(len(self.palette))
         ]
+
+    def _lazy(
+        self, block: Any, sizes: tuple[int, ...], dtype: np.dtype[Any], *given: Any
+    ) -> Any:
+        """A dask array of which each block is one frame."""
+        import dask.array as da
+
+        return da.map_blocks(
+            block,
+            *given,
+            dtype=dtype,
+            chunks=((1,) * len(self), *sizes),
+            meta=np.empty((0, 0, 0, 0), dtype),
+        )
 
     def _alpha_block(self, block_info: Any = None) -> FloatArray:
         return self.frame(block_info[None]["chunk-location"][0]).alphas[None]
@@ -172,8 +151,8 @@ class PaletteStack:
 
     def __getstate__(self) -> dict[str, Any]:
         # on its way to another process of a dask cluster
-        return self.__dict__ | {"_lock": None, "_frames": None, "source": None}
+        return self.__dict__ | {"_lock": None, "_kept": None, "source": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._frames, self._lock = OrderedDict(), threading.Lock()
+        self._kept, self._lock = ContentCache(KEPT_FRAMES), threading.Lock()

@@ -8,7 +8,8 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import Over, Picture, identity_of, over, record_of
-from napari_softlayers._recipes import EditNote, Recipe
+from napari_softlayers._core.layers.edit import Edit
+from napari_softlayers._recipes import Recipe
 
 from ..parts.layout import row
 from ..parts.picture_dock import PictureWidget
@@ -129,7 +130,7 @@ class MatteWidget(PictureWidget):
             kind=self.kind,
             method=self.method.method,
             options=self.method.options(),
-            edits=(EditNote(name="renamed", arguments=names),) if names else (),
+            edits=(Edit("renamed", names),) if names else (),
         )
 
     def _show_final(self, result: Result) -> None:

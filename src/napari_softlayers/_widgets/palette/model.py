@@ -102,7 +102,7 @@ class PaletteModel:
     def preview(self) -> NDArray[np.uint8]:
         """The picture in the present colours, uint8 ``(H, W, 3 or 4)``, quickly."""
         if self._recolorer is None:
-            from napari_softlayers._core.palette import Recolorer
+            from napari_softlayers._core.palette.recolor import Recolorer
 
             self._recolorer = Recolorer(self.layers)
         colors = np.array(self._recolorer(self.colors))
