@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._recipes.record import KEY, HelperRecord
 
+from .helpers import remove_helpers
 from .pictures import Picture
-from .places import Grid, on_plane
-from .record import helper_of
+from .places import on_plane
 
 BY_PRODUCT = "by-product"
 BY_PRODUCTS = ("segment map", "features", "superpixels", "eigenvector")
@@ -74,18 +75,13 @@ def show_by_product(
     title = f"eigenvector {number}" if which == "eigenvector" else which
     owner = picture.input.id or ""
     record = HelperRecord(kind=BY_PRODUCT, what=which, source_id=owner)
-    for layer in list(viewer.layers):
-        if helper_of(layer) == record:
-            viewer.layers.remove(layer)
+    remove_helpers(viewer, record)
     settings: dict[str, Any] = {
         "name": f"{picture.name} · {title}",
         "metadata": {KEY: record.plain()},
     }
     if picture.grid is not None:
-        height, width = data.shape[:2]
-        grid = Grid(
-            picture.layer, (height, width), picture.grid.step, picture.grid.channels
-        )
+        grid = replace(picture.grid, shape=data.shape[:2])
         data, settings = on_plane(data, grid), settings | grid.place()
     made: Any
     if kind == "labels":

@@ -15,10 +15,10 @@ from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes import recipe_of
-from napari_softlayers._recipes.record import KEY, Adjusting, HelperRecord
+from napari_softlayers._recipes.record import Adjusting
 
 from .pictures import picture_again, picture_of
-from .places import SPATIAL_KEYS
+from .places import spatial_of
 from .record import record_of, write_record
 from .results import (
     ORIGINAL,
@@ -30,8 +30,7 @@ from .results import (
     stored_frame,
     unadjusted_frame,
 )
-from .show import limits_of, place_set, records_of_set
-from .view_modes import PREVIEW
+from .show import place_set, records_of_set
 
 CHECKED_PIXELS = 1 << 20
 BLENDING = {"additive": "additive", "normal": "translucent_no_depth"}
@@ -53,9 +52,7 @@ def replace_set(viewer: Any, old: Sequence[Any], layers: SoftLayers) -> list[Any
     if first is not None:
         kept = {name: getattr(first, name) for name in KEPT}
         records = [record.changed(**kept) for record in records]
-    spatial = {key: getattr(old[0], key) for key in SPATIAL_KEYS}
-    place = (int(old[0].ndim) - 2, spatial)
-    source = source_of(viewer, old[0])
+    place, source = spatial_of(old[0]), source_of(viewer, old[0])
     shown = place_set(viewer, old, stack, records, place, source, False)
     _name(shown, [record.full_name for record in records])
     return shown
@@ -171,9 +168,6 @@ def _light_below(viewer: Any, layers: Sequence[Any]) -> NDArray[np.float32] | No
     )
 
 
-# ---- adjustments that stay editable ------------------------------------------------------
-
-
 def adjustment_of(layer: Any) -> Adjustment:
     """The adjustment that a layer shows and that is not baked yet."""
     record = record_of(layer)
@@ -209,39 +203,3 @@ def show_adjusted(layer: Any, adjustment: Adjustment, colors: NDArray[Any]) -> N
     layer.metadata = rest | kept
     values = Adjusting(**vars(adjustment))
     _note(layer, adjust=None if adjustment.is_neutral else values)
-
-
-# ---- previews ----------------------------------------------------------------------------
-
-
-def put_preview(viewer: Any, preview: Any, picture: NDArray[Any], like: Any) -> Any:
-    """Show a picture over everything as a temporary layer; update it when it is there.
-
-    ``preview`` napari Image layer or None: the one of the last time. ``picture`` float
-    ``(H, W, 3)``, in [0, 1]. ``like``: gives the place in space. Returns
-    napari.layers.Image.
-    """
-    from napari.layers import Image
-
-    data = to_dtype(picture, np.uint8)
-    if preview is not None and preview in viewer.layers:
-        if preview.data.shape[-3:] == data.shape:
-            put_frame(preview, data)
-            preview.visible = True
-            return preview
-        viewer.layers.remove(preview)
-    active = viewer.layers.selection.active
-    leading = (1,) * (int(like.ndim) - 2)
-    made = Image(
-        data.reshape(*leading, *data.shape),
-        rgb=True,
-        name="preview",
-        blending="translucent_no_depth",
-        contrast_limits=limits_of(np.uint8),
-        metadata={KEY: HelperRecord(kind=PREVIEW).plain()},
-        **{key: getattr(like, key) for key in SPATIAL_KEYS},
-    )
-    viewer.layers.append(made)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
-    return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,12 +11,11 @@ from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.palette.frames import Frames
 from napari_softlayers._recipes import Frame, Input
-from napari_softlayers._recipes.record import ResultRecord
 
-from .pictures import identity_of, look_of, looked, result_dtype_of
-from .places import SPATIAL_KEYS, is_layer, levels_of, step_of
+from .pictures import identity_of, look_of, looked
+from .places import is_layer, levels_of, not_a, spatial_of, step_of
 from .results import clear_results, results_for
-from .show import add_layer, hide_for, hide_others
+from .show import add_layer, dtype_of, hide_for, hide_others, new_records
 
 if TYPE_CHECKING:
     from napari_softlayers._core.palette.stack import PaletteStack
@@ -39,10 +37,7 @@ def frames_of(source: Any, nan: str = "refuse", frame: Frame | None = None) -> F
         return Frames(source, nan)
     array = levels_of(source)[0]
     if not hasattr(array, "shape"):
-        raise TypeError(
-            f"'{source.name}' is a {type(source).__name__} layer; an Image layer is "
-            "needed."
-        )
+        raise not_a("an Image layer", source)
     if not getattr(source, "rgb", False) or array.ndim != 4:
         raise TypeError(
             f"'{source.name}' has shape {tuple(array.shape)}; an RGB stack (T, H, W, 3) "
@@ -101,31 +96,23 @@ def show_stack(
     of napari.layers.Image.
     """
     source = like if is_layer(like) else None
-    if dtype is None:
-        own = None if source is None else result_dtype_of(levels_of(source)[0])
-        dtype = np.uint8 if own is None else own
-    place = {} if source is None else {k: getattr(source, k) for k in SPATIAL_KEYS}
+    dtype = dtype_of(source) if dtype is None else dtype
+    place = {} if source is None else spatial_of(source)
     frame = 0 if source is None else step_of(viewer, source)[0]
     coverage = stack.frame(frame).coverage
     clear_results(viewer, results_for(viewer, source, KIND))
     kept = hide_for(viewer, source)
-    run = uuid4().hex[:12]
+    records = new_records(
+        stack.names,
+        [tuple(map(float, color)) for color in stack.palette],
+        coverage,
+        source,
+        kind=KIND,
+        recipe=stack.recipe,
+        **kept,
+    )
     shown: list[Any] = []
-    for index, (name, color, data) in enumerate(
-        zip(stack.names, stack.palette, stack.rgba(dtype), strict=True)
-    ):
-        red, green, blue = (float(value) for value in color)
-        record = ResultRecord(
-            kind=KIND,
-            run=run,
-            index=index,
-            name=name,
-            source="" if source is None else str(source.name),
-            source_id="" if source is None else identity_of(source),
-            coverage=round(float(coverage[index]), 5),
-            color=(red, green, blue),
-            recipe=stack.recipe,
-        ).changed(**kept)
-        shown.append(add_layer(viewer, data, record, (0, place), source, shown))
+    for data, record in zip(stack.rgba(dtype), records, strict=True):
+        shown.append(add_layer(viewer, data, record, place, source, shown))
     hide_others(viewer, source, KIND)
     return shown

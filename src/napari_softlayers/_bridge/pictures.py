@@ -20,7 +20,15 @@ from napari_softlayers._core.picture import (
 )
 from napari_softlayers._recipes import Frame, Input, Look
 
-from .places import Grid, frame_shape, is_layer, levels_of, step_of, viewer_of
+from .places import (
+    Grid,
+    frame_shape,
+    is_layer,
+    levels_of,
+    not_a,
+    step_of,
+    viewer_of,
+)
 
 GRAY = "gray"
 
@@ -117,10 +125,7 @@ def picture_of(
         frame = Frame(channels=channels, nan=nan)
         return Picture(data, alpha, result_dtype_of(source), frame=frame)
     if not hasattr(source, "rgb") or not hasattr(levels_of(source)[0], "shape"):
-        raise TypeError(
-            f"'{source.name}' is a {type(source).__name__} layer; an Image layer is "
-            "needed."
-        )
+        raise not_a("an Image layer", source)
     grid, level = grid_of(
         source, channels=channels, step=step, megapixels=megapixels, level=level
     )

@@ -41,6 +41,12 @@ def set_visible(layer: Any, visible: bool) -> None:
         layer.visible = visible
 
 
+def not_a(needed: str, layer: Any) -> TypeError:
+    """The error that says that a layer is of another kind than is needed."""
+    kind = type(layer).__name__
+    return TypeError(f"'{layer.name}' is a {kind} layer; {needed} is needed.")
+
+
 def overlap(one: Any, other: Any) -> bool:
     """Whether two layers share a part of the plane of their last two axes."""
     first, second = (np.asarray(x.extent.world)[:, -2:] for x in (one, other))
@@ -59,16 +65,8 @@ def frame_shape(layer: Any, level: int = 0) -> tuple[int, int]:
     return int(height), int(width)
 
 
-# ---- viewers --------------------------------------------------------------------------
-
-
 def check_viewer(viewer: Any) -> None:
-    """Make sure that what came is a viewer.
-
-    Raises
-    ------
-    TypeError
-    """
+    """Raise TypeError when what came is no viewer."""
     if not hasattr(viewer, "layers") or not hasattr(viewer, "dims"):
         raise TypeError(
             f"viewer={viewer!r} came; a napari viewer is needed, such as napari.Viewer()."
@@ -138,9 +136,6 @@ def _check_displayed(viewer: Any, layer: Any) -> None:
             UserWarning,
             stacklevel=3,
         )
-
-
-# ---- grids ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -240,13 +235,23 @@ def place_of_plane(
     origin[-2:] = (factor[-2:] - 1) / 2
     if channels:
         factor[-3], origin[-3] = channels, (channels - 1) / 2
-    spatial = {key: getattr(layer, key) for key in SPATIAL_KEYS}
+    spatial = spatial_of(layer)
     linear = Affine(
         scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=dims
     ).linear_matrix
     spatial["scale"] = np.asarray(layer.scale, float) * factor
     spatial["translate"] = np.asarray(layer.translate, float) + linear @ origin
     return spatial
+
+
+def spatial_of(layer: Any) -> dict[str, Any]:
+    """Spatial arguments for a layer with the same axes."""
+    return {key: getattr(layer, key) for key in SPATIAL_KEYS}
+
+
+def with_axes(data: Any, place: dict[str, Any]) -> Any:
+    """Pixels ``(H, W, C)`` with the leading axes of a place in space, of length one."""
+    return data[(None,) * (len(place["scale"]) + 1 - data.ndim)] if place else data
 
 
 def place_in_space(layer: Any, shape: tuple[int, int] | None = None) -> dict[str, Any]:
@@ -284,8 +289,8 @@ def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     array = levels_of(layer)[0]
     dims = int(layer.ndim)
     matrix, offset = _between(grid, layer)
-    leading, flat = dims - 2, np.abs(matrix[:-2]).max(initial=0) < ALIGNED
-    if not flat:
+    leading = dims - 2
+    if np.abs(matrix[:-2]).max(initial=0) >= ALIGNED:
         raise ValueError(
             f"'{layer.name}' is turned out of the plane of '{grid.layer.name}'; give "
             "both the same orientation along the sliders' axes."
@@ -298,12 +303,9 @@ def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     frame = np.asarray(array[tuple(int(i) for i in index)] if leading else array)
     rows, columns = np.indices(grid.shape, sparse=True)
     turned = max(abs(matrix[-2, 1]), abs(matrix[-1, 0])) > ALIGNED / max(grid.shape)
-    places = [
-        matrix[k, 0] * rows + (matrix[k, 1] * columns if turned or k == -1 else 0)
-        for k in (-2, -1)
-    ]
-    if not turned:
-        places = [matrix[-2, 0] * rows, matrix[-1, 1] * columns]
+    places = [matrix[-2, 0] * rows, matrix[-1, 1] * columns]
+    if turned:
+        places = [row * rows + column * columns for row, column in matrix[-2:]]
     at = [
         np.floor(place + offset[k] + 0.5 + ALIGNED).astype(np.intp)
         for place, k in zip(places, (-2, -1), strict=True)

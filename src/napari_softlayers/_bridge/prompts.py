@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._recipes.record import KEY, HelperRecord
 
+from .helpers import active_kept, helpers_with, show_helper
 from .pictures import Picture, identity_of
-from .places import Grid, on_plane, place_in_space, set_visible
+from .places import place_in_space, set_visible
 from .record import helper_of
-from .results import put_frame
 
 ADD, REMOVE = "add", "remove"
 ROLES = (ADD, REMOVE)
@@ -72,7 +72,6 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
     found = prompts_for(viewer, picture.layer)
     if found is not None:
         return found
-    active = viewer.layers.selection.active
     layer = Points(
         np.empty((0, 2)),
         ndim=2,
@@ -89,16 +88,14 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
         metadata={KEY: _prompts_record(picture.layer).plain()},
         **place_in_space(picture.layer, picture.shape),
     )
-    viewer.layers.append(layer)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
+    with active_kept(viewer):
+        viewer.layers.append(layer)
     return layer
 
 
 def prompts_for(viewer: Any, image: Any) -> Any:
     """Find the Points layer with the clicks on an image; None without one."""
-    wanted = _prompts_record(image)
-    return next((x for x in viewer.layers if helper_of(x) == wanted), None)
+    return next(iter(helpers_with(viewer, _prompts_record(image))), None)
 
 
 def _prompts_record(image: Any) -> HelperRecord:
@@ -198,9 +195,6 @@ def _number(value: Any) -> int:
         return 1
 
 
-# ---- overlays ---------------------------------------------------------------------------
-
-
 def show_overlay(
     viewer: Any,
     picture: Picture,
@@ -215,49 +209,24 @@ def show_overlay(
     ``alpha`` ``(h, w)``: at the picture's size or smaller. ``strength``: opacity where
     alpha is 1.
     """
-    from napari.layers import Image
-
     data = np.empty((*alpha.shape, 4), np.uint8)
     data[..., :3] = np.rint(np.array(color) * 255)
     data[..., 3] = np.rint(np.clip(alpha, 0, 1) * (255 * strength))
-    layer = overlay_for(viewer, picture.layer, what)
-    if layer is not None and layer.data.shape[-3:] == data.shape:
-        put_frame(layer, data)
-        set_visible(layer, True)
-        return layer
-    if layer is not None:
-        viewer.layers.remove(layer)
-    active = viewer.layers.selection.active
-    size = (int(alpha.shape[0]), int(alpha.shape[1]))
-    frame = picture.grid
-    grid = Grid(picture.layer, size, frame.step, frame.channels) if frame else None
-    layer = Image(
-        data if grid is None else on_plane(data, grid),
-        rgb=True,
+    grid = picture.grid
+    return show_helper(
+        viewer,
+        _overlay_record(picture.layer, what),
+        data,
+        {} if grid is None else replace(grid, shape=data.shape[:2]).place(),
+        above=prompts_for(viewer, picture.layer),
         name=f"{picture.name} · {what}",
         blending="translucent_no_depth",
-        contrast_limits=(0, 255),
-        metadata={KEY: _overlay_record(picture.layer, what).plain()},
-        **({} if grid is None else grid.place()),
     )
-    prompts = prompts_for(viewer, picture.layer)
-    above = len(viewer.layers) if prompts is None else viewer.layers.index(prompts)
-    viewer.layers.insert(above, layer)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
-    return layer
-
-
-def overlay_for(viewer: Any, image: Any, what: str) -> Any:
-    """Find an overlay of an image; None without one."""
-    wanted = _overlay_record(image, what)
-    return next((x for x in viewer.layers if helper_of(x) == wanted), None)
 
 
 def hide_overlay(viewer: Any, image: Any, what: str) -> None:
     """Hide an overlay until it is shown again."""
-    layer = overlay_for(viewer, image, what)
-    if layer is not None:
+    for layer in helpers_with(viewer, _overlay_record(image, what)):
         set_visible(layer, False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from napari_softlayers._recipes.record import (
@@ -28,6 +29,16 @@ def helper_of(layer: Any) -> HelperRecord | None:
 def write_record(layer: Any, record: ResultRecord | HelperRecord) -> None:
     """Put a record into a layer's metadata, in place of the one before."""
     layer.metadata = {**layer.metadata, KEY: record.plain()}
+
+
+def recorded(layers: Iterable[Any]) -> list[tuple[ResultRecord, Any]]:
+    """The result layers among some, each with its record before it."""
+    return [(r, x) for x in layers if (r := record_of(x)) is not None]
+
+
+def in_order(layers: Iterable[Any]) -> list[Any]:
+    """The result layers among some in the order of their index, the bottom one first."""
+    return [x for _, x in sorted(recorded(layers), key=lambda pair: pair[0].index)]
 
 
 def is_result(layer: Any) -> bool:

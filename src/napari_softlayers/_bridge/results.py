@@ -17,8 +17,8 @@ from napari_softlayers._recipes import Recipe, recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
 from .pictures import identity_of
-from .places import is_layer, set_visible
-from .record import is_result, record_of
+from .places import is_layer, not_a, set_visible
+from .record import in_order, is_result, record_of, recorded
 
 ORIGINAL = "napari-softlayers original"
 """Where an adjusted layer keeps its colours from before."""
@@ -35,28 +35,27 @@ def source_of(viewer: Any, layer: Any) -> Any:
     return None if record is None else layer_with_id(viewer, record.source_id)
 
 
+def show_by_id(viewer: Any, identity: str, visible: bool = True) -> None:
+    """Show or hide the layer with an id, if it is still there."""
+    layer = layer_with_id(viewer, identity)
+    if layer is not None:
+        set_visible(layer, visible)
+
+
 def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
     """Collect the result layers of a viewer by source and kind.
 
     Returns dict: ``(source_id, kind)`` -> layers, the bottom one first.
     """
-    sets: dict[tuple[str, str], list[tuple[int, Any]]] = {}
-    for layer in viewer.layers:
-        record = record_of(layer)
-        if record is not None:
-            sets.setdefault((record.source_id, record.kind), []).append(
-                (record.index, layer)
-            )
-    return {
-        key: [layer for _, layer in sorted(found, key=lambda pair: pair[0])]
-        for key, found in sets.items()
-    }
+    sets: dict[tuple[str, str], list[Any]] = {}
+    for record, layer in recorded(viewer.layers):
+        sets.setdefault((record.source_id, record.kind), []).append(layer)
+    return {key: in_order(layers) for key, layers in sets.items()}
 
 
-def all_results_for(viewer: Any, source_id: str) -> list[Any]:
-    """Result layers of every kind that came from the image with an id."""
-    records = [(record_of(layer), layer) for layer in viewer.layers]
-    return [x for r, x in records if r is not None and r.source_id == source_id]
+def recorded_for(viewer: Any, source_id: str) -> list[tuple[ResultRecord, Any]]:
+    """Records and result layers of every kind that came from the image with an id."""
+    return [(r, x) for r, x in recorded(viewer.layers) if r.source_id == source_id]
 
 
 def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
@@ -71,27 +70,17 @@ def clear_results(viewer: Any, layers: Iterable[Any]) -> None:
 
     Not where another result of the same source is in its place.
     """
-    gone: dict[str, ResultRecord] = {}
-    for layer in list(layers):
-        record = record_of(layer)
-        if record is not None:
-            gone[record.source_id] = record
+    layers = list(layers)
+    gone = {record.source_id: record for record, _ in recorded(layers)}
+    for layer in layers:
         if layer in viewer.layers:
             viewer.layers.remove(layer)
-    for record in gone.values():
-        if not any(x.visible for x in all_results_for(viewer, record.source_id)):
-            bring_back(viewer, record)
-
-
-def bring_back(viewer: Any, record: ResultRecord) -> None:
-    """Show the source of a result, and what was hidden with it."""
-    source = layer_with_id(viewer, record.source_id)
-    if source is not None and record.source_visible:
-        set_visible(source, True)
-    for identity in record.hidden:
-        below = layer_with_id(viewer, identity)
-        if below is not None:
-            set_visible(below, True)
+    for identity, record in gone.items():
+        if any(layer.visible for _, layer in recorded_for(viewer, identity)):
+            continue
+        source = (identity,) if record.source_visible else ()
+        for hidden in source + record.hidden:
+            show_by_id(viewer, hidden)
 
 
 def stored_frame(layer: Any) -> NDArray[Any]:
@@ -101,10 +90,7 @@ def stored_frame(layer: Any) -> NDArray[Any]:
     """
     array = layer.data
     if not hasattr(array, "shape"):
-        raise TypeError(
-            f"'{layer.name}' is a {type(layer).__name__} layer; an RGB or RGBA image is "
-            "needed."
-        )
+        raise not_a("an RGB or RGBA image", layer)
     shape = tuple(np.shape(array))
     if (
         not getattr(layer, "rgb", False)
@@ -175,7 +161,7 @@ def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
     if not chosen:
         raise ValueError("No layers came; choose at least one RGBA result layer.")
     if all(is_result(layer) for layer in chosen):
-        chosen.sort(key=lambda layer: (record_of(layer) or _NO_RECORD).index)
+        chosen = in_order(chosen)
     frames = [rgba_of(layer) for layer in chosen]
     if len({frame.shape for frame in frames}) > 1:
         sizes = ", ".join(
@@ -197,9 +183,6 @@ def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
         alpha=coverage_of(alphas),
     )
     return _with_recipe(read, chosen, record)
-
-
-_NO_RECORD = ResultRecord(kind="", run="", index=0)
 
 
 def _with_recipe(

@@ -17,7 +17,7 @@ from napari_softlayers._core.picture import as_numbers, from_dtype
 from napari_softlayers._recipes import Input
 
 from .pictures import Picture, identity_of
-from .places import Grid, is_layer, levels_of, resampled
+from .places import Grid, is_layer, levels_of, not_a, resampled
 
 FEWEST_OUTSIDE = 0.001
 """A smaller part of a picture outside of a layer is not worth a word."""
@@ -89,10 +89,7 @@ def over(layer: Any, picture: Picture | Grid) -> Over:
     of the picture's plane.
     """
     if not (hasattr(layer, "selected_label") or hasattr(layer, "rgb")):
-        raise TypeError(
-            f"'{layer.name}' is a {type(layer).__name__} layer; a Labels layer or a grey "
-            "image is needed."
-        )
+        raise not_a("a Labels layer or a grey image", layer)
     name, labels = str(layer.name), hasattr(layer, "selected_label")
     grid = picture.grid if isinstance(picture, Picture) else picture
     if grid is None:

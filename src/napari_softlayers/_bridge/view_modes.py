@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.picture import from_dtype
-from napari_softlayers._recipes.record import KEY, HelperRecord
+from napari_softlayers._core.picture import from_dtype, to_dtype
+from napari_softlayers._recipes.record import HelperRecord
 
+from .helpers import remove_helpers, show_helper
 from .pictures import identity_of
-from .places import SPATIAL_KEYS, set_visible
-from .record import helper_of
-from .results import put_frame, results_for, stored_frame
-from .show import limits_of
+from .places import set_visible, spatial_of
+from .results import results_for, stored_frame
 
 PREVIEW = "preview"
-
+COMPOSITE = HelperRecord(kind=PREVIEW)
+"""The preview over everything."""
 VIEWS = ("result", "on black", "on white", "on checkerboard", "alpha", "original")
 CHECK = 16
 LIGHT, DARK = 204, 128
@@ -71,13 +71,11 @@ def preview_rgba(alpha: NDArray[Any], view: str) -> NDArray[np.uint8]:
 
 def remove_preview(viewer: Any, source: Any) -> None:
     """Take the temporary layer of an image away."""
-    for layer in _previews(viewer, source):
-        viewer.layers.remove(layer)
+    remove_helpers(viewer, _preview_of(source))
 
 
-def _previews(viewer: Any, source: Any) -> list[Any]:
-    wanted = HelperRecord(kind=PREVIEW, source_id=identity_of(source))
-    return [layer for layer in viewer.layers if helper_of(layer) == wanted]
+def _preview_of(source: Any) -> HelperRecord:
+    return HelperRecord(kind=PREVIEW, source_id=identity_of(source))
 
 
 def show_preview(
@@ -88,26 +86,28 @@ def show_preview(
     ``results`` list of napari layers: the result set that it belongs to, the bottom one
     first. ``data`` uint8 ``(H, W, 3)`` or ``(H, W, 4)``.
     """
-    old = _previews(viewer, source)
-    if old and old[0].data.shape[-3:] == data.shape:
-        put_frame(old[0], data)
-        set_visible(old[0], True)
-        return
-    remove_preview(viewer, source)
-    from napari.layers import Image
-
-    active = viewer.layers.selection.active
-    record = HelperRecord(kind=PREVIEW, source_id=identity_of(source))
-    leading = (1,) * (int(results[0].ndim) - 2)
-    layer = Image(
-        data.reshape(*leading, *data.shape),
-        rgb=True,
+    show_helper(
+        viewer,
+        _preview_of(source),
+        data,
+        spatial_of(results[0]),
+        above=results[0],
         name=f"{source.name} · preview",
         blending="additive",
-        contrast_limits=limits_of(np.uint8),
-        metadata={KEY: record.plain()},
-        **{key: getattr(results[0], key) for key in SPATIAL_KEYS},
     )
-    viewer.layers.insert(viewer.layers.index(results[0]), layer)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
+
+
+def put_preview(viewer: Any, picture: NDArray[Any], like: Any) -> Any:
+    """Show a picture over everything as a temporary layer; update it when it is there.
+
+    ``picture`` float ``(H, W, 3)``, in [0, 1]. ``like``: gives the place in space.
+    Returns napari.layers.Image.
+    """
+    return show_helper(
+        viewer,
+        COMPOSITE,
+        to_dtype(picture, np.uint8),
+        spatial_of(like),
+        name="preview",
+        blending="translucent_no_depth",
+    )

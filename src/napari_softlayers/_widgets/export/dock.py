@@ -17,12 +17,13 @@ from napari_softlayers._bridge import layers_from_napari, record_of
 from napari_softlayers._bridge.edits import (
     adjusted_colors,
     adjustment_of,
-    put_preview,
     replace_set,
     set_stack_mode,
     show_adjusted,
     stack_mode,
 )
+from napari_softlayers._bridge.helpers import remove_helpers
+from napari_softlayers._bridge.view_modes import COMPOSITE, put_preview
 from napari_softlayers._core.layers.compositing import composite_over
 from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._recipes import recipe_of
@@ -44,7 +45,6 @@ class ExportWidget(LayersWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Export …")
-        self._preview: Any = None
         self._fill()
         self.shortcuts |= {
             "h": self.preview.next_choice,
@@ -227,7 +227,7 @@ class ExportWidget(LayersWidget):
 
     def _show_preview(self) -> None:
         if not self.preview.is_on or not self.result.layers:
-            self._drop_preview()
+            remove_helpers(self.viewer, COMPOSITE)
             return
         layers = self.result.layers
         which = self.result.rows or list(range(len(layers)))[1:] or [0]
@@ -237,17 +237,12 @@ class ExportWidget(LayersWidget):
         except (TypeError, ValueError) as error:
             self.say(str(error), "warning")
             return
-        self._preview = put_preview(self.viewer, self._preview, picture, layers[0])
-
-    def _drop_preview(self) -> None:
-        if self._preview is not None and self._preview in self.viewer.layers:
-            self.viewer.layers.remove(self._preview)
-        self._preview = None
+        put_preview(self.viewer, picture, layers[0])
 
     def detach(self) -> None:
         """Take the preview away and let the viewer go."""
         if self._attached:
-            self._drop_preview()
+            remove_helpers(self.viewer, COMPOSITE)
         self.result.forget()
         super().detach()
 
