@@ -30,7 +30,7 @@ from .results import (
     stored_frame,
     unadjusted_frame,
 )
-from .show import place_set, records_of_set
+from .show import limits_of, place_set, records_of_set
 
 CHECKED_PIXELS = 1 << 20
 BLENDING = {"additive": "additive", "normal": "translucent_no_depth"}
@@ -128,11 +128,29 @@ def _note(layer: Any, **changes: Any) -> None:
         write_record(layer, record.changed(**changes))
 
 
-def rename(layer: Any, name: str) -> None:
-    """Give a result layer another name behind its source's."""
-    record = record_of(layer)
-    prefix = f"{record.source} · " if record is not None and record.source else ""
-    layer.name = prefix + name
+def is_rgba(layer: Any) -> bool:
+    """Accept RGBA images of one frame."""
+    try:
+        return stored_frame(layer).shape[-1] == 4
+    except (AttributeError, TypeError):
+        return False
+
+
+def add_cleaned(viewer: Any, layer: Any, cleaned: NDArray[Any]) -> None:
+    """Show cleaned colours right above the layer that they came from, and hide that."""
+    from napari.layers import Image
+
+    made = Image(
+        cleaned.reshape(layer.data.shape),
+        rgb=True,
+        name=f"{layer.name} · clean",
+        blending=layer.blending,
+        opacity=layer.opacity,
+        contrast_limits=limits_of(cleaned.dtype),
+        **spatial_of(layer),
+    )
+    viewer.layers.insert(viewer.layers.index(layer) + 1, made)
+    layer.visible = False
 
 
 def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,15 +21,7 @@ from napari_softlayers._core.picture import (
 )
 from napari_softlayers._recipes import Frame, Input, Look
 
-from .places import (
-    Grid,
-    frame_shape,
-    is_layer,
-    levels_of,
-    not_a,
-    step_of,
-    viewer_of,
-)
+from .places import Grid, frame_shape, is_layer, levels_of, not_a, step_of, viewer_of
 
 GRAY = "gray"
 
@@ -37,22 +30,11 @@ GRAY = "gray"
 class Picture:
     """One frame of an image as float32 RGB, and where it came from.
 
-    Parameters
-    ----------
-    data : ndarray of float32, ``(H, W, 3)``, in [0, 1]
-        As the screen shows it: contrast limits, gamma and colormap are in it.
-    alpha : ndarray of float32, ``(H, W)``, or None
-        The picture's own alpha; None where it is opaque.
-    dtype : dtype
-        uint8, uint16 or float32: what results are shown in.
-    layer : napari layer, optional
-        The source; None for an array.
-    grid : Grid, optional
-        Its pixels in the world; None for an array.
-    frame : Frame
-        How it was taken.
-    input : Input
-        What tells it from any other.
+    ``data`` ``(H, W, 3)``, in [0, 1]: as the screen shows it: contrast limits, gamma and
+    colormap are in it. ``alpha`` ``(H, W)``: the picture's own; None where it is opaque.
+    ``dtype``: uint8, uint16 or float32: what results are shown in. ``layer``, ``grid``:
+    the source and its pixels in the world; None for an array. ``frame``: how it was
+    taken. ``input``: what tells it from any other.
     """
 
     data: FloatArray
@@ -87,31 +69,16 @@ def picture_of(
 ) -> Picture:
     """Read a picture from a napari image layer or an array.
 
-    Parameters
-    ----------
-    source : napari Image layer, array_like or Picture
-        See `read_picture` for arrays. Of a layer, the values between its contrast
-        limits, with its gamma and its colormap: what the screen shows.
-    channels : tuple of int, optional
-        One to three channels as red, green and blue: along the last axis of an array or
-        the third-last axis of a layer.
-    step : sequence of int, optional
-        Frame of a stack: one index for every axis before the picture's own. By default
-        the frame that the layer's viewer shows.
-    megapixels : float, optional
-        Working size: of a multiscale layer, the smallest level with at least so many
-        megapixels is read. The full level by default.
-    level : int, optional
-        Level of a multiscale layer, instead of a working size.
-    nan : {"refuse", "fill"}
-        What NaN and infinite values are: an error, or transparent pixels.
-    look : Look, optional
-        Contrast limits, gamma and colormap instead of the layer's own.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the layer is no image, or the values or the shape do not fit.
+    ``source`` napari Image layer, array_like or Picture: see `read_picture` for arrays;
+    of a layer, what the screen shows: the values between its contrast limits, with its
+    gamma and its colormap. ``channels``: one to three as red, green and blue, along the
+    last axis of an array or the third-last of a layer. ``step``: frame of a stack, one
+    index for every axis before the picture's own; the one that the layer's viewer shows
+    by default. ``megapixels``: working size: of a multiscale layer, the smallest level
+    that still has it is read; ``level`` instead names the level; the full one by
+    default. ``nan`` {"refuse", "fill"}: NaN and infinite values are an error, or
+    transparent pixels. ``look``: instead of the layer's own. Raises TypeError,
+    ValueError when the layer is no image, or the values or the shape do not fit.
     """
     if isinstance(source, Picture):
         return source
@@ -233,14 +200,11 @@ def grid_of(
 
 def _nearest_level(layer: Any, megapixels: float | None) -> int:
     """Choose the coarsest level that still has the working size."""
-    if megapixels is None or not getattr(layer, "multiscale", False):
+    if megapixels is None:
         return 0
-    enough = 0
-    for level in range(len(levels_of(layer))):
-        height, width = frame_shape(layer, level)
-        if height * width >= megapixels * 1e6:
-            enough = level
-    return enough
+    sizes = [math.prod(frame_shape(layer, k)) for k in range(len(levels_of(layer)))]
+    enough = [k for k, size in enumerate(sizes) if size >= megapixels * 1e6]
+    return max(enough, default=0)
 
 
 def _frame_index(

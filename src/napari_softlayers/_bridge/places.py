@@ -15,15 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SPATIAL_KEYS = (
-    "scale",
-    "translate",
-    "rotate",
-    "shear",
-    "affine",
-    "units",
-    "axis_labels",
-)
+SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 NO_LABEL = re.compile(r"(axis )?-?\d+")
 """What napari calls an axis that was given no name."""
 ALIGNED = 1e-4
@@ -78,22 +70,17 @@ def viewer_of(layer: Any) -> Any:
 
     napari connects a viewer to the events of each of its layers: there it is found.
     """
-    found = []
+    napari = sys.modules.get("napari")
+    current = napari.current_viewer() if napari is not None else None
+    if current is not None and layer in current.layers:
+        return current
     for callback in layer.events.data.callbacks:
         reference = callback[0] if isinstance(callback, tuple) else None
         owner = reference() if callable(reference) else None
         holder = getattr(owner, "layers", None)
         if holder is not None and hasattr(owner, "dims") and layer in holder:
-            found.append(owner)
-    current = _current_viewer()
-    if current is not None and layer in current.layers:
-        return current
-    return found[0] if found else None
-
-
-def _current_viewer() -> Any:
-    napari = sys.modules.get("napari")
-    return napari.current_viewer() if napari is not None else None
+            return owner
+    return None
 
 
 def step_of(viewer: Any, layer: Any) -> tuple[int, ...]:
@@ -246,7 +233,7 @@ def place_of_plane(
 
 def spatial_of(layer: Any) -> dict[str, Any]:
     """Spatial arguments for a layer with the same axes."""
-    return {key: getattr(layer, key) for key in SPATIAL_KEYS}
+    return {key: getattr(layer, key) for key in SPATIAL}
 
 
 def with_axes(data: Any, place: dict[str, Any]) -> Any:

@@ -29,18 +29,11 @@ MOST_OBJECTS = 15
 class Prompts:
     """Clicks as the core takes them.
 
-    Parameters
-    ----------
-    points : ndarray, ``(n, 2)``
-        Rows and columns, inside the picture, one a pixel.
-    labels : ndarray of int, ``(n,)``
-        0 takes the pixel away from every object, 1..K gives it to one.
-    objects : tuple of int
-        The user's numbers of the K objects, ascending; there may be gaps.
-    outside : int
-        How many clicks lie outside the picture and were left out.
-    replaced : int
-        How many were left out because a later one on the same pixel says otherwise.
+    ``points`` ``(n, 2)``: rows and columns, inside the picture, one a pixel. ``labels``
+    ``(n,)``: 0 takes the pixel away from every object, 1..K gives it to one.
+    ``objects``: the user's numbers of the K objects, ascending; there may be gaps.
+    ``outside``, ``replaced``: how many clicks were left out because they lie outside the
+    picture, or because a later one on the same pixel says otherwise.
     """
 
     points: FloatArray

@@ -250,9 +250,12 @@ def unadjusted_frame(layer: Any) -> NDArray[Any]:
     return np.concatenate([np.asarray(kept), frame[..., 3:]], axis=-1)
 
 
+def full_name(layer: Any, name: str) -> str:
+    """A name behind that of a result layer's source."""
+    record = record_of(layer)
+    return name if record is None else record.changed(name=name).full_name
+
+
 def plain_name(layer: Any) -> str:
     """Name of a layer without its source's."""
-    record = record_of(layer)
-    if record is None or not record.source:
-        return str(layer.name)
-    return str(layer.name).removeprefix(f"{record.source} · ")
+    return str(layer.name).removeprefix(full_name(layer, ""))

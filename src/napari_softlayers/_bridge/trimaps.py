@@ -119,25 +119,28 @@ def trimap_of(
     int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`. Raises TypeError,
     ValueError when it makes no trimap, or does not lie over the picture.
     """
-    if isinstance(source, Marks):
-        return source
-    if not isinstance(source, Over):
-        if not is_layer(source):
-            read = read_trimap(source, picture.shape, labels=labels)
-            return Marks(read, Input(value="array"))
-        source = over(source, picture)
-    found: Over = source
-    return found.marks(lambda: read_trimap(found.values, labels=found.labels))
+    return _marks(
+        source, picture, labels, lambda x, shape, own: read_trimap(x, shape, labels=own)
+    )
 
 
 def labels_of(source: Any, picture: Picture | Grid) -> Marks:
     """Read a label image, such as superpixels, as `trimap_of` reads a trimap."""
+    return _marks(source, picture, None, lambda x, shape, _: read_labels(x, shape))
+
+
+def _marks(
+    source: Any,
+    picture: Picture | Grid,
+    labels: bool | None,
+    read: Callable[[Any, tuple[int, int], bool | None], NDArray[Any]],
+) -> Marks:
     if isinstance(source, Marks):
         return source
-    if not is_layer(source):
-        return Marks(read_labels(source, picture.shape), Input(value="array"))
-    found = over(source, picture)
-    return found.marks(lambda: read_labels(found.values))
+    if not (is_layer(source) or isinstance(source, Over)):
+        return Marks(read(source, picture.shape, labels), Input(value="array"))
+    found = source if isinstance(source, Over) else over(source, picture)
+    return found.marks(lambda: read(found.values, picture.shape, found.labels))
 
 
 def features_of(source: Any, picture: Picture | Grid) -> Marks:

@@ -23,7 +23,7 @@ from napari_softlayers._bridge.prompts import (
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._recipes import Recipe
 
-from ..parts.desk import Desk
+from ..parts.base import LayersWidget
 from ..parts.jobs import Job, Jobs
 from ..parts.layout import single_shot
 from ..parts.links import Links
@@ -45,7 +45,7 @@ class ClickMode(QObject):
 
     changed = Signal()
 
-    def __init__(self, desk: Desk, parent: QObject) -> None:
+    def __init__(self, desk: LayersWidget, parent: QObject) -> None:
         super().__init__(parent)
         self.desk = desk
         self.viewer = desk.viewer

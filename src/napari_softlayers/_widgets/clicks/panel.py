@@ -12,7 +12,7 @@ from napari_softlayers._api import Segmenter
 from napari_softlayers._bridge.prompts import ADD, REMOVE
 from napari_softlayers._core.run import Run
 
-from ..parts.desk import Desk
+from ..parts.base import LayersWidget
 from ..parts.layout import column, push_button, row
 from ..parts.links import Keys
 from .engine import ClickEngine
@@ -39,7 +39,7 @@ class ClickPanel(QWidget):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: LayersWidget,
         request: Callable[[], Request | None],
         to_matte: Callable[[Any, Any], Any],
     ) -> None:
@@ -148,7 +148,7 @@ class ClickPanel(QWidget):
 
     def settle(self, image: Any) -> None:
         """Turn off when the chosen image changed or preparing came to nothing."""
-        if self.preparing and not self.desk.busy():
+        if self.preparing and not self.desk.jobs.busy:
             self.preparing = False
             self._follow()
         followed = self.mode.image

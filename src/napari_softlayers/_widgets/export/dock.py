@@ -15,14 +15,17 @@ from qtpy.QtWidgets import (
 
 from napari_softlayers._bridge import layers_from_napari, record_of
 from napari_softlayers._bridge.edits import (
+    add_cleaned,
     adjusted_colors,
     adjustment_of,
+    is_rgba,
     replace_set,
     set_stack_mode,
     show_adjusted,
     stack_mode,
 )
 from napari_softlayers._bridge.helpers import remove_helpers
+from napari_softlayers._bridge.results import stored_frame
 from napari_softlayers._bridge.view_modes import COMPOSITE, put_preview
 from napari_softlayers._core.layers.compositing import composite_over
 from napari_softlayers._core.layers.edit import Adjustment
@@ -32,7 +35,6 @@ from napari_softlayers._recipes.code import code_of
 from ..parts.base import LayersWidget
 from ..parts.layout import choice, push_button, row
 from ..parts.picture_dock import namer
-from .clean import clean_layer, is_rgba
 from .formats import FORMATS, file_filter, save_code, taken_code, target_path
 from .panels import AdjustPanel, PreviewBar
 from .result_picker import ResultPicker
@@ -107,8 +109,6 @@ class ExportWidget(LayersWidget):
         self.body.addLayout(row(soften, self.radius))
         self.on_set = [merge, double, soften]
 
-    # ---- the chosen set --------------------------------------------------------------
-
     def refresh_state(self) -> None:
         """Follow the results in the viewer."""
         if hasattr(self, "only"):
@@ -132,8 +132,6 @@ class ExportWidget(LayersWidget):
         self.adjust.show_value(adjustment_of(one) if one is not None else Adjustment())
         if self.preview.is_on:
             self._show_preview()
-
-    # ---- changing layers -------------------------------------------------------------
 
     def _one(self) -> int | None:
         """Number of the one selected layer; a message when it is not one."""
@@ -216,14 +214,25 @@ class ExportWidget(LayersWidget):
             self._edit(lambda soft, _run: soft, "Baked.")
 
     def clean(self) -> None:
-        """Clean the colours of the active RGBA layer."""
+        """Clean the colours of the active RGBA layer; the result is a new layer."""
+        from napari_softlayers._core.layers.decontaminate import decontaminate
+
         layer = self.viewer.layers.selection.active
-        if layer is None or not is_rgba(layer):
+        if not is_rgba(layer):
             self.say("Select an RGBA layer in the layer list first.", "warning")
             return
-        clean_layer(layer, self.desk)
+        data = stored_frame(layer)
 
-    # ---- looking ---------------------------------------------------------------------
+        def done(cleaned: Any) -> None:
+            if layer in self.viewer.layers:
+                add_cleaned(self.viewer, layer, cleaned)
+                self.say(
+                    f"'{layer.name}' was cleaned; the layer it came from is hidden."
+                )
+
+        self.compute(
+            lambda run, _post: decontaminate(data, run), done, sources=(layer,)
+        )
 
     def _show_preview(self) -> None:
         if not self.preview.is_on or not self.result.layers:
@@ -245,8 +254,6 @@ class ExportWidget(LayersWidget):
             remove_helpers(self.viewer, COMPOSITE)
         self.result.forget()
         super().detach()
-
-    # ---- saving ----------------------------------------------------------------------
 
     def primary(self) -> None:
         """Ask where to, and export."""

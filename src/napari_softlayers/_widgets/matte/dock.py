@@ -54,7 +54,7 @@ class MatteWidget(PictureWidget):
         )
         self.image.layer_changed.connect(self._on_image)
         self.tools = TrimapTools(
-            self.desk,
+            self,
             self.image,
             self.trimap,
             lambda: PictureRequest(**self.picture_settings()).picture(),

@@ -10,8 +10,8 @@ from qtpy.QtWidgets import QLabel, QSpinBox, QVBoxLayout, QWidget
 from napari_softlayers._bridge import Picture
 from napari_softlayers._bridge.places import levels_of
 
+from ..parts.base import LayersWidget
 from ..parts.combos import LayerCombo
-from ..parts.desk import Desk
 from ..parts.layout import push_button, row
 from .trimap_layers import new_trimap, trimap_from_layer
 
@@ -21,7 +21,7 @@ class TrimapTools(QWidget):
 
     Parameters
     ----------
-    desk : Desk
+    desk : LayersWidget
     image, trimap : LayerCombo
         The chosen layers; a new trimap is chosen.
     picture : callable
@@ -30,7 +30,7 @@ class TrimapTools(QWidget):
 
     def __init__(
         self,
-        desk: Desk,
+        desk: LayersWidget,
         image: LayerCombo,
         trimap: LayerCombo,
         picture: Callable[[], Picture],

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QColorDialog, QFileDialog, QWidget
 
 from napari_softlayers._core.harmonies import HARMONIES, harmony
 
-from ..parts.desk import Desk
+from ..parts.base import LayersWidget
 from ..parts.layout import choice, column, push_button, row, single_shot
 from .model import FEWEST, MOST, Color, PaletteModel, as_color
 from .swatches import Eyedropper, Swatches
@@ -32,7 +32,7 @@ class PalettePanel(QWidget):
     changed = Signal(object)
     previewed = Signal(object)
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: LayersWidget) -> None:
         super().__init__()
         self.desk = desk
         self.model: PaletteModel | None = None

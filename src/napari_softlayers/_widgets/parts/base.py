@@ -22,7 +22,6 @@ from qtpy.QtWidgets import (
 from napari_softlayers._bridge import is_layer
 
 from .combos import LayerCombo
-from .desk import Desk
 from .jobs import Compute, Job, Jobs
 from .layout import column, push_button, row
 from .links import Keys, Links
@@ -62,22 +61,8 @@ class LayersWidget(QWidget):
         self.jobs.progressed.connect(self._on_progress)
         self.jobs.stopped.connect(self._on_stopped)
         self.jobs.succeeded.connect(self._on_succeeded)
-        self.jobs.failed.connect(self._on_failed)
+        self.jobs.failed.connect(self.failed)
         self._build(primary)
-
-    @property
-    def desk(self) -> Desk:
-        """What the dock's panels may use."""
-        return Desk(
-            self.viewer,
-            self.say,
-            self.compute,
-            self.cancel,
-            lambda: self.jobs.busy,
-            self._on_failed,
-        )
-
-    # ---- parts -------------------------------------------------------------------
 
     def _build(self, primary: str) -> None:
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -145,8 +130,6 @@ class LayersWidget(QWidget):
         (self.form if form is None else form).addRow(label, made)
         return made
 
-    # ---- what subclasses define -----------------------------------------------------
-
     def primary(self) -> None:
         """Do what the main button says."""
 
@@ -156,8 +139,6 @@ class LayersWidget(QWidget):
 
     def refresh_state(self) -> None:
         """Adapt controls to the chosen layers."""
-
-    # ---- computing --------------------------------------------------------------------
 
     def compute(
         self,
@@ -235,7 +216,8 @@ class LayersWidget(QWidget):
         if warned:
             self.say(" ".join([*dict.fromkeys(warned), self.status.text()]), "warning")
 
-    def _on_failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Say why a computation failed."""
         self._idle()
         logger.error("computation failed", exc_info=error)
         text = str(error) or type(error).__name__
@@ -250,8 +232,6 @@ class LayersWidget(QWidget):
         self.bar.setValue(0)
         self.cancel_button.setEnabled(False)
         self.refresh_state()
-
-    # ---- life -------------------------------------------------------------------------
 
     def attach(self) -> None:
         """Follow the viewer and take the keys."""

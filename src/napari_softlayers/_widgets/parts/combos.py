@@ -59,10 +59,7 @@ class LayerCombo(QComboBox):
         if self._optional:
             layers, names = [None, *layers], [self._optional, *names]
         shown = [self.itemText(i) for i in range(self.count())]
-        same = len(layers) == len(self._layers) and all(
-            a is b for a, b in zip(layers, self._layers, strict=True)
-        )
-        if same and names == shown:
+        if layers == self._layers and names == shown:
             return
         self._layers = layers
         keep = chosen in layers or bool(self._optional)

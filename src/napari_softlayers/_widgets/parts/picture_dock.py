@@ -62,8 +62,6 @@ class PictureWidget(LayersWidget):
             "device": str(preference("compute", "device")),
         }
 
-    # ---- code ------------------------------------------------------------------------
-
     def settings_recipe(self) -> Recipe | None:
         """The recipe of the settings as they are now; None when something is missing."""
         return None

@@ -36,10 +36,10 @@ class SegmentsWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Compute", ("result", "original"))
         self._fill_form()
-        self.clicks = ClickPanel(self.desk, self._request, self._open_matte)
+        self.clicks = ClickPanel(self, self._request, self._open_matte)
         self.after.addWidget(self.clicks)
         self.leaving.append(self.clicks.release)
-        self.panel = SegmentsPanel(self.desk, self.kind)
+        self.panel = SegmentsPanel(self, self.kind)
         self.panel.shown.connect(self.view.after_show)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)

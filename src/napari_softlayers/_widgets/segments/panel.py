@@ -15,7 +15,7 @@ from napari_softlayers._bridge.edits import rename_set
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import recipe_of
 
-from ..parts.desk import Desk
+from ..parts.base import LayersWidget
 from ..parts.layer_table import LayerTable
 from ..parts.layout import choice, column, push_button, row, single_shot, whole_number
 from ..parts.settings import result_dtype
@@ -31,7 +31,7 @@ class SegmentsPanel(QWidget):
     shown = Signal()
     """New layers are in the viewer."""
 
-    def __init__(self, desk: Desk, kind: str) -> None:
+    def __init__(self, desk: LayersWidget, kind: str) -> None:
         super().__init__()
         self.desk = desk
         self.viewer = desk.viewer
