@@ -24,7 +24,8 @@ from napari_softlayers._bridge.edits import (
     replace_set,
     set_stack_mode,
 )
-from napari_softlayers._bridge.results import put_frame, stored_frame
+from napari_softlayers._bridge.places import put_frame
+from napari_softlayers._bridge.results import stored_frame
 from napari_softlayers._bridge.view_modes import (
     VIEWS,
     preview_rgba,

@@ -12,10 +12,10 @@ from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.palette.frames import Frames
 from napari_softlayers._recipes import Frame, Input
 
-from .pictures import identity_of, look_of, looked
-from .places import is_layer, levels_of, not_a, spatial_of, step_of
+from .pictures import look_of, looked
+from .places import identity_of, is_layer, levels_of, not_a, spatial_of, step_of
 from .results import clear_results, results_for
-from .show import add_layer, dtype_of, hide_for, hide_others, new_records
+from .show import add_layer, dtype_of, hide_for, new_records
 
 if TYPE_CHECKING:
     from napari_softlayers._core.palette.stack import PaletteStack
@@ -26,10 +26,9 @@ KIND = "palette"
 def frames_of(source: Any, nan: str = "refuse", frame: Frame | None = None) -> Frames:
     """Read a colour stack ``(T, H, W, 3 or 4)`` from a napari Image layer or an array.
 
-    ``source`` napari Image layer, array_like or Frames. ``nan`` {"refuse", "fill"}: see
-    `read_picture`. ``frame``: how a layer was looked at when a result was made; as it
-    is now by default. Raises TypeError, ValueError when it is no RGB stack with one
-    leading axis.
+    ``nan``: see `read_picture`. ``frame``: how a layer was looked at when a result was
+    made; as it is now by default. Raises TypeError, ValueError when it is no RGB stack
+    with one leading axis.
     """
     if isinstance(source, Frames):
         return source
@@ -60,12 +59,8 @@ class ShownFrames(Frames):
     @property
     def input(self) -> Input:
         """What tells the stack from any other, by the frames that speak for all."""
-        seen = (np.asarray(self.array[t]) for t in self.looked_at())
-        return Input(
-            name=self.layer.name,
-            id=identity_of(self.layer),
-            digest=content_key(*seen),
-        )
+        digest = content_key(*(np.asarray(self.array[t]) for t in self.looked_at()))
+        return Input(name=self.layer.name, id=identity_of(self.layer), digest=digest)
 
     def _read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
         look = self.frame.look
@@ -89,11 +84,8 @@ def show_stack(
 ) -> list[Any]:
     """Show one lazy layer a palette colour; a frame is decomposed when it is shown.
 
-    It takes the place of palette layers of one frame, and they of it.
-
-    ``like``: the source: gives place in space and name, and is hidden. ``dtype``:
-    uint8, uint16 or float32; the source's by default, uint8 without one. Returns list
-    of napari.layers.Image.
+    It takes the place of palette layers of one frame, and they of it. See
+    `PaletteStack.to_napari`.
     """
     source = like if is_layer(like) else None
     dtype = dtype_of(source) if dtype is None else dtype
@@ -101,7 +93,7 @@ def show_stack(
     frame = 0 if source is None else step_of(viewer, source)[0]
     coverage = stack.frame(frame).coverage
     clear_results(viewer, results_for(viewer, source, KIND))
-    kept = hide_for(viewer, source)
+    kept = hide_for(viewer, source, KIND)
     records = new_records(
         stack.names,
         [tuple(map(float, color)) for color in stack.palette],
@@ -114,5 +106,4 @@ def show_stack(
     shown: list[Any] = []
     for data, record in zip(stack.rgba(dtype), records, strict=True):
         shown.append(add_layer(viewer, data, record, place, source, shown))
-    hide_others(viewer, source, KIND)
     return shown

@@ -21,7 +21,16 @@ from napari_softlayers._core.picture import (
 )
 from napari_softlayers._recipes import Frame, Input, Look
 
-from .places import Grid, frame_shape, is_layer, levels_of, not_a, step_of, viewer_of
+from .places import (
+    Grid,
+    frame_shape,
+    identity_of,
+    is_layer,
+    levels_of,
+    not_a,
+    step_of,
+    viewer_of,
+)
 
 GRAY = "gray"
 
@@ -107,7 +116,7 @@ def picture_of(
     )
     digest = content_key(np.asarray(values))
     given = Input(name=source.name, id=identity_of(source), digest=digest)
-    dtype = result_dtype_of(levels_of(source)[0])
+    dtype = result_dtype_of(source)
     return Picture(data, alpha, dtype, source.name, source, grid, frame, given)
 
 
@@ -151,13 +160,9 @@ def check_unchanged(picture: Picture, since: str) -> None:
     raise ChangedError(f"'{layer.name}' was changed after {since} again.")
 
 
-def identity_of(layer: Any) -> str:
-    """A text that stays with a layer when it is renamed."""
-    return str(getattr(layer, "unique_id", id(layer)))
-
-
 def result_dtype_of(array: Any) -> np.dtype[Any]:
-    """Choose uint8, uint16 or float32 for results of a picture of some dtype."""
+    """Choose uint8, uint16 or float32 for results of an array or an image layer."""
+    array = levels_of(array)[0] if is_layer(array) else array
     own = getattr(array, "dtype", None)
     dtype = own if isinstance(own, np.dtype) else to_numpy(array, "picture").dtype
     if dtype.kind == "f":

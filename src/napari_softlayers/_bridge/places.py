@@ -27,6 +27,11 @@ def is_layer(thing: Any) -> bool:
     return hasattr(thing, "as_layer_data_tuple")
 
 
+def identity_of(layer: Any) -> str:
+    """A text that stays with a layer when it is renamed."""
+    return str(getattr(layer, "unique_id", id(layer)))
+
+
 def set_visible(layer: Any, visible: bool) -> None:
     """Show or hide a layer; napari redraws at every assignment, so only on a change."""
     if bool(layer.visible) != visible:
@@ -86,9 +91,8 @@ def viewer_of(layer: Any) -> Any:
 def step_of(viewer: Any, layer: Any) -> tuple[int, ...]:
     """Frame of a stack that a viewer shows: its index along all but the last two axes.
 
-    Without a viewer, the first frame.
-
-    Raises ValueError when the viewer shows other axes of the layer than its last two.
+    Without a viewer, the first frame. Raises ValueError when the viewer shows other
+    axes of the layer than its last two.
     """
     leading = int(layer.ndim) - 2
     if leading <= 0:
@@ -210,7 +214,6 @@ def place_of_plane(
     ``(int, int)``: height and width of the data; where they differ from the full
     frame's (a coarser level), both cover the same area, pixel edges on pixel edges.
     ``channels``: length of the third-last axis, where the plane stands for all of it.
-    Returns dict: scale, translate, rotate, shear, affine, units, axis_labels.
     """
     from napari.utils.transforms import Affine
 
@@ -239,6 +242,12 @@ def spatial_of(layer: Any) -> dict[str, Any]:
 def with_axes(data: Any, place: dict[str, Any]) -> Any:
     """Pixels ``(H, W, C)`` with the leading axes of a place in space, of length one."""
     return data[(None,) * (len(place["scale"]) + 1 - data.ndim)] if place else data
+
+
+def put_frame(layer: Any, frame: NDArray[Any]) -> None:
+    """Give a layer of one frame other pixels ``(H, W, C)``."""
+    leading = (1,) * (len(np.shape(layer.data)) - 3)
+    layer.data = frame.reshape(*leading, *frame.shape)
 
 
 def place_in_space(layer: Any, shape: tuple[int, int] | None = None) -> dict[str, Any]:
@@ -292,7 +301,7 @@ def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     turned = max(abs(matrix[-2, 1]), abs(matrix[-1, 0])) > ALIGNED / max(grid.shape)
     places = [matrix[-2, 0] * rows, matrix[-1, 1] * columns]
     if turned:
-        places = [row * rows + column * columns for row, column in matrix[-2:]]
+        places = [down * rows + right * columns for down, right in matrix[-2:]]
     at = [
         np.floor(place + offset[k] + 0.5 + ALIGNED).astype(np.intp)
         for place, k in zip(places, (-2, -1), strict=True)

@@ -30,21 +30,17 @@ def follow_planes(viewer: Any) -> None:
     reference = weakref.ref(model)
 
     def moved(*_: Any) -> None:
+        """Show or hide sources whose results went out of sight or came back."""
         followed = reference()
-        if followed is not None:
-            _moved(followed)
+        if followed is None:
+            return
+        before, now = _followed[followed], _in_sight(followed)
+        for identity, seen in now.items():
+            if before.get(identity, seen) != seen:
+                show_by_id(followed, identity, not seen)
+        _followed[followed] = now
 
     model.dims.events.point.connect(moved)
-
-
-def _moved(viewer: Any) -> None:
-    """Show or hide sources whose results went out of sight or came back."""
-    before = _followed[viewer]
-    now = _in_sight(viewer)
-    for identity, seen in now.items():
-        if before.get(identity, seen) != seen:
-            show_by_id(viewer, identity, not seen)
-    _followed[viewer] = now
 
 
 def _in_sight(viewer: Any) -> dict[str, bool]:

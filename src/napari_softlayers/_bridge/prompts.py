@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.arrays import FloatArray
-from napari_softlayers._recipes.record import KEY, HelperRecord
+from napari_softlayers._recipes.record import KEY
 
-from .helpers import active_kept, helpers_with, show_helper
-from .pictures import Picture, identity_of
-from .places import place_in_space, set_visible
-from .record import helper_of
+from .pictures import Picture
+from .places import identity_of, place_in_space, set_visible
+from .record import active_kept, helper_for, helper_of, helpers_with, show_helper
 
 ADD, REMOVE = "add", "remove"
 ROLES = (ADD, REMOVE)
@@ -55,10 +54,8 @@ class Prompts:
 def add_prompts(viewer: Any, picture: Picture) -> Any:
     """Add an empty Points layer for clicks over a picture, or find the one there is.
 
-    The layer is the user's: points can be moved, deleted, and their ``role`` and
+    The Points are the user's: they can be moved, deleted, and their ``role`` and
     ``object`` edited.
-
-    Returns napari.layers.Points.
     """
     from napari.layers import Points
 
@@ -78,7 +75,7 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
         border_color="white",
         size=max(2.0, max(picture.shape) / 60),
         canvas_size_limits=DOT,
-        metadata={KEY: _prompts_record(picture.layer).plain()},
+        metadata={KEY: helper_for(PROMPTS, picture.layer).plain()},
         **place_in_space(picture.layer, picture.shape),
     )
     with active_kept(viewer):
@@ -88,11 +85,7 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
 
 def prompts_for(viewer: Any, image: Any) -> Any:
     """Find the Points layer with the clicks on an image; None without one."""
-    return next(iter(helpers_with(viewer, _prompts_record(image))), None)
-
-
-def _prompts_record(image: Any) -> HelperRecord:
-    return HelperRecord(kind=PROMPTS, source_id=identity_of(image))
+    return next(iter(helpers_with(viewer, helper_for(PROMPTS, image))), None)
 
 
 def next_click(layer: Any, role: str, number: int) -> None:
@@ -208,7 +201,7 @@ def show_overlay(
     grid = picture.grid
     return show_helper(
         viewer,
-        _overlay_record(picture.layer, what),
+        helper_for(OVERLAY, picture.layer, what),
         data,
         {} if grid is None else replace(grid, shape=data.shape[:2]).place(),
         above=prompts_for(viewer, picture.layer),
@@ -219,7 +212,7 @@ def show_overlay(
 
 def hide_overlay(viewer: Any, image: Any, what: str) -> None:
     """Hide an overlay until it is shown again."""
-    for layer in helpers_with(viewer, _overlay_record(image, what)):
+    for layer in helpers_with(viewer, helper_for(OVERLAY, image, what)):
         set_visible(layer, False)
 
 
@@ -230,7 +223,3 @@ def remove_overlays(viewer: Any, image: Any) -> None:
         record = helper_of(layer)
         if record and (record.kind, record.source_id) == (OVERLAY, owner):
             viewer.layers.remove(layer)
-
-
-def _overlay_record(image: Any, what: str) -> HelperRecord:
-    return HelperRecord(kind=OVERLAY, what=what, source_id=identity_of(image))

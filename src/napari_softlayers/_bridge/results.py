@@ -16,8 +16,7 @@ from napari_softlayers._core.picture import from_dtype, largest, to_dtype
 from napari_softlayers._recipes import Recipe, recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
-from .pictures import identity_of
-from .places import is_layer, not_a, set_visible
+from .places import identity_of, is_layer, not_a, set_visible
 from .record import in_order, is_result, record_of, recorded
 
 ORIGINAL = "napari-softlayers original"
@@ -43,10 +42,7 @@ def show_by_id(viewer: Any, identity: str, visible: bool = True) -> None:
 
 
 def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
-    """Collect the result layers of a viewer by source and kind.
-
-    Returns dict: ``(source_id, kind)`` -> layers, the bottom one first.
-    """
+    """Result layers of a viewer by source id and kind, each set from the bottom up."""
     sets: dict[tuple[str, str], list[Any]] = {}
     for record, layer in recorded(viewer.layers):
         sets.setdefault((record.source_id, record.kind), []).append(layer)
@@ -92,22 +88,13 @@ def stored_frame(layer: Any) -> NDArray[Any]:
     if not hasattr(array, "shape"):
         raise not_a("an RGB or RGBA image", layer)
     shape = tuple(np.shape(array))
-    if (
-        not getattr(layer, "rgb", False)
-        or getattr(layer, "multiscale", False)
-        or any(n != 1 for n in shape[:-3])
-    ):
+    rgb = getattr(layer, "rgb", False) and not getattr(layer, "multiscale", False)
+    if not rgb or any(n != 1 for n in shape[:-3]):
         raise TypeError(
             f"'{layer.name}' has shape {shape}; an RGB or RGBA image of one frame is "
             "needed. Take one frame of it first."
         )
     return np.asarray(array).reshape(shape[-3:])
-
-
-def put_frame(layer: Any, frame: NDArray[Any]) -> None:
-    """Give a layer of one frame other pixels ``(H, W, C)``."""
-    leading = (1,) * (len(np.shape(layer.data)) - 3)
-    layer.data = frame.reshape(*leading, *frame.shape)
 
 
 def rgba_of(layer: Any, step: int = 1) -> Any:
@@ -254,6 +241,11 @@ def full_name(layer: Any, name: str) -> str:
     """A name behind that of a result layer's source."""
     record = record_of(layer)
     return name if record is None else record.changed(name=name).full_name
+
+
+def forget_original(layer: Any) -> None:
+    """Drop the colours of a layer from before its adjustment."""
+    layer.metadata = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
 
 
 def plain_name(layer: Any) -> str:

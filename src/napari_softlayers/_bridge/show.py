@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,24 +15,23 @@ from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
-from .helpers import active_kept
-from .pictures import Picture, grid_of, identity_of, result_dtype_of
+from .pictures import Picture, grid_of, result_dtype_of
 from .places import (
     Grid,
     frame_shape,
+    identity_of,
     is_layer,
-    levels_of,
     overlap,
+    put_frame,
     set_visible,
     with_axes,
 )
 from .planes import follow_planes
-from .record import record_of, write_record
+from .record import active_kept, record_of, write_record
 from .results import (
-    ORIGINAL,
     clear_results,
     digest_of,
-    put_frame,
+    forget_original,
     recorded_for,
     results_for,
 )
@@ -53,11 +53,9 @@ def show(
     visible images below that overlap it. A result of one plane of a stack is shown on
     that plane alone; on the others the source is seen.
 
-    ``like`` napari Image layer or Picture: the source: gives place in space, name,
-    dtype and order in the layer list. ``dtype``: uint8, uint16 or float32; the source's
-    by default, uint8 without one. ``fresh``: updated layers get their own name, full
-    opacity and are visible: for results whose layers no longer mean what the earlier
-    ones meant. Returns list of napari.layers.Image: the bottom one first.
+    See `SoftLayers.to_napari`; ``like`` may be a Picture. ``fresh``: updated layers get
+    their own name, full opacity and are visible: for results whose layers no longer
+    mean what the earlier ones meant.
     """
     source = like.layer if isinstance(like, Picture) else like
     source = source if is_layer(source) else None
@@ -67,11 +65,10 @@ def show(
     if earlier and np.ndim(earlier[0].data) > 3 and len(earlier[0].data) > 1:
         clear_results(viewer, earlier)  # of a whole stack: takes the place of this one
         earlier = []
-    kept = hide_for(viewer, source)
+    kept = hide_for(viewer, source, layers.kind)
     records = records_of_set(layers, source, grid, stack, **kept)
     place = {} if grid is None else grid.place()
     shown = place_set(viewer, earlier, stack, records, place, source, fresh)
-    hide_others(viewer, source, layers.kind)
     follow_planes(viewer)
     return shown
 
@@ -93,7 +90,8 @@ def place_set(
     with active_kept(viewer):
         for layer in list(old[len(stack) :]):
             viewer.layers.remove(layer)
-        _free_names(old, records, fresh)
+        names = [_name_now(*pair, fresh) for pair in zip(old, records, strict=False)]
+        name_layers(old[: len(names)], names)
         shown: list[Any] = []
         for index, (data, record) in enumerate(zip(stack, records, strict=True)):
             if index < len(old):
@@ -109,7 +107,11 @@ def limits_of(dtype: DTypeLike) -> tuple[float, float]:
 
 
 def records_of_set(
-    layers: SoftLayers, source: Any, grid: Grid | None, stack: NDArray[Any], **kept: Any
+    layers: SoftLayers,
+    source: Any,
+    grid: Grid | None,
+    stack: NDArray[Any],
+    **kept: Any,
 ) -> list[ResultRecord]:
     """The record of every layer; ``kept``: further fields, alike for all."""
     means = []
@@ -164,29 +166,34 @@ def _grid(like: Any, source: Any, shape: tuple[int, int]) -> Grid | None:
             f"The layers are {shape[0]}x{shape[1]}, '{source.name}' is {height}x{width}; "
             "show them with the image that they were made from."
         )
-    grid, _ = grid_of(source)
-    return Grid(source, (int(shape[0]), int(shape[1])), grid.step)
+    return replace(grid_of(source)[0], shape=(int(shape[0]), int(shape[1])))
 
 
 def dtype_of(like: Any) -> np.dtype[Any]:
     """What results of a layer or Picture are shown in; uint8 of anything else."""
     if isinstance(like, Picture):
         return like.dtype
-    return result_dtype_of(levels_of(like)[0]) if is_layer(like) else np.dtype(np.uint8)
+    return result_dtype_of(like) if is_layer(like) else np.dtype(np.uint8)
 
 
-def _free_names(
-    layers: Sequence[Any], records: list[ResultRecord], fresh: bool = False
-) -> None:
-    """Take names away that other layers are about to get: napari would number them."""
-    for layer, record in zip(layers, records, strict=False):
-        old = record_of(layer)
-        if old is None or not (fresh or layer.name == old.full_name):
-            continue
-        if layer.name != record.full_name:
-            waiting = old.changed(name=f"{record.index} {record.run}")
-            write_record(layer, waiting)
-            layer.name = waiting.full_name
+def _name_now(layer: Any, record: ResultRecord, fresh: bool) -> str:
+    """Name of a layer that is updated: the user's, where there is one."""
+    old = record_of(layer)
+    own = fresh or old is None or layer.name == old.full_name
+    return record.full_name if own else str(layer.name)
+
+
+def name_layers(layers: Sequence[Any], names: Sequence[str]) -> None:
+    """Name layers; first out of each other's way, for napari keeps names unique."""
+    changed = [
+        (layer, name)
+        for layer, name in zip(layers, names, strict=True)
+        if layer.name != name
+    ]
+    for layer, _ in changed:
+        layer.name = f"{layer.name} before"
+    for layer, name in changed:
+        layer.name = name
 
 
 def _update(
@@ -198,8 +205,6 @@ def _update(
 ) -> Any:
     """Put new data into an earlier result layer; keep what the user set."""
     old = record_of(layer)
-    if fresh or old is None or layer.name == old.full_name:
-        layer.name = record.full_name
     if fresh:
         if layer.opacity != 1:
             layer.opacity = 1.0
@@ -210,26 +215,16 @@ def _update(
     else:
         put_frame(layer, data)
     for key, value in place.items():
-        if not _same(getattr(layer, key), value):
+        if not np.array_equal(getattr(layer, key), value):
             setattr(layer, key, value)
     if not same_type:
         layer.contrast_limits_range = limits_of(data.dtype)
         layer.contrast_limits = limits_of(data.dtype)
     if old is not None and old.stack == "normal":
         layer.blending = "additive"
-    layer.metadata = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
+    forget_original(layer)
     write_record(layer, record)
     return layer
-
-
-def _same(old: Any, new: Any) -> bool:
-    """Compare two spatial values without raising."""
-    if hasattr(old, "affine_matrix") and hasattr(new, "affine_matrix"):
-        return np.array_equal(old.affine_matrix, new.affine_matrix)
-    try:
-        return bool(np.array_equal(np.asarray(old), np.asarray(new)))
-    except (TypeError, ValueError):
-        return False
 
 
 def add_layer(
@@ -262,23 +257,19 @@ def add_layer(
     return layer
 
 
-def hide_others(viewer: Any, source: Any, kind: str) -> None:
-    """Hide the results of other kinds of a source."""
-    if source is None:
-        return
-    for record, layer in recorded_for(viewer, identity_of(source)):
-        if record.kind != kind:
-            set_visible(layer, False)
+def hide_for(viewer: Any, source: Any, kind: str) -> dict[str, Any]:
+    """Hide what would shine through results of a kind; what a record keeps of that.
 
-
-def hide_for(viewer: Any, source: Any) -> dict[str, Any]:
-    """Hide a source and what would shine through; what a record keeps of that.
-
-    What was hidden for an earlier result of it is kept as well.
+    That is their source, its results of other kinds, and what lies below it; what was
+    hidden for an earlier result of it is kept as well.
     """
     if source is None:
         return {"source_visible": False, "hidden": ()}
-    earlier = [record for record, _ in recorded_for(viewer, identity_of(source))]
+    earlier = []
+    for record, layer in recorded_for(viewer, identity_of(source)):
+        earlier.append(record)
+        if record.kind != kind:
+            set_visible(layer, False)
     visible = source.visible or any(record.source_visible for record in earlier)
     hidden = [identity for record in earlier for identity in record.hidden]
     hidden += _hide_below(viewer, source)

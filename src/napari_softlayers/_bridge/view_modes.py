@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes.record import HelperRecord
 
-from .helpers import remove_helpers, show_helper
-from .pictures import identity_of
 from .places import set_visible, spatial_of
+from .record import helper_for, remove_helpers, show_helper
 from .results import results_for, stored_frame
 
 PREVIEW = "preview"
@@ -38,18 +37,18 @@ def set_view(viewer: Any, source: Any, kind: str, view: str) -> None:
     if not results:
         return
     chosen = set(range(1, len(results))) or {0}
-    if view in ("result", "alpha", "original", "on black"):
+    previewed = view in ("on white", "on checkerboard", "alpha")
+    if not previewed:
         remove_preview(viewer, source)
     for index, layer in enumerate(results):
         on = view == "result" or (view.startswith("on ") and index in chosen)
         set_visible(layer, on)
     set_visible(source, view == "original")
-    if view not in ("on white", "on checkerboard", "alpha"):
-        return
-    alphas = [stored_frame(results[index])[..., 3] for index in sorted(chosen)]
-    total = sum(from_dtype(alpha) for alpha in alphas)
-    picture = preview_rgba(np.clip(np.asarray(total), 0, 1), view)
-    show_preview(viewer, source, results, picture)
+    if previewed:
+        alphas = [stored_frame(results[index])[..., 3] for index in sorted(chosen)]
+        total = np.asarray(sum(from_dtype(alpha) for alpha in alphas))
+        picture = preview_rgba(np.clip(total, 0, 1), view)
+        show_preview(viewer, source, results, picture)
 
 
 def preview_rgba(alpha: NDArray[Any], view: str) -> NDArray[np.uint8]:
@@ -71,24 +70,16 @@ def preview_rgba(alpha: NDArray[Any], view: str) -> NDArray[np.uint8]:
 
 def remove_preview(viewer: Any, source: Any) -> None:
     """Take the temporary layer of an image away."""
-    remove_helpers(viewer, _preview_of(source))
-
-
-def _preview_of(source: Any) -> HelperRecord:
-    return HelperRecord(kind=PREVIEW, source_id=identity_of(source))
+    remove_helpers(viewer, helper_for(PREVIEW, source))
 
 
 def show_preview(
     viewer: Any, source: Any, results: list[Any], data: NDArray[np.uint8]
 ) -> None:
-    """Add the temporary layer below the results, or update it.
-
-    ``results`` list of napari layers: the result set that it belongs to, the bottom one
-    first. ``data`` uint8 ``(H, W, 3)`` or ``(H, W, 4)``.
-    """
+    """Add the temporary layer below a result set, the bottom one first, or update it."""
     show_helper(
         viewer,
-        _preview_of(source),
+        helper_for(PREVIEW, source),
         data,
         spatial_of(results[0]),
         above=results[0],
@@ -98,11 +89,7 @@ def show_preview(
 
 
 def put_preview(viewer: Any, picture: NDArray[Any], like: Any) -> Any:
-    """Show a picture over everything as a temporary layer; update it when it is there.
-
-    ``picture`` float ``(H, W, 3)``, in [0, 1]. ``like``: gives the place in space.
-    Returns napari.layers.Image.
-    """
+    """Show a picture, float in [0, 1], over everything, in the place of a layer."""
     return show_helper(
         viewer,
         COMPOSITE,

@@ -122,21 +122,19 @@ class ResultPicker(QWidget):
         self._timer.start()
 
     def _show_checks(self) -> None:
-        self.checks.setText(self._checks_text() if self.layers else "")
+        try:
+            self.checks.setText(self._checks_text() if self.layers else "")
+        except (TypeError, ValueError) as error:
+            self.checks.setText(str(error))
 
     def _checks_text(self) -> str:
-        try:
-            found = checks_of(self._viewer, self.layers)
-        except (TypeError, ValueError) as error:
-            return str(error)
+        found = checks_of(self._viewer, self.layers)
         low, high = found.sum_range
         text = f"alphas sum to {low:.3f} … {high:.3f}"
         if np.isfinite(found.mean_error):
             mean, largest = 255 * found.mean_error, 255 * found.max_error
             text = f"error {mean:.2f} (at most {largest:.1f}) of 255; {text}"
-        if _colors_changed(self.layers):
-            text += "; colours were changed"
-        return text
+        return text + "; colours were changed" * _colors_changed(self.layers)
 
     def forget(self) -> None:
         """Drop all references to layers."""

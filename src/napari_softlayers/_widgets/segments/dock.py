@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QLineEdit
 
-from napari_softlayers._bridge import Picture, results_for
+from napari_softlayers._bridge import Picture
 from napari_softlayers._recipes import Recipe
 from napari_softlayers._recipes.options import Segments
 
@@ -140,15 +140,6 @@ class SegmentsWidget(PictureWidget):
     def present_recipe(self) -> Recipe | None:
         """Of the clicks while there are some, else of what is on the screen."""
         return self.clicks.mode.recipe() or super().present_recipe()
-
-    def code_kinds(self) -> tuple[str, ...]:
-        """Segments and clicks; what is visible first."""
-
-        def hidden(kind: str) -> bool:
-            shown = results_for(self.viewer, self.image.layer, kind)
-            return not any(layer.visible for layer in shown)
-
-        return tuple(sorted(("segments", "clicks"), key=hidden))
 
     def settings_recipe(self) -> Recipe | None:
         """What Compute would do now."""
