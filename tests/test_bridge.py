@@ -21,12 +21,17 @@ from napari_softlayers._bridge import (
 )
 from napari_softlayers._bridge.edits import (
     checks_of,
-    put_preview,
     replace_set,
     set_stack_mode,
 )
-from napari_softlayers._bridge.results import put_frame, stored_frame
-from napari_softlayers._bridge.view_modes import VIEWS, preview_rgba, set_view
+from napari_softlayers._bridge.places import put_frame
+from napari_softlayers._bridge.results import stored_frame
+from napari_softlayers._bridge.view_modes import (
+    VIEWS,
+    preview_rgba,
+    put_preview,
+    set_view,
+)
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 
 DTYPES = [np.uint8, np.uint16, np.float32]
@@ -429,7 +434,7 @@ def test_previews_lie_over_the_plane_and_are_no_results(stack):
     shown = nsl.palette_layers(source, 3).to_napari(stack)
     for value in (0.25, 1.0):
         picture = np.full((24, 32, 3), value)
-        preview = put_preview(stack, stack.layers[-1], picture, shown[0])
+        preview = put_preview(stack, picture, shown[0])
         assert preview.data_to_world((0, 0, 0, 0)) == (1, 7.5, 0, 0)
         assert preview.data.max() == round(255 * value)
         assert not is_result(preview)

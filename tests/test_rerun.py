@@ -11,13 +11,16 @@ import napari_softlayers as nsl
 from napari_softlayers._bridge import over, picture_of, record_of, trimap_of
 from napari_softlayers._bridge.edits import (
     adjusted_colors,
-    rename,
     replace_set,
     set_stack_mode,
     show_adjusted,
 )
 from napari_softlayers._bridge.places import step_of
-from napari_softlayers._bridge.results import layers_from_napari, stored_frame
+from napari_softlayers._bridge.results import (
+    full_name,
+    layers_from_napari,
+    stored_frame,
+)
 from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import recipe_of
@@ -154,7 +157,7 @@ def adjusted_in_place(viewer, shown):
 
 
 def renamed_in_place(viewer, shown):
-    rename(shown[0], "the rest")
+    shown[0].name = full_name(shown[0], "the rest")
     return shown
 
 

@@ -217,7 +217,7 @@ def test_previews(dock, viewer, picture):
     for choice in ("on black", "on checkerboard", "on a colour"):
         dock.preview.choice.setCurrentText(choice)
     assert len(result_sets(viewer)) == 1
-    dock.preview.turn_off()
+    dock.preview.choice.setCurrentText("off")
     assert "preview" not in viewer.layers
     dock.preview.next_choice()
     viewer.window.remove_dock_widget(dock)

@@ -15,23 +15,12 @@ from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.picture import from_dtype, to_dtype
 from napari_softlayers._recipes import recipe_of
-from napari_softlayers._recipes.record import KEY, HelperRecord
 
+from . import results
 from .pictures import picture_again, picture_of
-from .places import SPATIAL_KEYS
+from .places import put_frame, spatial_of
 from .record import record_of, write_record
-from .results import (
-    ORIGINAL,
-    additive_alphas,
-    layers_from_napari,
-    put_frame,
-    rgba_of,
-    source_of,
-    stored_frame,
-    unadjusted_frame,
-)
-from .show import limits_of, place_set, records_of_set
-from .view_modes import PREVIEW
+from .show import limits_of, name_layers, place_set, records_of_set
 
 CHECKED_PIXELS = 1 << 20
 BLENDING = {"additive": "additive", "normal": "translucent_no_depth"}
@@ -42,36 +31,18 @@ KEPT = ("run", "source", "source_id", "source_visible", "hidden", "plane", "word
 def replace_set(viewer: Any, old: Sequence[Any], layers: SoftLayers) -> list[Any]:
     """Show edited layers in the place of a result set.
 
-    Layers of the set are updated in the order of their index, superfluous ones are
-    removed, missing ones added above; the set stays the same run, additive.
-
-    Returns list of napari.layers.Image: the bottom one first.
+    They are placed as `place_set` does it; the set stays the same run, additive.
     """
     first = record_of(old[0])
-    stack = layers.rgba(stored_frame(old[0]).dtype)
+    stack = layers.rgba(results.stored_frame(old[0]).dtype)
     records = records_of_set(layers, None, None, stack)
     if first is not None:
         kept = {name: getattr(first, name) for name in KEPT}
         records = [record.changed(**kept) for record in records]
-    spatial = {key: getattr(old[0], key) for key in SPATIAL_KEYS}
-    place = (int(old[0].ndim) - 2, spatial)
-    source = source_of(viewer, old[0])
+    place, source = spatial_of(old[0]), results.source_of(viewer, old[0])
     shown = place_set(viewer, old, stack, records, place, source, False)
-    _name(shown, [record.full_name for record in records])
+    name_layers(shown, [record.full_name for record in records])
     return shown
-
-
-def _name(layers: Sequence[Any], names: Sequence[str]) -> None:
-    """Name layers; first out of each other's way, for napari keeps names unique."""
-    changed = [
-        (layer, name)
-        for layer, name in zip(layers, names, strict=True)
-        if layer.name != name
-    ]
-    for layer, _ in changed:
-        layer.name = f"{layer.name} before"
-    for layer, name in changed:
-        layer.name = name
 
 
 def rename_set(layers: Sequence[Any], soft: SoftLayers) -> None:
@@ -79,8 +50,8 @@ def rename_set(layers: Sequence[Any], soft: SoftLayers) -> None:
     recipe = recipe_of(soft)
     for layer, name in zip(layers, soft.names, strict=True):
         _note(layer, name=name, recipe=recipe)
-    records = [record_of(layer) for layer in layers]
-    _name(layers, [record.full_name for record in records if record is not None])
+    pairs = zip(layers, soft.names, strict=True)
+    name_layers(layers, [results.full_name(layer, name) for layer, name in pairs])
 
 
 def stack_mode(layers: Sequence[Any]) -> str:
@@ -94,35 +65,27 @@ def set_stack_mode(viewer: Any, layers: Sequence[Any], mode: str) -> None:
 
     Only alphas and blending change, and for integer layers the way back is exact. In a
     normal stack the layers have to lie in the order of their index, so they are moved
-    there.
-
-    ``layers`` sequence of napari Image layers: a whole result set, the bottom one
-    first. ``mode`` {"additive", "normal"}.
+    there. ``layers``: a whole result set, the bottom one first.
     """
     if mode not in BLENDING:
         raise ValueError(f"mode={mode!r} is not known; use 'additive' or 'normal'.")
     if stack_mode(layers) == mode:
         return
-    soft = layers_from_napari(layers)
-    dtype = stored_frame(layers[0]).dtype
+    soft = results.layers_from_napari(layers)
+    dtype = results.stored_frame(layers[0]).dtype
     alphas = soft.rgba(dtype)[..., 3]
     if mode == "normal":
         floating = dtype.kind == "f"
         alphas = soft.normal_stack() if floating else over_from_additive(alphas)
-        _in_order(viewer, layers)
+        lowest = min(viewer.layers.index(layer) for layer in layers)
+        for place, layer in enumerate(layers, lowest):
+            viewer.layers.move(viewer.layers.index(layer), place)
     for layer, alpha in zip(layers, alphas, strict=True):
-        frame = stored_frame(layer).copy()
+        frame = results.stored_frame(layer).copy()
         frame[..., 3] = alpha
         put_frame(layer, frame)
         layer.blending = BLENDING[mode]
         _note(layer, stack=mode)
-
-
-def _in_order(viewer: Any, layers: Sequence[Any]) -> None:
-    """Bring layers into the order of the sequence, from the lowest one's place on."""
-    base = min(viewer.layers.index(layer) for layer in layers)
-    for offset, layer in enumerate(layers):
-        viewer.layers.move(viewer.layers.index(layer), base + offset)
 
 
 def _note(layer: Any, **changes: Any) -> None:
@@ -131,11 +94,29 @@ def _note(layer: Any, **changes: Any) -> None:
         write_record(layer, record.changed(**changes))
 
 
-def rename(layer: Any, name: str) -> None:
-    """Give a result layer another name behind its source's."""
-    record = record_of(layer)
-    prefix = f"{record.source} · " if record is not None and record.source else ""
-    layer.name = prefix + name
+def is_rgba(layer: Any) -> bool:
+    """Accept RGBA images of one frame."""
+    try:
+        return results.stored_frame(layer).shape[-1] == 4
+    except (AttributeError, TypeError):
+        return False
+
+
+def add_cleaned(viewer: Any, layer: Any, cleaned: NDArray[Any]) -> None:
+    """Show cleaned colours right above the layer that they came from, and hide that."""
+    from napari.layers import Image
+
+    made = Image(
+        cleaned.reshape(layer.data.shape),
+        rgb=True,
+        name=f"{layer.name} · clean",
+        blending=layer.blending,
+        opacity=layer.opacity,
+        contrast_limits=limits_of(cleaned.dtype),
+        **spatial_of(layer),
+    )
+    viewer.layers.insert(viewer.layers.index(layer) + 1, made)
+    layer.visible = False
 
 
 def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:
@@ -144,10 +125,10 @@ def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:
     Of large pictures only every n-th pixel of every n-th row is looked at, about a
     megapixel in all.
     """
-    pixels = math.prod(stored_frame(layers[0]).shape[:2])
+    pixels = math.prod(results.stored_frame(layers[0]).shape[:2])
     step = max(1, math.ceil(math.sqrt(pixels / CHECKED_PIXELS)))
-    frames = np.stack([rgba_of(layer, step) for layer in layers])
-    alphas = additive_alphas(layers, frames[..., 3])
+    frames = np.stack([results.rgba_of(layer, step) for layer in layers])
+    alphas = results.additive_alphas(layers, frames[..., 3])
     light = _light_below(viewer, layers)
     thin = None if light is None else light[::step, ::step]
     return check_layers(alphas, frames[..., :3], thin)
@@ -155,23 +136,18 @@ def checks_of(viewer: Any, layers: Sequence[Any]) -> Checks:
 
 def _light_below(viewer: Any, layers: Sequence[Any]) -> NDArray[np.float32] | None:
     """What the source of a set shows, ``alpha * image``, as the result took it."""
-    source, record = source_of(viewer, layers[0]), record_of(layers[0])
+    source, record = results.source_of(viewer, layers[0]), record_of(layers[0])
     if source is None or record is None:
         return None
     if record.recipe is None:  # layers from elsewhere, shown over an image
         picture = picture_of(source, step=record.plane or None)
     else:
         picture = picture_again(source, record.recipe.frame)
-    if picture.shape != stored_frame(layers[0]).shape[:2]:
+    if picture.shape != results.stored_frame(layers[0]).shape[:2]:
         return None
-    return (
-        picture.data
-        if picture.alpha is None
-        else picture.alpha[..., None] * picture.data
-    )
-
-
-# ---- adjustments that stay editable ------------------------------------------------------
+    if picture.alpha is None:
+        return picture.data
+    return picture.alpha[..., None] * picture.data
 
 
 def adjustment_of(layer: Any) -> Adjustment:
@@ -186,61 +162,27 @@ def adjusted_colors(
     layers: Sequence[Any], layer: Any, adjustment: Adjustment
 ) -> NDArray[Any]:
     """RGB of a layer of a set with another adjustment, from its original colours."""
-    original = unadjusted_frame(layer)[..., :3]
+    original = results.unadjusted_frame(layer)[..., :3]
     if adjustment.is_neutral:
         return original
     if stack_mode(layers) == "additive":
-        alpha = rgba_of(layer)[..., 3]
+        alpha = results.rgba_of(layer)[..., 3]
     else:
-        alphas = np.stack([rgba_of(other)[..., 3] for other in layers])
-        alpha = additive_alphas(layers, alphas)[list(layers).index(layer)]
+        alphas = np.stack([results.rgba_of(other)[..., 3] for other in layers])
+        alpha = results.additive_alphas(layers, alphas)[list(layers).index(layer)]
     colors = adjustment.apply(from_dtype(original), alpha)
     return to_dtype(colors, original.dtype)
 
 
 def show_adjusted(layer: Any, adjustment: Adjustment, colors: NDArray[Any]) -> None:
     """Put adjusted colours into a layer; the original ones stay with it."""
-    original = unadjusted_frame(layer)[..., :3].copy()
-    frame = stored_frame(layer).copy()
+    original = results.unadjusted_frame(layer)[..., :3].copy()
+    frame = results.stored_frame(layer).copy()
     frame[..., :3] = colors
     put_frame(layer, frame)
-    kept = {} if adjustment.is_neutral else {ORIGINAL: original}
-    rest = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
-    layer.metadata = rest | kept
-    _note(layer, adjust=None if adjustment.is_neutral else adjustment)
-
-
-# ---- previews ----------------------------------------------------------------------------
-
-
-def put_preview(viewer: Any, preview: Any, picture: NDArray[Any], like: Any) -> Any:
-    """Show a picture over everything as a temporary layer; update it when it is there.
-
-    ``preview`` napari Image layer or None: the one of the last time. ``picture`` float
-    ``(H, W, 3)``, in [0, 1]. ``like``: gives the place in space. Returns
-    napari.layers.Image.
-    """
-    from napari.layers import Image
-
-    data = to_dtype(picture, np.uint8)
-    if preview is not None and preview in viewer.layers:
-        if preview.data.shape[-3:] == data.shape:
-            put_frame(preview, data)
-            preview.visible = True
-            return preview
-        viewer.layers.remove(preview)
-    active = viewer.layers.selection.active
-    leading = (1,) * (int(like.ndim) - 2)
-    made = Image(
-        data.reshape(*leading, *data.shape),
-        rgb=True,
-        name="preview",
-        blending="translucent_no_depth",
-        contrast_limits=limits_of(np.uint8),
-        metadata={KEY: HelperRecord(kind=PREVIEW).plain()},
-        **{key: getattr(like, key) for key in SPATIAL_KEYS},
-    )
-    viewer.layers.append(made)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
-    return made
+    results.forget_original(layer)
+    if adjustment.is_neutral:
+        _note(layer, adjust=None)
+    else:
+        layer.metadata = {**layer.metadata, results.ORIGINAL: original}
+        _note(layer, adjust=adjustment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -12,12 +11,11 @@ from napari_softlayers._core.arrays import FloatArray
 from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.palette.frames import Frames
 from napari_softlayers._recipes import Frame, Input
-from napari_softlayers._recipes.record import ResultRecord
 
-from .pictures import identity_of, look_of, looked, result_dtype_of
-from .places import SPATIAL_KEYS, is_layer, levels_of, step_of
+from .pictures import look_of, looked
+from .places import identity_of, is_layer, levels_of, not_a, spatial_of, step_of
 from .results import clear_results, results_for
-from .show import add_layer, hide_for, hide_others
+from .show import add_layer, dtype_of, hide_for, new_records
 
 if TYPE_CHECKING:
     from napari_softlayers._core.palette.stack import PaletteStack
@@ -28,10 +26,9 @@ KIND = "palette"
 def frames_of(source: Any, nan: str = "refuse", frame: Frame | None = None) -> Frames:
     """Read a colour stack ``(T, H, W, 3 or 4)`` from a napari Image layer or an array.
 
-    ``source`` napari Image layer, array_like or Frames. ``nan`` {"refuse", "fill"}: see
-    `read_picture`. ``frame``: how a layer was looked at when a result was made; as it
-    is now by default. Raises TypeError, ValueError when it is no RGB stack with one
-    leading axis.
+    ``nan``: see `read_picture`. ``frame``: how a layer was looked at when a result was
+    made; as it is now by default. Raises TypeError, ValueError when it is no RGB stack
+    with one leading axis.
     """
     if isinstance(source, Frames):
         return source
@@ -39,10 +36,7 @@ def frames_of(source: Any, nan: str = "refuse", frame: Frame | None = None) -> F
         return Frames(source, nan)
     array = levels_of(source)[0]
     if not hasattr(array, "shape"):
-        raise TypeError(
-            f"'{source.name}' is a {type(source).__name__} layer; an Image layer is "
-            "needed."
-        )
+        raise not_a("an Image layer", source)
     if not getattr(source, "rgb", False) or array.ndim != 4:
         raise TypeError(
             f"'{source.name}' has shape {tuple(array.shape)}; an RGB stack (T, H, W, 3) "
@@ -65,12 +59,8 @@ class ShownFrames(Frames):
     @property
     def input(self) -> Input:
         """What tells the stack from any other, by the frames that speak for all."""
-        seen = (np.asarray(self.array[t]) for t in self.looked_at())
-        return Input(
-            name=self.layer.name,
-            id=identity_of(self.layer),
-            digest=content_key(*seen),
-        )
+        digest = content_key(*(np.asarray(self.array[t]) for t in self.looked_at()))
+        return Input(name=self.layer.name, id=identity_of(self.layer), digest=digest)
 
     def _read(self, frame: int) -> tuple[FloatArray, FloatArray | None]:
         look = self.frame.look
@@ -94,38 +84,26 @@ def show_stack(
 ) -> list[Any]:
     """Show one lazy layer a palette colour; a frame is decomposed when it is shown.
 
-    It takes the place of palette layers of one frame, and they of it.
-
-    ``like``: the source: gives place in space and name, and is hidden. ``dtype``:
-    uint8, uint16 or float32; the source's by default, uint8 without one. Returns list
-    of napari.layers.Image.
+    It takes the place of palette layers of one frame, and they of it. See
+    `PaletteStack.to_napari`.
     """
     source = like if is_layer(like) else None
-    if dtype is None:
-        own = None if source is None else result_dtype_of(levels_of(source)[0])
-        dtype = np.uint8 if own is None else own
-    place = {} if source is None else {k: getattr(source, k) for k in SPATIAL_KEYS}
+    dtype = dtype_of(source) if dtype is None else dtype
+    place = {} if source is None else spatial_of(source)
     frame = 0 if source is None else step_of(viewer, source)[0]
     coverage = stack.frame(frame).coverage
     clear_results(viewer, results_for(viewer, source, KIND))
-    kept = hide_for(viewer, source)
-    run = uuid4().hex[:12]
+    kept = hide_for(viewer, source, KIND)
+    records = new_records(
+        stack.names,
+        [tuple(map(float, color)) for color in stack.palette],
+        coverage,
+        source,
+        kind=KIND,
+        recipe=stack.recipe,
+        **kept,
+    )
     shown: list[Any] = []
-    for index, (name, color, data) in enumerate(
-        zip(stack.names, stack.palette, stack.rgba(dtype), strict=True)
-    ):
-        red, green, blue = (float(value) for value in color)
-        record = ResultRecord(
-            kind=KIND,
-            run=run,
-            index=index,
-            name=name,
-            source="" if source is None else str(source.name),
-            source_id="" if source is None else identity_of(source),
-            coverage=round(float(coverage[index]), 5),
-            color=(red, green, blue),
-            recipe=stack.recipe,
-        ).changed(**kept)
-        shown.append(add_layer(viewer, data, record, (0, place), source, shown))
-    hide_others(viewer, source, KIND)
+    for data, record in zip(stack.rgba(dtype), records, strict=True):
+        shown.append(add_layer(viewer, data, record, place, source, shown))
     return shown

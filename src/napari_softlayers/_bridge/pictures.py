@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,16 @@ from napari_softlayers._core.picture import (
 )
 from napari_softlayers._recipes import Frame, Input, Look
 
-from .places import Grid, frame_shape, is_layer, levels_of, step_of, viewer_of
+from .places import (
+    Grid,
+    frame_shape,
+    identity_of,
+    is_layer,
+    levels_of,
+    not_a,
+    step_of,
+    viewer_of,
+)
 
 GRAY = "gray"
 
@@ -29,22 +39,11 @@ GRAY = "gray"
 class Picture:
     """One frame of an image as float32 RGB, and where it came from.
 
-    Parameters
-    ----------
-    data : ndarray of float32, ``(H, W, 3)``, in [0, 1]
-        As the screen shows it: contrast limits, gamma and colormap are in it.
-    alpha : ndarray of float32, ``(H, W)``, or None
-        The picture's own alpha; None where it is opaque.
-    dtype : dtype
-        uint8, uint16 or float32: what results are shown in.
-    layer : napari layer, optional
-        The source; None for an array.
-    grid : Grid, optional
-        Its pixels in the world; None for an array.
-    frame : Frame
-        How it was taken.
-    input : Input
-        What tells it from any other.
+    ``data`` ``(H, W, 3)``, in [0, 1]: as the screen shows it: contrast limits, gamma and
+    colormap are in it. ``alpha`` ``(H, W)``: the picture's own; None where it is opaque.
+    ``dtype``: uint8, uint16 or float32: what results are shown in. ``layer``, ``grid``:
+    the source and its pixels in the world; None for an array. ``frame``: how it was
+    taken. ``input``: what tells it from any other.
     """
 
     data: FloatArray
@@ -79,31 +78,16 @@ def picture_of(
 ) -> Picture:
     """Read a picture from a napari image layer or an array.
 
-    Parameters
-    ----------
-    source : napari Image layer, array_like or Picture
-        See `read_picture` for arrays. Of a layer, the values between its contrast
-        limits, with its gamma and its colormap: what the screen shows.
-    channels : tuple of int, optional
-        One to three channels as red, green and blue: along the last axis of an array or
-        the third-last axis of a layer.
-    step : sequence of int, optional
-        Frame of a stack: one index for every axis before the picture's own. By default
-        the frame that the layer's viewer shows.
-    megapixels : float, optional
-        Working size: of a multiscale layer, the smallest level with at least so many
-        megapixels is read. The full level by default.
-    level : int, optional
-        Level of a multiscale layer, instead of a working size.
-    nan : {"refuse", "fill"}
-        What NaN and infinite values are: an error, or transparent pixels.
-    look : Look, optional
-        Contrast limits, gamma and colormap instead of the layer's own.
-
-    Raises
-    ------
-    TypeError, ValueError
-        When the layer is no image, or the values or the shape do not fit.
+    ``source`` napari Image layer, array_like or Picture: see `read_picture` for arrays;
+    of a layer, what the screen shows: the values between its contrast limits, with its
+    gamma and its colormap. ``channels``: one to three as red, green and blue, along the
+    last axis of an array or the third-last of a layer. ``step``: frame of a stack, one
+    index for every axis before the picture's own; the one that the layer's viewer shows
+    by default. ``megapixels``: working size: of a multiscale layer, the smallest level
+    that still has it is read; ``level`` instead names the level; the full one by
+    default. ``nan`` {"refuse", "fill"}: NaN and infinite values are an error, or
+    transparent pixels. ``look``: instead of the layer's own. Raises TypeError,
+    ValueError when the layer is no image, or the values or the shape do not fit.
     """
     if isinstance(source, Picture):
         return source
@@ -117,10 +101,7 @@ def picture_of(
         frame = Frame(channels=channels, nan=nan)
         return Picture(data, alpha, result_dtype_of(source), frame=frame)
     if not hasattr(source, "rgb") or not hasattr(levels_of(source)[0], "shape"):
-        raise TypeError(
-            f"'{source.name}' is a {type(source).__name__} layer; an Image layer is "
-            "needed."
-        )
+        raise not_a("an Image layer", source)
     grid, level = grid_of(
         source, channels=channels, step=step, megapixels=megapixels, level=level
     )
@@ -135,7 +116,7 @@ def picture_of(
     )
     digest = content_key(np.asarray(values))
     given = Input(name=source.name, id=identity_of(source), digest=digest)
-    dtype = result_dtype_of(levels_of(source)[0])
+    dtype = result_dtype_of(source)
     return Picture(data, alpha, dtype, source.name, source, grid, frame, given)
 
 
@@ -179,13 +160,9 @@ def check_unchanged(picture: Picture, since: str) -> None:
     raise ChangedError(f"'{layer.name}' was changed after {since} again.")
 
 
-def identity_of(layer: Any) -> str:
-    """A text that stays with a layer when it is renamed."""
-    return str(getattr(layer, "unique_id", id(layer)))
-
-
 def result_dtype_of(array: Any) -> np.dtype[Any]:
-    """Choose uint8, uint16 or float32 for results of a picture of some dtype."""
+    """Choose uint8, uint16 or float32 for results of an array or an image layer."""
+    array = levels_of(array)[0] if is_layer(array) else array
     own = getattr(array, "dtype", None)
     dtype = own if isinstance(own, np.dtype) else to_numpy(array, "picture").dtype
     if dtype.kind == "f":
@@ -228,14 +205,11 @@ def grid_of(
 
 def _nearest_level(layer: Any, megapixels: float | None) -> int:
     """Choose the coarsest level that still has the working size."""
-    if megapixels is None or not getattr(layer, "multiscale", False):
+    if megapixels is None:
         return 0
-    enough = 0
-    for level in range(len(levels_of(layer))):
-        height, width = frame_shape(layer, level)
-        if height * width >= megapixels * 1e6:
-            enough = level
-    return enough
+    sizes = [math.prod(frame_shape(layer, k)) for k in range(len(levels_of(layer)))]
+    enough = [k for k, size in enumerate(sizes) if size >= megapixels * 1e6]
+    return max(enough, default=0)
 
 
 def _frame_index(

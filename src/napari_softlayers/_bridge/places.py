@@ -15,15 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SPATIAL_KEYS = (
-    "scale",
-    "translate",
-    "rotate",
-    "shear",
-    "affine",
-    "units",
-    "axis_labels",
-)
+SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 NO_LABEL = re.compile(r"(axis )?-?\d+")
 """What napari calls an axis that was given no name."""
 ALIGNED = 1e-4
@@ -35,10 +27,21 @@ def is_layer(thing: Any) -> bool:
     return hasattr(thing, "as_layer_data_tuple")
 
 
+def identity_of(layer: Any) -> str:
+    """A text that stays with a layer when it is renamed."""
+    return str(getattr(layer, "unique_id", id(layer)))
+
+
 def set_visible(layer: Any, visible: bool) -> None:
     """Show or hide a layer; napari redraws at every assignment, so only on a change."""
     if bool(layer.visible) != visible:
         layer.visible = visible
+
+
+def not_a(needed: str, layer: Any) -> TypeError:
+    """The error that says that a layer is of another kind than is needed."""
+    kind = type(layer).__name__
+    return TypeError(f"'{layer.name}' is a {kind} layer; {needed} is needed.")
 
 
 def overlap(one: Any, other: Any) -> bool:
@@ -59,16 +62,8 @@ def frame_shape(layer: Any, level: int = 0) -> tuple[int, int]:
     return int(height), int(width)
 
 
-# ---- viewers --------------------------------------------------------------------------
-
-
 def check_viewer(viewer: Any) -> None:
-    """Make sure that what came is a viewer.
-
-    Raises
-    ------
-    TypeError
-    """
+    """Raise TypeError when what came is no viewer."""
     if not hasattr(viewer, "layers") or not hasattr(viewer, "dims"):
         raise TypeError(
             f"viewer={viewer!r} came; a napari viewer is needed, such as napari.Viewer()."
@@ -80,30 +75,24 @@ def viewer_of(layer: Any) -> Any:
 
     napari connects a viewer to the events of each of its layers: there it is found.
     """
-    found = []
+    napari = sys.modules.get("napari")
+    current = napari.current_viewer() if napari is not None else None
+    if current is not None and layer in current.layers:
+        return current
     for callback in layer.events.data.callbacks:
         reference = callback[0] if isinstance(callback, tuple) else None
         owner = reference() if callable(reference) else None
         holder = getattr(owner, "layers", None)
         if holder is not None and hasattr(owner, "dims") and layer in holder:
-            found.append(owner)
-    current = _current_viewer()
-    if current is not None and layer in current.layers:
-        return current
-    return found[0] if found else None
-
-
-def _current_viewer() -> Any:
-    napari = sys.modules.get("napari")
-    return napari.current_viewer() if napari is not None else None
+            return owner
+    return None
 
 
 def step_of(viewer: Any, layer: Any) -> tuple[int, ...]:
     """Frame of a stack that a viewer shows: its index along all but the last two axes.
 
-    Without a viewer, the first frame.
-
-    Raises ValueError when the viewer shows other axes of the layer than its last two.
+    Without a viewer, the first frame. Raises ValueError when the viewer shows other
+    axes of the layer than its last two.
     """
     leading = int(layer.ndim) - 2
     if leading <= 0:
@@ -138,9 +127,6 @@ def _check_displayed(viewer: Any, layer: Any) -> None:
             UserWarning,
             stacklevel=3,
         )
-
-
-# ---- grids ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -228,7 +214,6 @@ def place_of_plane(
     ``(int, int)``: height and width of the data; where they differ from the full
     frame's (a coarser level), both cover the same area, pixel edges on pixel edges.
     ``channels``: length of the third-last axis, where the plane stands for all of it.
-    Returns dict: scale, translate, rotate, shear, affine, units, axis_labels.
     """
     from napari.utils.transforms import Affine
 
@@ -240,13 +225,29 @@ def place_of_plane(
     origin[-2:] = (factor[-2:] - 1) / 2
     if channels:
         factor[-3], origin[-3] = channels, (channels - 1) / 2
-    spatial = {key: getattr(layer, key) for key in SPATIAL_KEYS}
+    spatial = spatial_of(layer)
     linear = Affine(
         scale=layer.scale, rotate=layer.rotate, shear=layer.shear, ndim=dims
     ).linear_matrix
     spatial["scale"] = np.asarray(layer.scale, float) * factor
     spatial["translate"] = np.asarray(layer.translate, float) + linear @ origin
     return spatial
+
+
+def spatial_of(layer: Any) -> dict[str, Any]:
+    """Spatial arguments for a layer with the same axes."""
+    return {key: getattr(layer, key) for key in SPATIAL}
+
+
+def with_axes(data: Any, place: dict[str, Any]) -> Any:
+    """Pixels ``(H, W, C)`` with the leading axes of a place in space, of length one."""
+    return data[(None,) * (len(place["scale"]) + 1 - data.ndim)] if place else data
+
+
+def put_frame(layer: Any, frame: NDArray[Any]) -> None:
+    """Give a layer of one frame other pixels ``(H, W, C)``."""
+    leading = (1,) * (len(np.shape(layer.data)) - 3)
+    layer.data = frame.reshape(*leading, *frame.shape)
 
 
 def place_in_space(layer: Any, shape: tuple[int, int] | None = None) -> dict[str, Any]:
@@ -284,8 +285,8 @@ def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     array = levels_of(layer)[0]
     dims = int(layer.ndim)
     matrix, offset = _between(grid, layer)
-    leading, flat = dims - 2, np.abs(matrix[:-2]).max(initial=0) < ALIGNED
-    if not flat:
+    leading = dims - 2
+    if np.abs(matrix[:-2]).max(initial=0) >= ALIGNED:
         raise ValueError(
             f"'{layer.name}' is turned out of the plane of '{grid.layer.name}'; give "
             "both the same orientation along the sliders' axes."
@@ -298,12 +299,9 @@ def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     frame = np.asarray(array[tuple(int(i) for i in index)] if leading else array)
     rows, columns = np.indices(grid.shape, sparse=True)
     turned = max(abs(matrix[-2, 1]), abs(matrix[-1, 0])) > ALIGNED / max(grid.shape)
-    places = [
-        matrix[k, 0] * rows + (matrix[k, 1] * columns if turned or k == -1 else 0)
-        for k in (-2, -1)
-    ]
-    if not turned:
-        places = [matrix[-2, 0] * rows, matrix[-1, 1] * columns]
+    places = [matrix[-2, 0] * rows, matrix[-1, 1] * columns]
+    if turned:
+        places = [down * rows + right * columns for down, right in matrix[-2:]]
     at = [
         np.floor(place + offset[k] + 0.5 + ALIGNED).astype(np.intp)
         for place, k in zip(places, (-2, -1), strict=True)

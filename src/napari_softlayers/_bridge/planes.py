@@ -9,9 +9,8 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from .places import set_visible
-from .record import record_of
-from .results import layer_with_id
+from .record import recorded
+from .results import show_by_id
 
 _followed: weakref.WeakKeyDictionary[Any, dict[str, bool]] = weakref.WeakKeyDictionary()
 """Viewers, and of each source with results whether its plane was in sight."""
@@ -23,33 +22,25 @@ def follow_planes(viewer: Any) -> None:
     new = model not in _followed
     now = _in_sight(model)
     _followed.setdefault(model, {}).update(now)
-    for identity in [identity for identity, seen in now.items() if not seen]:
-        source = layer_with_id(model, identity)
-        if source is not None:
-            set_visible(source, True)
+    for identity, seen in now.items():
+        if not seen:
+            show_by_id(model, identity)
     if not new:
         return
     reference = weakref.ref(model)
 
     def moved(*_: Any) -> None:
+        """Show or hide sources whose results went out of sight or came back."""
         followed = reference()
-        if followed is not None:
-            _moved(followed)
+        if followed is None:
+            return
+        before, now = _followed[followed], _in_sight(followed)
+        for identity, seen in now.items():
+            if before.get(identity, seen) != seen:
+                show_by_id(followed, identity, not seen)
+        _followed[followed] = now
 
     model.dims.events.point.connect(moved)
-
-
-def _moved(viewer: Any) -> None:
-    """Show or hide sources whose results went out of sight or came back."""
-    before = _followed[viewer]
-    now = _in_sight(viewer)
-    for identity, seen in now.items():
-        if before.get(identity, seen) == seen:
-            continue
-        source = layer_with_id(viewer, identity)
-        if source is not None:
-            set_visible(source, not seen)
-    _followed[viewer] = now
 
 
 def _in_sight(viewer: Any) -> dict[str, bool]:
@@ -58,15 +49,10 @@ def _in_sight(viewer: Any) -> dict[str, bool]:
     Not of those that the user had hidden before.
     """
     found: dict[str, bool] = {}
-    for layer in viewer.layers:
-        record = record_of(layer)
-        if record is None or not record.plane or not layer.visible:
-            continue
-        if not record.source_visible:
-            continue
-        found[record.source_id] = found.get(record.source_id, False) or shown_here(
-            viewer, layer
-        )
+    for record, layer in recorded(viewer.layers):
+        if record.plane and record.source_visible and layer.visible:
+            seen = found.get(record.source_id, False)
+            found[record.source_id] = seen or shown_here(viewer, layer)
     return found
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_softlayers._core.arrays import FloatArray
-from napari_softlayers._recipes.record import KEY, HelperRecord
+from napari_softlayers._recipes.record import KEY
 
-from .pictures import Picture, identity_of
-from .places import Grid, on_plane, place_in_space, set_visible
-from .record import helper_of
-from .results import put_frame
+from .pictures import Picture
+from .places import identity_of, place_in_space, set_visible
+from .record import active_kept, helper_for, helper_of, helpers_with, show_helper
 
 ADD, REMOVE = "add", "remove"
 ROLES = (ADD, REMOVE)
@@ -29,18 +28,11 @@ MOST_OBJECTS = 15
 class Prompts:
     """Clicks as the core takes them.
 
-    Parameters
-    ----------
-    points : ndarray, ``(n, 2)``
-        Rows and columns, inside the picture, one a pixel.
-    labels : ndarray of int, ``(n,)``
-        0 takes the pixel away from every object, 1..K gives it to one.
-    objects : tuple of int
-        The user's numbers of the K objects, ascending; there may be gaps.
-    outside : int
-        How many clicks lie outside the picture and were left out.
-    replaced : int
-        How many were left out because a later one on the same pixel says otherwise.
+    ``points`` ``(n, 2)``: rows and columns, inside the picture, one a pixel. ``labels``
+    ``(n,)``: 0 takes the pixel away from every object, 1..K gives it to one.
+    ``objects``: the user's numbers of the K objects, ascending; there may be gaps.
+    ``outside``, ``replaced``: how many clicks were left out because they lie outside the
+    picture, or because a later one on the same pixel says otherwise.
     """
 
     points: FloatArray
@@ -62,17 +54,14 @@ class Prompts:
 def add_prompts(viewer: Any, picture: Picture) -> Any:
     """Add an empty Points layer for clicks over a picture, or find the one there is.
 
-    The layer is the user's: points can be moved, deleted, and their ``role`` and
+    The Points are the user's: they can be moved, deleted, and their ``role`` and
     ``object`` edited.
-
-    Returns napari.layers.Points.
     """
     from napari.layers import Points
 
     found = prompts_for(viewer, picture.layer)
     if found is not None:
         return found
-    active = viewer.layers.selection.active
     layer = Points(
         np.empty((0, 2)),
         ndim=2,
@@ -86,23 +75,17 @@ def add_prompts(viewer: Any, picture: Picture) -> Any:
         border_color="white",
         size=max(2.0, max(picture.shape) / 60),
         canvas_size_limits=DOT,
-        metadata={KEY: _prompts_record(picture.layer).plain()},
+        metadata={KEY: helper_for(PROMPTS, picture.layer).plain()},
         **place_in_space(picture.layer, picture.shape),
     )
-    viewer.layers.append(layer)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
+    with active_kept(viewer):
+        viewer.layers.append(layer)
     return layer
 
 
 def prompts_for(viewer: Any, image: Any) -> Any:
     """Find the Points layer with the clicks on an image; None without one."""
-    wanted = _prompts_record(image)
-    return next((x for x in viewer.layers if helper_of(x) == wanted), None)
-
-
-def _prompts_record(image: Any) -> HelperRecord:
-    return HelperRecord(kind=PROMPTS, source_id=identity_of(image))
+    return next(iter(helpers_with(viewer, helper_for(PROMPTS, image))), None)
 
 
 def next_click(layer: Any, role: str, number: int) -> None:
@@ -198,9 +181,6 @@ def _number(value: Any) -> int:
         return 1
 
 
-# ---- overlays ---------------------------------------------------------------------------
-
-
 def show_overlay(
     viewer: Any,
     picture: Picture,
@@ -215,49 +195,24 @@ def show_overlay(
     ``alpha`` ``(h, w)``: at the picture's size or smaller. ``strength``: opacity where
     alpha is 1.
     """
-    from napari.layers import Image
-
     data = np.empty((*alpha.shape, 4), np.uint8)
     data[..., :3] = np.rint(np.array(color) * 255)
     data[..., 3] = np.rint(np.clip(alpha, 0, 1) * (255 * strength))
-    layer = overlay_for(viewer, picture.layer, what)
-    if layer is not None and layer.data.shape[-3:] == data.shape:
-        put_frame(layer, data)
-        set_visible(layer, True)
-        return layer
-    if layer is not None:
-        viewer.layers.remove(layer)
-    active = viewer.layers.selection.active
-    size = (int(alpha.shape[0]), int(alpha.shape[1]))
-    frame = picture.grid
-    grid = Grid(picture.layer, size, frame.step, frame.channels) if frame else None
-    layer = Image(
-        data if grid is None else on_plane(data, grid),
-        rgb=True,
+    grid = picture.grid
+    return show_helper(
+        viewer,
+        helper_for(OVERLAY, picture.layer, what),
+        data,
+        {} if grid is None else replace(grid, shape=data.shape[:2]).place(),
+        above=prompts_for(viewer, picture.layer),
         name=f"{picture.name} · {what}",
         blending="translucent_no_depth",
-        contrast_limits=(0, 255),
-        metadata={KEY: _overlay_record(picture.layer, what).plain()},
-        **({} if grid is None else grid.place()),
     )
-    prompts = prompts_for(viewer, picture.layer)
-    above = len(viewer.layers) if prompts is None else viewer.layers.index(prompts)
-    viewer.layers.insert(above, layer)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
-    return layer
-
-
-def overlay_for(viewer: Any, image: Any, what: str) -> Any:
-    """Find an overlay of an image; None without one."""
-    wanted = _overlay_record(image, what)
-    return next((x for x in viewer.layers if helper_of(x) == wanted), None)
 
 
 def hide_overlay(viewer: Any, image: Any, what: str) -> None:
     """Hide an overlay until it is shown again."""
-    layer = overlay_for(viewer, image, what)
-    if layer is not None:
+    for layer in helpers_with(viewer, helper_for(OVERLAY, image, what)):
         set_visible(layer, False)
 
 
@@ -268,7 +223,3 @@ def remove_overlays(viewer: Any, image: Any) -> None:
         record = helper_of(layer)
         if record and (record.kind, record.source_id) == (OVERLAY, owner):
             viewer.layers.remove(layer)
-
-
-def _overlay_record(image: Any, what: str) -> HelperRecord:
-    return HelperRecord(kind=OVERLAY, what=what, source_id=identity_of(image))

@@ -16,9 +16,8 @@ from napari_softlayers._core.picture import from_dtype, largest, to_dtype
 from napari_softlayers._recipes import Recipe, recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
-from .pictures import identity_of
-from .places import is_layer, set_visible
-from .record import is_result, record_of
+from .places import identity_of, is_layer, not_a, set_visible
+from .record import in_order, is_result, record_of, recorded
 
 ORIGINAL = "napari-softlayers original"
 """Where an adjusted layer keeps its colours from before."""
@@ -35,28 +34,24 @@ def source_of(viewer: Any, layer: Any) -> Any:
     return None if record is None else layer_with_id(viewer, record.source_id)
 
 
+def show_by_id(viewer: Any, identity: str, visible: bool = True) -> None:
+    """Show or hide the layer with an id, if it is still there."""
+    layer = layer_with_id(viewer, identity)
+    if layer is not None:
+        set_visible(layer, visible)
+
+
 def result_sets(viewer: Any) -> dict[tuple[str, str], list[Any]]:
-    """Collect the result layers of a viewer by source and kind.
-
-    Returns dict: ``(source_id, kind)`` -> layers, the bottom one first.
-    """
-    sets: dict[tuple[str, str], list[tuple[int, Any]]] = {}
-    for layer in viewer.layers:
-        record = record_of(layer)
-        if record is not None:
-            sets.setdefault((record.source_id, record.kind), []).append(
-                (record.index, layer)
-            )
-    return {
-        key: [layer for _, layer in sorted(found, key=lambda pair: pair[0])]
-        for key, found in sets.items()
-    }
+    """Result layers of a viewer by source id and kind, each set from the bottom up."""
+    sets: dict[tuple[str, str], list[Any]] = {}
+    for record, layer in recorded(viewer.layers):
+        sets.setdefault((record.source_id, record.kind), []).append(layer)
+    return {key: in_order(layers) for key, layers in sets.items()}
 
 
-def all_results_for(viewer: Any, source_id: str) -> list[Any]:
-    """Result layers of every kind that came from the image with an id."""
-    records = [(record_of(layer), layer) for layer in viewer.layers]
-    return [x for r, x in records if r is not None and r.source_id == source_id]
+def recorded_for(viewer: Any, source_id: str) -> list[tuple[ResultRecord, Any]]:
+    """Records and result layers of every kind that came from the image with an id."""
+    return [(r, x) for r, x in recorded(viewer.layers) if r.source_id == source_id]
 
 
 def results_for(viewer: Any, source: Any, kind: str) -> list[Any]:
@@ -71,27 +66,17 @@ def clear_results(viewer: Any, layers: Iterable[Any]) -> None:
 
     Not where another result of the same source is in its place.
     """
-    gone: dict[str, ResultRecord] = {}
-    for layer in list(layers):
-        record = record_of(layer)
-        if record is not None:
-            gone[record.source_id] = record
+    layers = list(layers)
+    gone = {record.source_id: record for record, _ in recorded(layers)}
+    for layer in layers:
         if layer in viewer.layers:
             viewer.layers.remove(layer)
-    for record in gone.values():
-        if not any(x.visible for x in all_results_for(viewer, record.source_id)):
-            bring_back(viewer, record)
-
-
-def bring_back(viewer: Any, record: ResultRecord) -> None:
-    """Show the source of a result, and what was hidden with it."""
-    source = layer_with_id(viewer, record.source_id)
-    if source is not None and record.source_visible:
-        set_visible(source, True)
-    for identity in record.hidden:
-        below = layer_with_id(viewer, identity)
-        if below is not None:
-            set_visible(below, True)
+    for identity, record in gone.items():
+        if any(layer.visible for _, layer in recorded_for(viewer, identity)):
+            continue
+        source = (identity,) if record.source_visible else ()
+        for hidden in source + record.hidden:
+            show_by_id(viewer, hidden)
 
 
 def stored_frame(layer: Any) -> NDArray[Any]:
@@ -101,27 +86,15 @@ def stored_frame(layer: Any) -> NDArray[Any]:
     """
     array = layer.data
     if not hasattr(array, "shape"):
-        raise TypeError(
-            f"'{layer.name}' is a {type(layer).__name__} layer; an RGB or RGBA image is "
-            "needed."
-        )
+        raise not_a("an RGB or RGBA image", layer)
     shape = tuple(np.shape(array))
-    if (
-        not getattr(layer, "rgb", False)
-        or getattr(layer, "multiscale", False)
-        or any(n != 1 for n in shape[:-3])
-    ):
+    rgb = getattr(layer, "rgb", False) and not getattr(layer, "multiscale", False)
+    if not rgb or any(n != 1 for n in shape[:-3]):
         raise TypeError(
             f"'{layer.name}' has shape {shape}; an RGB or RGBA image of one frame is "
             "needed. Take one frame of it first."
         )
     return np.asarray(array).reshape(shape[-3:])
-
-
-def put_frame(layer: Any, frame: NDArray[Any]) -> None:
-    """Give a layer of one frame other pixels ``(H, W, C)``."""
-    leading = (1,) * (len(np.shape(layer.data)) - 3)
-    layer.data = frame.reshape(*leading, *frame.shape)
 
 
 def rgba_of(layer: Any, step: int = 1) -> Any:
@@ -175,7 +148,7 @@ def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
     if not chosen:
         raise ValueError("No layers came; choose at least one RGBA result layer.")
     if all(is_result(layer) for layer in chosen):
-        chosen.sort(key=lambda layer: (record_of(layer) or _NO_RECORD).index)
+        chosen = in_order(chosen)
     frames = [rgba_of(layer) for layer in chosen]
     if len({frame.shape for frame in frames}) > 1:
         sizes = ", ".join(
@@ -197,9 +170,6 @@ def layers_from_napari(layers: Iterable[Any]) -> SoftLayers:
         alpha=coverage_of(alphas),
     )
     return _with_recipe(read, chosen, record)
-
-
-_NO_RECORD = ResultRecord(kind="", run="", index=0)
 
 
 def _with_recipe(
@@ -267,9 +237,17 @@ def unadjusted_frame(layer: Any) -> NDArray[Any]:
     return np.concatenate([np.asarray(kept), frame[..., 3:]], axis=-1)
 
 
+def full_name(layer: Any, name: str) -> str:
+    """A name behind that of a result layer's source."""
+    record = record_of(layer)
+    return name if record is None else record.changed(name=name).full_name
+
+
+def forget_original(layer: Any) -> None:
+    """Drop the colours of a layer from before its adjustment."""
+    layer.metadata = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
+
+
 def plain_name(layer: Any) -> str:
     """Name of a layer without its source's."""
-    record = record_of(layer)
-    if record is None or not record.source:
-        return str(layer.name)
-    return str(layer.name).removeprefix(f"{record.source} · ")
+    return str(layer.name).removeprefix(full_name(layer, ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,21 +15,26 @@ from napari_softlayers._core.picture import largest
 from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.record import ResultRecord
 
-from .pictures import Picture, grid_of, identity_of, result_dtype_of
-from .places import Grid, frame_shape, is_layer, levels_of, overlap, set_visible
+from .pictures import Picture, grid_of, result_dtype_of
+from .places import (
+    Grid,
+    frame_shape,
+    identity_of,
+    is_layer,
+    overlap,
+    put_frame,
+    set_visible,
+    with_axes,
+)
 from .planes import follow_planes
-from .record import record_of, write_record
+from .record import active_kept, record_of, write_record
 from .results import (
-    ORIGINAL,
-    all_results_for,
     clear_results,
     digest_of,
-    put_frame,
+    forget_original,
+    recorded_for,
     results_for,
 )
-
-Place = tuple[int, dict[str, Any]]
-"""Number of leading axes of length one, and spatial arguments."""
 
 
 def show(
@@ -47,26 +53,22 @@ def show(
     visible images below that overlap it. A result of one plane of a stack is shown on
     that plane alone; on the others the source is seen.
 
-    ``like`` napari Image layer or Picture: the source: gives place in space, name,
-    dtype and order in the layer list. ``dtype``: uint8, uint16 or float32; the source's
-    by default, uint8 without one. ``fresh``: updated layers get their own name, full
-    opacity and are visible: for results whose layers no longer mean what the earlier
-    ones meant. Returns list of napari.layers.Image: the bottom one first.
+    See `SoftLayers.to_napari`; ``like`` may be a Picture. ``fresh``: updated layers get
+    their own name, full opacity and are visible: for results whose layers no longer
+    mean what the earlier ones meant.
     """
     source = like.layer if isinstance(like, Picture) else like
     source = source if is_layer(source) else None
     grid = _grid(like, source, layers.shape)
-    stack = layers.rgba(dtype if dtype is not None else _dtype_of(like, source))
+    stack = layers.rgba(dtype if dtype is not None else dtype_of(like))
     earlier = results_for(viewer, source, layers.kind)
-    records = records_of_set(layers, source, grid, stack)
     if earlier and np.ndim(earlier[0].data) > 3 and len(earlier[0].data) > 1:
         clear_results(viewer, earlier)  # of a whole stack: takes the place of this one
         earlier = []
-    kept = hide_for(viewer, source)
-    records = [record.changed(**kept) for record in records]
-    place = None if grid is None else (len(grid.index), grid.place())
+    kept = hide_for(viewer, source, layers.kind)
+    records = records_of_set(layers, source, grid, stack, **kept)
+    place = {} if grid is None else grid.place()
     shown = place_set(viewer, earlier, stack, records, place, source, fresh)
-    hide_others(viewer, source, layers.kind)
     follow_planes(viewer)
     return shown
 
@@ -76,26 +78,26 @@ def place_set(
     old: Sequence[Any],
     stack: NDArray[Any],
     records: list[ResultRecord],
-    place: Place | None,
+    place: dict[str, Any],
     source: Any,
     fresh: bool,
 ) -> list[Any]:
     """Put pixels ``(K, H, W, 4)`` and records into the layers of a set, in their order.
 
     Layers of the set are updated, superfluous ones removed, missing ones added above.
+    ``place``: spatial arguments; empty without a source.
     """
-    active = viewer.layers.selection.active
-    for layer in list(old[len(stack) :]):
-        viewer.layers.remove(layer)
-    _free_names(old, records, fresh)
-    shown: list[Any] = []
-    for index, (data, record) in enumerate(zip(stack, records, strict=True)):
-        if index < len(old):
-            shown.append(_update(old[index], data, record, place, fresh))
-        else:
-            shown.append(add_layer(viewer, data, record, place, source, shown))
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
+    with active_kept(viewer):
+        for layer in list(old[len(stack) :]):
+            viewer.layers.remove(layer)
+        names = [_name_now(*pair, fresh) for pair in zip(old, records, strict=False)]
+        name_layers(old[: len(names)], names)
+        shown: list[Any] = []
+        for index, (data, record) in enumerate(zip(stack, records, strict=True)):
+            if index < len(old):
+                shown.append(_update(old[index], data, record, place, fresh))
+            else:
+                shown.append(add_layer(viewer, data, record, place, source, shown))
     return shown
 
 
@@ -105,35 +107,51 @@ def limits_of(dtype: DTypeLike) -> tuple[float, float]:
 
 
 def records_of_set(
-    layers: SoftLayers, source: Any, grid: Grid | None, stack: NDArray[Any]
+    layers: SoftLayers,
+    source: Any,
+    grid: Grid | None,
+    stack: NDArray[Any],
+    **kept: Any,
 ) -> list[ResultRecord]:
-    """The record of every layer."""
-    run, digest = uuid4().hex[:12], digest_of(list(stack))
-    weights = layers.alphas.reshape(len(layers), -1)
-    records = []
-    for index, (name, coverage) in enumerate(
-        zip(layers.names, layers.coverage, strict=True)
-    ):
-        flat = layers.colors[index].reshape(-1, 3)
-        mean = weights[index] @ flat / max(float(weights[index].sum()), 1e-6)
-        red, green, blue = (round(float(v), 4) for v in np.clip(mean, 0, 1))
-        records.append(
-            ResultRecord(
-                kind=layers.kind,
-                run=run,
-                index=index,
-                name=name,
-                source="" if source is None else str(source.name),
-                source_id="" if source is None else identity_of(source),
-                plane=() if grid is None else grid.step,
-                words="" if grid is None else grid.words(),
-                coverage=round(float(coverage), 5),
-                color=(red, green, blue),
-                digest=digest,
-                recipe=recipe_of(layers),
-            )
+    """The record of every layer; ``kept``: further fields, alike for all."""
+    means = []
+    for alpha, rgb in zip(layers.alphas, layers.colors, strict=True):
+        light = alpha.reshape(-1) @ rgb.reshape(-1, 3)
+        mean = np.clip(light / max(float(alpha.reshape(-1).sum()), 1e-6), 0, 1)
+        means.append([round(float(value), 4) for value in mean])
+    return new_records(
+        layers.names,
+        means,
+        layers.coverage,
+        source,
+        kind=layers.kind,
+        plane=() if grid is None else grid.step,
+        words="" if grid is None else grid.words(),
+        digest=digest_of(list(stack)),
+        recipe=recipe_of(layers),
+        **kept,
+    )
+
+
+def new_records(
+    names: Sequence[str], colors: Any, coverage: Any, source: Any, **common: Any
+) -> list[ResultRecord]:
+    """Records of a new set; ``common``: the fields that all layers have alike."""
+    if source is not None:
+        common |= {"source": str(source.name), "source_id": identity_of(source)}
+    run = uuid4().hex[:12]
+    each = zip(names, colors, coverage, strict=True)
+    return [
+        ResultRecord(
+            run=run,
+            index=index,
+            name=name,
+            color=color,
+            coverage=round(float(share), 5),
+            **common,
         )
-    return records
+        for index, (name, color, share) in enumerate(each)
+    ]
 
 
 def _grid(like: Any, source: Any, shape: tuple[int, int]) -> Grid | None:
@@ -148,84 +166,72 @@ def _grid(like: Any, source: Any, shape: tuple[int, int]) -> Grid | None:
             f"The layers are {shape[0]}x{shape[1]}, '{source.name}' is {height}x{width}; "
             "show them with the image that they were made from."
         )
-    grid, _ = grid_of(source)
-    return Grid(source, (int(shape[0]), int(shape[1])), grid.step)
+    return replace(grid_of(source)[0], shape=(int(shape[0]), int(shape[1])))
 
 
-def _dtype_of(like: Any, source: Any) -> np.dtype[Any]:
+def dtype_of(like: Any) -> np.dtype[Any]:
+    """What results of a layer or Picture are shown in; uint8 of anything else."""
     if isinstance(like, Picture):
         return like.dtype
-    if source is None:
-        return np.dtype(np.uint8)
-    return result_dtype_of(levels_of(source)[0])
+    return result_dtype_of(like) if is_layer(like) else np.dtype(np.uint8)
 
 
-def _free_names(
-    layers: Sequence[Any], records: list[ResultRecord], fresh: bool = False
-) -> None:
-    """Take names away that other layers are about to get: napari would number them."""
-    for layer, record in zip(layers, records, strict=False):
-        old = record_of(layer)
-        if old is None or not (fresh or layer.name == old.full_name):
-            continue
-        if layer.name != record.full_name:
-            waiting = old.changed(name=f"{record.index} {record.run}")
-            write_record(layer, waiting)
-            layer.name = waiting.full_name
+def _name_now(layer: Any, record: ResultRecord, fresh: bool) -> str:
+    """Name of a layer that is updated: the user's, where there is one."""
+    old = record_of(layer)
+    own = fresh or old is None or layer.name == old.full_name
+    return record.full_name if own else str(layer.name)
+
+
+def name_layers(layers: Sequence[Any], names: Sequence[str]) -> None:
+    """Name layers; first out of each other's way, for napari keeps names unique."""
+    changed = [
+        (layer, name)
+        for layer, name in zip(layers, names, strict=True)
+        if layer.name != name
+    ]
+    for layer, _ in changed:
+        layer.name = f"{layer.name} before"
+    for layer, name in changed:
+        layer.name = name
 
 
 def _update(
     layer: Any,
     data: NDArray[Any],
     record: ResultRecord,
-    place: Place | None,
+    place: dict[str, Any],
     fresh: bool,
 ) -> Any:
     """Put new data into an earlier result layer; keep what the user set."""
     old = record_of(layer)
-    if fresh or old is None or layer.name == old.full_name:
-        layer.name = record.full_name
     if fresh:
         if layer.opacity != 1:
             layer.opacity = 1.0
         set_visible(layer, True)
     same_type = np.dtype(layer.data.dtype) == data.dtype
-    if place is None:
-        put_frame(layer, data)
+    if place:
+        layer.data = with_axes(data, place)
     else:
-        layer.data = _with_axes(data, place)
-        for key, value in place[1].items():
-            if not _same(getattr(layer, key), value):
-                setattr(layer, key, value)
+        put_frame(layer, data)
+    for key, value in place.items():
+        if not np.array_equal(getattr(layer, key), value):
+            setattr(layer, key, value)
     if not same_type:
         layer.contrast_limits_range = limits_of(data.dtype)
         layer.contrast_limits = limits_of(data.dtype)
     if old is not None and old.stack == "normal":
         layer.blending = "additive"
-    layer.metadata = {k: v for k, v in layer.metadata.items() if k != ORIGINAL}
+    forget_original(layer)
     write_record(layer, record)
     return layer
-
-
-def _with_axes(data: NDArray[Any], place: Place) -> NDArray[Any]:
-    return data[(None,) * place[0]]
-
-
-def _same(old: Any, new: Any) -> bool:
-    """Compare two spatial values without raising."""
-    if hasattr(old, "affine_matrix") and hasattr(new, "affine_matrix"):
-        return np.array_equal(old.affine_matrix, new.affine_matrix)
-    try:
-        return bool(np.array_equal(np.asarray(old), np.asarray(new)))
-    except (TypeError, ValueError):
-        return False
 
 
 def add_layer(
     viewer: Any,
     data: NDArray[Any],
     record: ResultRecord,
-    place: Place | None,
+    place: dict[str, Any],
     source: Any,
     below: list[Any],
 ) -> Any:
@@ -233,14 +239,14 @@ def add_layer(
     from napari.layers import Image
 
     layer = Image(
-        data if place is None else _with_axes(data, place),
+        with_axes(data, place),
         rgb=True,
         name=record.full_name,
         blending="additive",
         opacity=1.0 if source is None else float(source.opacity),
         contrast_limits=limits_of(data.dtype),
         interpolation2d=str(getattr(source, "interpolation2d", "nearest")),
-        **({} if place is None else place[1]),
+        **place,
     )
     write_record(layer, record)
     anchor = below[-1] if below else source
@@ -251,26 +257,21 @@ def add_layer(
     return layer
 
 
-def hide_others(viewer: Any, source: Any, kind: str) -> None:
-    """Hide the results of other kinds of a source."""
-    if source is None:
-        return
-    for layer in all_results_for(viewer, identity_of(source)):
-        record = record_of(layer)
-        if record is not None and record.kind != kind:
-            set_visible(layer, False)
+def hide_for(viewer: Any, source: Any, kind: str) -> dict[str, Any]:
+    """Hide what would shine through results of a kind; what a record keeps of that.
 
-
-def hide_for(viewer: Any, source: Any) -> dict[str, Any]:
-    """Hide a source and what would shine through; what a record keeps of that.
-
-    What was hidden for an earlier result of it is kept as well.
+    That is their source, its results of other kinds, and what lies below it; what was
+    hidden for an earlier result of it is kept as well.
     """
     if source is None:
         return {"source_visible": False, "hidden": ()}
-    earlier = [record_of(x) for x in all_results_for(viewer, identity_of(source))]
-    visible = source.visible or any(r is not None and r.source_visible for r in earlier)
-    hidden = [i for r in earlier if r is not None for i in r.hidden]
+    earlier = []
+    for record, layer in recorded_for(viewer, identity_of(source)):
+        earlier.append(record)
+        if record.kind != kind:
+            set_visible(layer, False)
+    visible = source.visible or any(record.source_visible for record in earlier)
+    hidden = [identity for record in earlier for identity in record.hidden]
     hidden += _hide_below(viewer, source)
     set_visible(source, False)
     return {"source_visible": bool(visible), "hidden": tuple(dict.fromkeys(hidden))}

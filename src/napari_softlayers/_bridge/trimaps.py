@@ -17,8 +17,8 @@ from napari_softlayers._core.matting.read_trimap import read_trimap
 from napari_softlayers._core.picture import from_dtype
 from napari_softlayers._recipes import Input
 
-from .pictures import Picture, identity_of
-from .places import Grid, is_layer, levels_of, resampled
+from .pictures import Picture
+from .places import Grid, identity_of, is_layer, levels_of, not_a, resampled
 
 FEWEST_OUTSIDE = 0.001
 """A smaller part of a picture outside of a layer is not worth a word."""
@@ -90,67 +90,62 @@ def over(layer: Any, picture: Picture | Grid) -> Over:
     of the picture's plane.
     """
     if not (hasattr(layer, "selected_label") or hasattr(layer, "rgb")):
-        raise TypeError(
-            f"'{layer.name}' is a {type(layer).__name__} layer; a Labels layer or a grey "
-            "image is needed."
-        )
-    name, labels = str(layer.name), hasattr(layer, "selected_label")
+        raise not_a("a Labels layer or a grey image", layer)
     grid = picture.grid if isinstance(picture, Picture) else picture
-    if grid is None:
-        values = np.array(levels_of(layer)[0])
+    image = {} if grid is None else {"image": str(grid.layer.name)}
+    if grid is not None:
+        values, inside = resampled(layer, grid)
+    else:
+        values, inside = levels_of(layer)[0], np.ones(picture.shape, bool)
         if values.shape[:2] != picture.shape:
             height, width = picture.shape
             raise ValueError(
-                f"'{name}' has shape {values.shape}, the picture is {height}x{width}; "
-                "both need the same height and width."
+                f"'{layer.name}' has shape {values.shape}, the picture is "
+                f"{height}x{width}; both need the same height and width."
             )
-        inside = np.ones(picture.shape, bool)
-        return Over(values, inside, labels, name, identity_of(layer))
-    values, inside = resampled(layer, grid)
-    image = str(grid.layer.name)
-    return Over(np.array(values), inside, labels, name, identity_of(layer), image)
+    labels, name = hasattr(layer, "selected_label"), str(layer.name)
+    return Over(np.array(values), inside, labels, name, identity_of(layer), **image)
 
 
 def trimap_of(
     source: Any, picture: Picture | Grid, labels: bool | None = None
 ) -> Marks:
-    """Read a trimap on the grid of a picture.
+    """Read a trimap, as `matte` takes it, on the grid of a picture; see `read_trimap`.
 
-    ``source`` napari Labels or Image layer, array_like or Marks: of a layer, what lies
-    over the picture in the world; what lies outside of it is unknown. An array must
-    have the picture's size. ``picture`` Picture or Grid. ``labels``: whether an array
-    is a label image or a grey picture; its values tell otherwise. Returns Marks: Labels
-    int32 ``(H, W)``: 0 unknown, 1.. layers; see `read_trimap`. Raises TypeError,
-    ValueError when it makes no trimap, or does not lie over the picture.
+    Outside of a layer, nothing is known; an array must have the picture's size.
+    ``labels``: whether an array is a label image or a grey picture; its values tell
+    otherwise. Raises TypeError, ValueError when it makes no trimap, or does not lie
+    over the picture.
     """
-    if isinstance(source, Marks):
-        return source
-    if not isinstance(source, Over):
-        if not is_layer(source):
-            read = read_trimap(source, picture.shape, labels=labels)
-            return Marks(read, Input(value="array"))
-        source = over(source, picture)
-    found: Over = source
-    return found.marks(lambda: read_trimap(found.values, labels=found.labels))
+    return _marks(
+        source, picture, labels, lambda x, shape, own: read_trimap(x, shape, labels=own)
+    )
 
 
 def labels_of(source: Any, picture: Picture | Grid) -> Marks:
     """Read a label image, such as superpixels, as `trimap_of` reads a trimap."""
+    return _marks(source, picture, None, lambda x, shape, _: read_labels(x, shape))
+
+
+def _marks(
+    source: Any,
+    picture: Picture | Grid,
+    labels: bool | None,
+    read: Callable[[Any, tuple[int, int], bool | None], NDArray[Any]],
+) -> Marks:
     if isinstance(source, Marks):
         return source
-    if not is_layer(source):
-        return Marks(read_labels(source, picture.shape), Input(value="array"))
-    found = over(source, picture)
-    return found.marks(lambda: read_labels(found.values))
+    if not (is_layer(source) or isinstance(source, Over)):
+        return Marks(read(source, picture.shape, labels), Input(value="array"))
+    found = source if isinstance(source, Over) else over(source, picture)
+    return found.marks(lambda: read(found.values, picture.shape, found.labels))
 
 
 def features_of(source: Any, picture: Picture | Grid) -> Marks:
-    """Read features for a picture.
+    """Read features ``(H, W, D)`` or ``(H, W)`` for a picture.
 
-    ``source`` str, None, napari Image layer, array_like or Marks: of a layer, the
-    colours of an RGB picture, or features along the third-last axis as napari shows
-    channels, ``(D, H, W)``. ``picture`` Picture or Grid. Returns Marks: values
-    ``(H, W, D)`` or ``(H, W)``; a name, and None, as they are.
+    Of a layer, the colours of an RGB picture, or features along the third-last axis as
+    napari shows channels, ``(D, H, W)``; a name, and None, are kept as they are.
     """
     if isinstance(source, Marks):
         return source
@@ -166,10 +161,8 @@ def features_of(source: Any, picture: Picture | Grid) -> Marks:
     values = np.asarray(levels_of(source)[0])
     if not source.rgb and values.ndim > 2:
         values = np.moveaxis(values, -3, -1)
-    given = Input(
-        name=str(source.name), id=identity_of(source), digest=content_key(values)
-    )
-    return Marks(values, given)
+    name, digest = str(source.name), content_key(values)
+    return Marks(values, Input(name=name, id=identity_of(source), digest=digest))
 
 
 def mask_of(source: Any, grid: Grid) -> NDArray[Any]:

@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_softlayers._core.picture import from_dtype
-from napari_softlayers._recipes.record import KEY, HelperRecord
+from napari_softlayers._core.picture import from_dtype, to_dtype
+from napari_softlayers._recipes.record import HelperRecord
 
-from .pictures import identity_of
-from .places import SPATIAL_KEYS, set_visible
-from .record import helper_of
-from .results import put_frame, results_for, stored_frame
-from .show import limits_of
+from .places import set_visible, spatial_of
+from .record import helper_for, remove_helpers, show_helper
+from .results import results_for, stored_frame
 
 PREVIEW = "preview"
-
+COMPOSITE = HelperRecord(kind=PREVIEW)
+"""The preview over everything."""
 VIEWS = ("result", "on black", "on white", "on checkerboard", "alpha", "original")
 CHECK = 16
 LIGHT, DARK = 204, 128
@@ -38,18 +37,18 @@ def set_view(viewer: Any, source: Any, kind: str, view: str) -> None:
     if not results:
         return
     chosen = set(range(1, len(results))) or {0}
-    if view in ("result", "alpha", "original", "on black"):
+    previewed = view in ("on white", "on checkerboard", "alpha")
+    if not previewed:
         remove_preview(viewer, source)
     for index, layer in enumerate(results):
         on = view == "result" or (view.startswith("on ") and index in chosen)
         set_visible(layer, on)
     set_visible(source, view == "original")
-    if view not in ("on white", "on checkerboard", "alpha"):
-        return
-    alphas = [stored_frame(results[index])[..., 3] for index in sorted(chosen)]
-    total = sum(from_dtype(alpha) for alpha in alphas)
-    picture = preview_rgba(np.clip(np.asarray(total), 0, 1), view)
-    show_preview(viewer, source, results, picture)
+    if previewed:
+        alphas = [stored_frame(results[index])[..., 3] for index in sorted(chosen)]
+        total = np.asarray(sum(from_dtype(alpha) for alpha in alphas))
+        picture = preview_rgba(np.clip(total, 0, 1), view)
+        show_preview(viewer, source, results, picture)
 
 
 def preview_rgba(alpha: NDArray[Any], view: str) -> NDArray[np.uint8]:
@@ -71,43 +70,31 @@ def preview_rgba(alpha: NDArray[Any], view: str) -> NDArray[np.uint8]:
 
 def remove_preview(viewer: Any, source: Any) -> None:
     """Take the temporary layer of an image away."""
-    for layer in _previews(viewer, source):
-        viewer.layers.remove(layer)
-
-
-def _previews(viewer: Any, source: Any) -> list[Any]:
-    wanted = HelperRecord(kind=PREVIEW, source_id=identity_of(source))
-    return [layer for layer in viewer.layers if helper_of(layer) == wanted]
+    remove_helpers(viewer, helper_for(PREVIEW, source))
 
 
 def show_preview(
     viewer: Any, source: Any, results: list[Any], data: NDArray[np.uint8]
 ) -> None:
-    """Add the temporary layer below the results, or update it.
-
-    ``results`` list of napari layers: the result set that it belongs to, the bottom one
-    first. ``data`` uint8 ``(H, W, 3)`` or ``(H, W, 4)``.
-    """
-    old = _previews(viewer, source)
-    if old and old[0].data.shape[-3:] == data.shape:
-        put_frame(old[0], data)
-        set_visible(old[0], True)
-        return
-    remove_preview(viewer, source)
-    from napari.layers import Image
-
-    active = viewer.layers.selection.active
-    record = HelperRecord(kind=PREVIEW, source_id=identity_of(source))
-    leading = (1,) * (int(results[0].ndim) - 2)
-    layer = Image(
-        data.reshape(*leading, *data.shape),
-        rgb=True,
+    """Add the temporary layer below a result set, the bottom one first, or update it."""
+    show_helper(
+        viewer,
+        helper_for(PREVIEW, source),
+        data,
+        spatial_of(results[0]),
+        above=results[0],
         name=f"{source.name} · preview",
         blending="additive",
-        contrast_limits=limits_of(np.uint8),
-        metadata={KEY: record.plain()},
-        **{key: getattr(results[0], key) for key in SPATIAL_KEYS},
     )
-    viewer.layers.insert(viewer.layers.index(results[0]), layer)
-    if active is not None and active in viewer.layers:
-        viewer.layers.selection.active = active
+
+
+def put_preview(viewer: Any, picture: NDArray[Any], like: Any) -> Any:
+    """Show a picture, float in [0, 1], over everything, in the place of a layer."""
+    return show_helper(
+        viewer,
+        COMPOSITE,
+        to_dtype(picture, np.uint8),
+        spatial_of(like),
+        name="preview",
+        blending="translucent_no_depth",
+    )

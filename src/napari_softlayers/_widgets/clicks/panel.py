@@ -123,7 +123,7 @@ class ClickPanel(QWidget):
 
     def settle(self, image: Any) -> None:
         """Turn off when the chosen image changed or preparing came to nothing."""
-        if self.preparing and not self.desk.busy():
+        if self.preparing and not self.desk.jobs.busy:
             self.preparing = False
             self._follow()
         followed = self.mode.image

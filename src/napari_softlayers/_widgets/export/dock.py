@@ -5,33 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QDoubleSpinBox,
-    QFileDialog,
-    QGroupBox,
-    QVBoxLayout,
-)
+from qtpy import QtWidgets as qt
 
-from napari_softlayers._bridge import layers_from_napari, record_of
-from napari_softlayers._bridge.edits import (
-    adjusted_colors,
-    adjustment_of,
-    put_preview,
-    replace_set,
-    set_stack_mode,
-    show_adjusted,
-    stack_mode,
-)
+from napari_softlayers._bridge import edits, layers_from_napari, record_of
+from napari_softlayers._bridge.record import remove_helpers
+from napari_softlayers._bridge.results import stored_frame
+from napari_softlayers._bridge.view_modes import COMPOSITE, put_preview
 from napari_softlayers._core.layers.compositing import composite_over
 from napari_softlayers._core.layers.edit import Adjustment
 from napari_softlayers._recipes import recipe_of
 from napari_softlayers._recipes.code import code_of
 
 from ..parts.base import LayersWidget
-from ..parts.layout import choice, push_button, row
+from ..parts.layout import choice, fill, push_button, row
 from ..parts.picture_dock import namer
-from .clean import clean_layer, is_rgba
 from .formats import FORMATS, file_filter, save_code, taken_code, target_path
 from .panels import AdjustPanel, PreviewBar
 from .result_picker import ResultPicker
@@ -44,7 +31,6 @@ class ExportWidget(LayersWidget):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Export …")
-        self._preview: Any = None
         self._fill()
         self.shortcuts |= {
             "h": self.preview.next_choice,
@@ -58,32 +44,6 @@ class ExportWidget(LayersWidget):
         self.table = self.result.table
         self.result.set_changed.connect(self._on_set)
         self.result.selection_changed.connect(self._on_selection)
-        self.body.addWidget(self.result)
-        self._fill_actions()
-        self.mode = choice(
-            MODES,
-            "additive: hiding a layer takes its light away; normal: hiding it reveals "
-            "what lies below, as in other programs",
-        )
-        self.mode.activated.connect(lambda *_: self._switch())
-        self.body.addLayout(row("Stack", self.mode))
-        self.preview = PreviewBar(self.viewer)
-        self.combos.append(self.preview.picture)
-        self.preview.changed.connect(self._show_preview)
-        self.body.addWidget(self.preview)
-        self.adjust = AdjustPanel()
-        self.adjust.changed.connect(self._adjust)
-        self.adjust.baked.connect(self._bake)
-        group = QGroupBox("Adjust the selected layer")
-        QVBoxLayout(group).addWidget(self.adjust)
-        self.body.addWidget(group)
-        self.format = choice(FORMATS)
-        self.only = QCheckBox("Only the selected layers")
-        self.only.setToolTip("The rest stays transparent: a cut-out")
-        self.body.addLayout(row("Save as", self.format))
-        self.body.addWidget(self.only)
-
-    def _fill_actions(self) -> None:
         merge = push_button("Merge", self.merge, "Join the selected layers into one")
         double = push_button(
             "Duplicate",
@@ -96,18 +56,35 @@ class ExportWidget(LayersWidget):
             "Of the RGBA layer that is selected in the layer list: takes away what shines "
             "through its soft edges; makes a new layer",
         )
-        self.radius = QDoubleSpinBox()
+        self.radius = qt.QDoubleSpinBox()
         self.radius.setRange(0.1, 200)
         self.radius.setValue(2)
         self.radius.setSuffix(" px")
         soften = push_button(
             "Feather", self.feather, "Soften the selected layer's edge; the sum stays"
         )
-        self.body.addLayout(row(merge, double, clean))
-        self.body.addLayout(row(soften, self.radius))
         self.on_set = [merge, double, soften]
-
-    # ---- the chosen set --------------------------------------------------------------
+        self.mode = choice(
+            MODES,
+            "additive: hiding a layer takes its light away; normal: hiding it reveals "
+            "what lies below, as in other programs",
+        )
+        self.mode.activated.connect(lambda *_: self._switch())
+        self.preview = PreviewBar(self.viewer)
+        self.combos.append(self.preview.picture)
+        self.preview.changed.connect(self._show_preview)
+        self.adjust = AdjustPanel()
+        self.adjust.changed.connect(self._adjust)
+        self.adjust.baked.connect(self._bake)
+        group = qt.QGroupBox("Adjust the selected layer")
+        qt.QVBoxLayout(group).addWidget(self.adjust)
+        self.format = choice(FORMATS)
+        self.only = qt.QCheckBox("Only the selected layers")
+        self.only.setToolTip("The rest stays transparent: a cut-out")
+        edit, feather = row(merge, double, clean), row(soften, self.radius)
+        stack, target = row("Stack", self.mode), row("Save as", self.format)
+        parts = (self.result, edit, feather, stack, self.preview, group, target)
+        fill(self.body, *parts, self.only)
 
     def refresh_state(self) -> None:
         """Follow the results in the viewer."""
@@ -120,7 +97,7 @@ class ExportWidget(LayersWidget):
         for part in parts:
             part.setEnabled(bool(layers))
         if layers:
-            self.mode.setCurrentIndex(MODES.index(stack_mode(layers)))
+            self.mode.setCurrentIndex(MODES.index(edits.stack_mode(layers)))
         elif not self.jobs.busy:
             self.hint(
                 "There is no result yet: make one with another dock, or open a file."
@@ -129,11 +106,9 @@ class ExportWidget(LayersWidget):
     def _on_selection(self) -> None:
         one = self.result.selected[0] if len(self.result.selected) == 1 else None
         self.adjust.setEnabled(one is not None)
-        self.adjust.show_value(adjustment_of(one) if one is not None else Adjustment())
+        self.adjust.show_value(edits.adjustment_of(one))
         if self.preview.is_on:
             self._show_preview()
-
-    # ---- changing layers -------------------------------------------------------------
 
     def _one(self) -> int | None:
         """Number of the one selected layer; a message when it is not one."""
@@ -165,8 +140,8 @@ class ExportWidget(LayersWidget):
     def _edit(self, change: Any, message: str) -> None:
         """Change the set in a thread; adjustments are baked by it."""
         family = list(self.result.layers)
-        mode = stack_mode(family)
-        baked = any(not adjustment_of(layer).is_neutral for layer in family)
+        mode = edits.stack_mode(family)
+        baked = any(not edits.adjustment_of(layer).is_neutral for layer in family)
         soft = self.tried(layers_from_napari, family)
         if soft is None:
             return
@@ -177,8 +152,8 @@ class ExportWidget(LayersWidget):
                     "The result has gone meanwhile; nothing was changed.", "warning"
                 )
                 return
-            shown = replace_set(self.viewer, family, edited)
-            set_stack_mode(self.viewer, shown, mode)
+            shown = edits.replace_set(self.viewer, family, edited)
+            edits.set_stack_mode(self.viewer, shown, mode)
             self.refresh_state()
             self._on_selection()
             self.say(message + (" The adjusted colours are its own now." * baked))
@@ -188,7 +163,7 @@ class ExportWidget(LayersWidget):
     def _switch(self) -> None:
         if self.result.layers:
             mode = self.mode.currentText()
-            self.tried(set_stack_mode, self.viewer, self.result.layers, mode)
+            self.tried(edits.set_stack_mode, self.viewer, self.result.layers, mode)
             self.result.show_checks()
 
     def _adjust(self, adjustment: Adjustment) -> None:
@@ -199,13 +174,13 @@ class ExportWidget(LayersWidget):
 
         def done(colors: Any) -> None:
             if layer in self.viewer.layers:
-                show_adjusted(layer, adjustment, colors)
+                edits.show_adjusted(layer, adjustment, colors)
                 self.result.show_checks()
                 self._show_preview()
                 self.say("Adjusted; it can be changed until it is baked.")
 
         self.compute(
-            lambda _run, _post: adjusted_colors(family, layer, adjustment),
+            lambda _run, _post: edits.adjusted_colors(family, layer, adjustment),
             done,
             sources=(layer,),
         )
@@ -216,18 +191,29 @@ class ExportWidget(LayersWidget):
             self._edit(lambda soft, _run: soft, "Baked.")
 
     def clean(self) -> None:
-        """Clean the colours of the active RGBA layer."""
+        """Clean the colours of the active RGBA layer; the result is a new layer."""
+        from napari_softlayers._core.layers.decontaminate import decontaminate
+
         layer = self.viewer.layers.selection.active
-        if layer is None or not is_rgba(layer):
+        if not edits.is_rgba(layer):
             self.say("Select an RGBA layer in the layer list first.", "warning")
             return
-        clean_layer(layer, self.desk)
+        data = stored_frame(layer)
 
-    # ---- looking ---------------------------------------------------------------------
+        def done(cleaned: Any) -> None:
+            if layer in self.viewer.layers:
+                edits.add_cleaned(self.viewer, layer, cleaned)
+                self.say(
+                    f"'{layer.name}' was cleaned; the layer it came from is hidden."
+                )
+
+        self.compute(
+            lambda run, _post: decontaminate(data, run), done, sources=(layer,)
+        )
 
     def _show_preview(self) -> None:
         if not self.preview.is_on or not self.result.layers:
-            self._drop_preview()
+            remove_helpers(self.viewer, COMPOSITE)
             return
         layers = self.result.layers
         which = self.result.rows or list(range(len(layers)))[1:] or [0]
@@ -237,21 +223,14 @@ class ExportWidget(LayersWidget):
         except (TypeError, ValueError) as error:
             self.say(str(error), "warning")
             return
-        self._preview = put_preview(self.viewer, self._preview, picture, layers[0])
-
-    def _drop_preview(self) -> None:
-        if self._preview is not None and self._preview in self.viewer.layers:
-            self.viewer.layers.remove(self._preview)
-        self._preview = None
+        put_preview(self.viewer, picture, layers[0])
 
     def detach(self) -> None:
         """Take the preview away and let the viewer go."""
         if self._attached:
-            self._drop_preview()
+            remove_helpers(self.viewer, COMPOSITE)
         self.result.forget()
         super().detach()
-
-    # ---- saving ----------------------------------------------------------------------
 
     def primary(self) -> None:
         """Ask where to, and export."""
@@ -261,7 +240,7 @@ class ExportWidget(LayersWidget):
         kind = self.format.currentText()
         record = record_of(self.result.layers[0])
         name = (record.source if record is not None else "") or "layers"
-        path, _ = QFileDialog.getSaveFileName(
+        path, _ = qt.QFileDialog.getSaveFileName(
             self, "Export layers", str(target_path(name, kind)), file_filter(kind)
         )
         if path:
@@ -302,21 +281,16 @@ class ExportWidget(LayersWidget):
 
     def _layers_code(self) -> str:
         """The layers from what they were made of, else from the viewer."""
+        names = [layer.name for layer in self.result.layers]
         try:
             recipe = recipe_of(layers_from_napari(self.result.layers))
         except (TypeError, ValueError):
             recipe = None
         if recipe is None or recipe.live:
-            return taken_code([layer.name for layer in self.result.layers])
+            return taken_code(names)
         name_of = namer(self.viewer)
-        inputs = recipe.inputs.values()
-        missing = [
-            given
-            for given in inputs
-            if given.value == "array"
-            or given.name is not None
-            and name_of(given) not in self.viewer.layers
-        ]
-        if missing:
-            return taken_code([layer.name for layer in self.result.layers])
+        for given in recipe.inputs.values():
+            gone = given.name is not None and name_of(given) not in self.viewer.layers
+            if gone or given.value == "array":
+                return taken_code(names)
         return code_of(recipe, name_of)

@@ -103,10 +103,7 @@ class PreviewBar(QWidget):
         return self.choice.currentText() != OFF
 
     def background(self) -> Any:
-        """What `composite_over` takes as background.
-
-        Raises ValueError, TypeError when no picture is chosen, or it cannot be read.
-        """
+        """What `composite_over` takes; ValueError, TypeError when there is no picture."""
         choice = self.choice.currentText()
         if choice == COLOR:
             return self.color.getRgbF()[:3]
@@ -120,17 +117,12 @@ class PreviewBar(QWidget):
         """Key H: the next background."""
         choose_next(self.choice)
 
-    def turn_off(self) -> None:
-        """Back to the layers themselves."""
-        self.choice.setCurrentText(OFF)
-
     def pick_color(self) -> None:
         """Ask for a colour."""
         color = QColorDialog.getColor(self.color, self)
         if color.isValid():
             self.color = color
-            self._show_parts()
-            self.changed.emit()
+            self._chosen()
 
     def _chosen(self) -> None:
         self._show_parts()

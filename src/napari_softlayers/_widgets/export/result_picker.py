@@ -9,8 +9,8 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QWidget
 
 from napari_softlayers._bridge import record_of, result_sets
-from napari_softlayers._bridge.edits import adjustment_of, checks_of, rename
-from napari_softlayers._bridge.results import plain_name
+from napari_softlayers._bridge.edits import adjustment_of, checks_of
+from napari_softlayers._bridge.results import full_name, plain_name
 
 from ..parts.layer_table import LayerTable
 from ..parts.layout import choice, column, single_shot
@@ -67,7 +67,7 @@ class ResultPicker(QWidget):
         sets = list(result_sets(self._viewer).values())
         titles = [_title(layers) for layers in sets]
         shown = [self.combo.itemText(i) for i in range(self.combo.count())]
-        if shown != titles or _identities(sets) != _identities(self._sets):
+        if shown != titles or sets != self._sets:
             chosen = self.layers[0] if self.layers else None
             active = self._viewer.layers.selection.active
             where = [i for i, layers in enumerate(sets) if chosen in layers]
@@ -78,8 +78,7 @@ class ResultPicker(QWidget):
                 self.combo.addItems(titles)
                 self.combo.setCurrentIndex(where[0] if where else len(sets) - 1)
         names = [layer.name for layer in self.layers]
-        same = _identities([self.layers]) == _identities([self._shown])
-        if not same or names != self._names or not names:
+        if self.layers != self._shown or names != self._names or not names:
             self.show_set()
 
     def show_set(self) -> None:
@@ -93,7 +92,7 @@ class ResultPicker(QWidget):
             [record.color for record in records],
             [record.coverage for record in records],
         )
-        if _identities([layers]) == _identities([self._shown]):
+        if layers == self._shown:
             self.select(rows)
         self._follow(layers)
         self.table.blockSignals(False)
@@ -123,21 +122,19 @@ class ResultPicker(QWidget):
         self._timer.start()
 
     def _show_checks(self) -> None:
-        self.checks.setText(self._checks_text() if self.layers else "")
+        try:
+            self.checks.setText(self._checks_text() if self.layers else "")
+        except (TypeError, ValueError) as error:
+            self.checks.setText(str(error))
 
     def _checks_text(self) -> str:
-        try:
-            found = checks_of(self._viewer, self.layers)
-        except (TypeError, ValueError) as error:
-            return str(error)
+        found = checks_of(self._viewer, self.layers)
         low, high = found.sum_range
         text = f"alphas sum to {low:.3f} … {high:.3f}"
         if np.isfinite(found.mean_error):
             mean, largest = 255 * found.mean_error, 255 * found.max_error
             text = f"error {mean:.2f} (at most {largest:.1f}) of 255; {text}"
-        if _colors_changed(self.layers):
-            text += "; colours were changed"
-        return text
+        return text + "; colours were changed" * _colors_changed(self.layers)
 
     def forget(self) -> None:
         """Drop all references to layers."""
@@ -149,11 +146,8 @@ class ResultPicker(QWidget):
 
     def _rename(self, line: int, name: str) -> None:
         if name and line < len(self.layers):
-            rename(self.layers[line], name)
-
-
-def _identities(sets: list[list[Any]]) -> list[list[int]]:
-    return [[id(layer) for layer in layers] for layers in sets]
+            layer = self.layers[line]
+            layer.name = full_name(layer, name)
 
 
 def _title(layers: list[Any]) -> str:

@@ -53,7 +53,7 @@ class MatteWidget(PictureWidget):
         )
         self.image.layer_changed.connect(self._on_image)
         self.tools = TrimapTools(
-            self.desk,
+            self,
             self.image,
             self.trimap,
             lambda: self._picture_request().picture(),

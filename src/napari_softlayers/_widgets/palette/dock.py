@@ -35,7 +35,7 @@ class PaletteWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Extract", ("result", "original"))
         self._fill_form()
-        self.panel = PalettePanel(self.desk)
+        self.panel = PalettePanel(self)
         self.panel.wanted.connect(self.decompose)
         self.panel.changed.connect(self.show_changed)
         self.panel.previewed.connect(self.show_quickly)

@@ -6,23 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from qtpy import QtWidgets as qt
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QFrame,
-    QLabel,
-    QProgressBar,
-    QScrollArea,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
 
 from napari_softlayers._bridge import is_layer
 
 from .combos import LayerCombo
-from .desk import Desk
 from .jobs import Compute, Job, Jobs
 from .layout import column, push_button, row
 from .links import Keys, Links
@@ -35,14 +25,12 @@ SCROLL_BAR = 16
 LEAST_WIDTH = 280
 
 
-class LayersWidget(QWidget):
+class LayersWidget(qt.QWidget):
     """Base of the docks.
 
     A subclass fills ``self.form`` (rows) and ``self.body`` (further parts), names its
-    button, and defines `primary` (what the button does), `code` (the same as text for
-    the console) and, where it likes, `refresh_state`.
-
-    ``primary``: text of the main button; its key is G.
+    button (key: G), and defines `primary` (what the button does), `code` (the same as
+    text for the console) and, where it likes, `refresh_state`.
     """
 
     def __init__(self, viewer: Any, primary: str) -> None:
@@ -62,46 +50,28 @@ class LayersWidget(QWidget):
         self.jobs.progressed.connect(self._on_progress)
         self.jobs.stopped.connect(self._on_stopped)
         self.jobs.succeeded.connect(self._on_succeeded)
-        self.jobs.failed.connect(self._on_failed)
+        self.jobs.failed.connect(self.failed)
         self._build(primary)
 
-    @property
-    def desk(self) -> Desk:
-        """What the dock's panels may use."""
-        return Desk(
-            self.viewer,
-            self.say,
-            self.compute,
-            self.cancel,
-            lambda: self.jobs.busy,
-            self._on_failed,
-            self.tried,
-        )
-
-    # ---- parts -------------------------------------------------------------------
-
     def _build(self, primary: str) -> None:
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        inside = self._inside = QWidget()
-        self.content = QVBoxLayout(inside)
-        self.content.setContentsMargins(8, 8, 8, 8)
-        self.form = QFormLayout()
-        self.form.setFieldGrowthPolicy(
-            QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
+        self.setSizePolicy(
+            qt.QSizePolicy.Policy.Preferred, qt.QSizePolicy.Policy.Expanding
         )
-        self.content.addLayout(self.form)
-        self.body = QVBoxLayout()
-        self.content.addLayout(self.body)
+        inside = self._inside = qt.QWidget()
+        self.form = qt.QFormLayout()
+        self.body = qt.QVBoxLayout()
+        self.after = qt.QVBoxLayout()
+        self.form.setFieldGrowthPolicy(
+            qt.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
+        )
         self.primary_button = push_button(primary, self.primary, "Key: G")
         self.primary_button.setObjectName("primary")
         self.cancel_button = push_button("Cancel", self.cancel, "Stop the computation")
-        self.content.addLayout(row(self.primary_button, self.cancel_button))
-        self.bar = QProgressBar()
+        self.bar = qt.QProgressBar()
         self.bar.setRange(0, BAR_STEPS)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.content.addWidget(self.bar)
-        self.status = QLabel()
+        self.status = qt.QLabel()
         self.status.setWordWrap(True)
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         lines = STATUS_LINES * self.status.fontMetrics().lineSpacing()
@@ -109,19 +79,19 @@ class LayersWidget(QWidget):
         self.status.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
         )
-        self.content.addWidget(self.status)
-        self.after = QVBoxLayout()
-        self.content.addLayout(self.after)
         self.code_button = push_button(
             "Copy as code",
             self.copy_code,
             "Put the same call for the console on the clipboard",
         )
-        self.content.addWidget(self.code_button)
+        buttons = row(self.primary_button, self.cancel_button)
+        parts = (self.form, self.body, buttons, self.bar, self.status, self.after)
+        self.content = column(inside, *parts, self.code_button)
+        self.content.setContentsMargins(8, 8, 8, 8)
         self.content.addStretch(1)
-        area = QScrollArea()
+        area = qt.QScrollArea()
         area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setFrameShape(qt.QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         area.setWidget(inside)
         column(self, area)
@@ -133,20 +103,15 @@ class LayersWidget(QWidget):
         prefers: Callable[[Any], int] = lambda _: 1,
         tip: str = "",
         optional: str = "",
-        form: QFormLayout | None = None,
+        form: qt.QFormLayout | None = None,
     ) -> LayerCombo:
-        """Add a row that chooses a layer to the dock's form or another one.
-
-        See `LayerCombo` for the parameters.
-        """
+        """Add a row with a `LayerCombo` to the dock's form or another one."""
         made = LayerCombo(self.viewer, accepts, prefers, self, optional)
         made.setToolTip(tip)
         made.layer_changed.connect(self.refresh_state)
         self.combos.append(made)
         (self.form if form is None else form).addRow(label, made)
         return made
-
-    # ---- what subclasses define -----------------------------------------------------
 
     def primary(self) -> None:
         """Do what the main button says."""
@@ -157,8 +122,6 @@ class LayersWidget(QWidget):
 
     def refresh_state(self) -> None:
         """Adapt controls to the chosen layers."""
-
-    # ---- computing --------------------------------------------------------------------
 
     def compute(
         self,
@@ -236,7 +199,8 @@ class LayersWidget(QWidget):
         if warned:
             self.say(" ".join([*dict.fromkeys(warned), self.status.text()]), "warning")
 
-    def _on_failed(self, error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
+        """Say why a computation failed."""
         self._idle()
         logger.error("computation failed", exc_info=error)
         text = str(error) or type(error).__name__
@@ -251,8 +215,6 @@ class LayersWidget(QWidget):
         self.bar.setValue(0)
         self.cancel_button.setEnabled(False)
         self.refresh_state()
-
-    # ---- life -------------------------------------------------------------------------
 
     def attach(self) -> None:
         """Follow the viewer and take the keys."""

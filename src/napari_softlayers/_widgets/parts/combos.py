@@ -14,10 +14,9 @@ from napari_softlayers._bridge import is_own
 class LayerCombo(QComboBox):
     """Lists the layers that a test accepts; remembers the chosen one, not its name.
 
-    ``accepts``: tells whether a layer may be chosen. ``prefers``: how well an accepted
-    layer would do, for the choice when the user has not made one; 0 is never taken. By
-    default all do alike. ``optional``: text of a first entry that stands for no layer;
-    without it there is none.
+    ``prefers``: how well an accepted layer would do, for the choice when the user has
+    not made one; 0 is never taken. ``optional``: text of a first entry that stands for
+    no layer; without it there is none.
     """
 
     layer_changed = Signal()
@@ -59,10 +58,7 @@ class LayerCombo(QComboBox):
         if self._optional:
             layers, names = [None, *layers], [self._optional, *names]
         shown = [self.itemText(i) for i in range(self.count())]
-        same = len(layers) == len(self._layers) and all(
-            a is b for a, b in zip(layers, self._layers, strict=True)
-        )
-        if same and names == shown:
+        if layers == self._layers and names == shown:
             return
         self._layers = layers
         keep = chosen in layers or bool(self._optional)
@@ -98,6 +94,4 @@ class LayerCombo(QComboBox):
 
 def is_picture(layer: Any) -> bool:
     """Accept images that are not results or previews of this plugin."""
-    if not hasattr(layer, "rgb") or layer.ndim < 2:
-        return False
-    return not is_own(layer)
+    return hasattr(layer, "rgb") and layer.ndim >= 2 and not is_own(layer)

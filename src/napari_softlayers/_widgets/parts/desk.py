@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .jobs import Compute, Jobs
 
-class Compute(Protocol):
-    """Run ``compute(run, post)`` in a thread, then ``done(result)`` in Qt's."""
 
-    def __call__(
+class Desk(Protocol):
+    """The parts of a dock that its panels may use; they never know the dock itself.
+
+    Of `LayersWidget`, where they are described.
+    """
+
+    viewer: Any
+    jobs: Jobs
+
+    def say(self, text: str, level: str = "info") -> None: ...
+
+    def tried(self, action: Callable[..., Any], *given: Any) -> Any: ...
+
+    def failed(self, error: Exception) -> None: ...
+
+    def cancel(self) -> None: ...
+
+    def compute(
         self,
-        compute: Callable[..., Any],
+        compute: Compute,
         done: Callable[[Any], None],
         partial: Callable[[Any], None] | None = None,
         sources: tuple[Any, ...] = (),
     ) -> None: ...
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The parts of a dock that its panels may use; they never know the dock itself.
-
-    ``say``: ``say(text, level="info")`` writes to the status line. ``compute``,
-    ``button``: see `Compute` and `Button`. ``cancel``: stops the computation. ``busy``:
-    whether one runs. ``failed``: tells of an error. ``tried``: ``tried(action, *given)``
-    tells of what does not fit, and gives None then.
-    """
-
-    viewer: Any
-    say: Callable[..., None]
-    compute: Compute
-    cancel: Callable[[], None]
-    busy: Callable[[], bool]
-    failed: Callable[[Exception], None]
-    tried: Callable[..., Any]

@@ -108,19 +108,16 @@ class Jobs(QObject):
     def cancel(self) -> None:
         """Stop: the widget is free at once, results that still come are dropped."""
         was_busy = self.busy
-        self._waiting = None
-        if self._running is not None:
-            self._running.stopped = True
-        self._activity.stop()
+        self.abandon()
         if was_busy:
             self.stopped.emit()
 
     def abandon(self) -> None:
-        """Stop without telling anybody: the widget goes away."""
+        """Stop without telling anybody: the widget may go away."""
         self._waiting = None
         if self._running is not None:
             self._running.stopped = True
-            self._running.done = self._running.partial = _drop
+            self._running.done = self._running.partial = lambda _: None
         self._activity.stop()
 
     def _start(self, job: Job) -> None:
@@ -146,19 +143,15 @@ class Jobs(QObject):
             value = job.posts.popleft()
             if job.partial is not None:
                 job.partial(value)
-        if not job.stopped:
-            self._tell(job)
-        if finished:
-            self._finish(job)
-
-    def _tell(self, job: Job) -> None:
-        """Report progress, but not so often that drawing it slows the work."""
         news = (job.fraction, job.message)
-        if news != self._told and self._since.elapsed() >= REPORT_MS:
+        late = self._since.elapsed() >= REPORT_MS  # drawing it slows the work
+        if late and news != self._told and not job.stopped:
             self._told = news
             self._since.restart()
             self._activity.tell(*news)
             self.progressed.emit(*news)
+        if finished:
+            self._finish(job)
 
     def _finish(self, job: Job) -> None:
         self._running = None
@@ -175,10 +168,6 @@ class Jobs(QObject):
             return
         job.done(job.result)
         self.succeeded.emit(job.warnings)
-
-
-def _drop(_value: Any) -> None:
-    """Take a result that nobody waits for any more."""
 
 
 DRAW_MS = 100

@@ -5,21 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from qtpy import QtWidgets as qt
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QHeaderView,
-    QTableWidget,
-    QTableWidgetItem,
-)
 
 ROW_HEIGHT = 22
 MOST_ROWS = 8
 SPARE = 30
 
 
-class NameTable(QTableWidget):
+class NameTable(qt.QTableWidget):
     """Rows of a colour, a name that can be edited, and a share."""
 
     renamed = Signal(int, str)
@@ -30,8 +25,8 @@ class NameTable(QTableWidget):
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = self.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(qt.QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, qt.QHeaderView.ResizeMode.Stretch)
         self.itemChanged.connect(self._changed)
         self.fill([])
 
@@ -42,18 +37,18 @@ class NameTable(QTableWidget):
             self.clearSelection()
             self.setRowCount(len(rows))
             for line, (text, color, name, share) in enumerate(rows):
-                swatch = QTableWidgetItem(text)
+                swatch = qt.QTableWidgetItem(text)
                 swatch.setBackground(QColor.fromRgbF(*map(float, color)))
                 swatch.setForeground(QColor("white"))
-                part = QTableWidgetItem(f"{float(share):.1%}")
+                part = qt.QTableWidgetItem(f"{float(share):.1%}")
                 for item in (swatch, part):
                     item.setFlags(fixed)
-                for place, item in enumerate((swatch, QTableWidgetItem(name), part)):
+                for place, item in enumerate((swatch, qt.QTableWidgetItem(name), part)):
                     self.setItem(line, place, item)
         shown = min(max(len(rows), 2), MOST_ROWS)
         self.setFixedHeight(shown * ROW_HEIGHT + SPARE)
 
-    def _changed(self, item: QTableWidgetItem) -> None:
+    def _changed(self, item: qt.QTableWidgetItem) -> None:
         if item.column() == 1:
             self.renamed.emit(item.row(), item.text().strip())
 
@@ -65,8 +60,8 @@ class LayerTable(NameTable):
 
     def __init__(self) -> None:
         super().__init__("", "layer", "share")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setSelectionBehavior(qt.QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(qt.QAbstractItemView.SelectionMode.ExtendedSelection)
         self.itemSelectionChanged.connect(self._selected)
 
     def show_layers(self, names: list[str], colors: Any, shares: Any) -> None:

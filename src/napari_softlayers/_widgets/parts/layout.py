@@ -5,67 +5,58 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from qtpy import QtWidgets as qt
 from qtpy.QtCore import QObject, QTimer
-from qtpy.QtWidgets import (
-    QBoxLayout,
-    QComboBox,
-    QHBoxLayout,
-    QLabel,
-    QLayout,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
 
 
-def row(*parts: QWidget | QLayout | str) -> QHBoxLayout:
+def row(*parts: qt.QWidget | qt.QLayout | str) -> qt.QHBoxLayout:
     """Lay parts out side by side; a text becomes a label."""
-    return _filled(QHBoxLayout(), parts)
+    return fill(qt.QHBoxLayout(), *parts)
 
 
-def column(widget: QWidget, *parts: QWidget | QLayout) -> QVBoxLayout:
+def column(widget: qt.QWidget, *parts: qt.QWidget | qt.QLayout) -> qt.QVBoxLayout:
     """Lay parts of a widget out one below the other."""
-    return _filled(QVBoxLayout(widget), parts)
+    return fill(qt.QVBoxLayout(widget), *parts)
 
 
-def _filled(line: QBoxLayout, parts: Iterable[QWidget | QLayout | str]) -> Any:
+def fill(line: qt.QBoxLayout, *parts: qt.QWidget | qt.QLayout | str) -> Any:
+    """Put parts into a layout, one after the other."""
     line.setContentsMargins(0, 0, 0, 0)
     for part in parts:
-        if isinstance(part, QLayout):
+        if isinstance(part, qt.QLayout):
             line.addLayout(part)
         else:
-            line.addWidget(QLabel(part) if isinstance(part, str) else part)
+            line.addWidget(qt.QLabel(part) if isinstance(part, str) else part)
     return line
 
 
 def push_button(
     text: str, action: Callable[[], Any], tip: str = "", checkable: bool = False
-) -> QPushButton:
+) -> qt.QPushButton:
     """Make a push button; ``action`` is called without arguments."""
-    made = QPushButton(text)
+    made = qt.QPushButton(text)
     made.setToolTip(tip)
     made.setCheckable(checkable)
     made.clicked.connect(lambda *_: action())
     return made
 
 
-def choice(names: Iterable[str], tip: str = "") -> QComboBox:
+def choice(names: Iterable[str], tip: str = "") -> qt.QComboBox:
     """Make a choice of names."""
-    made = QComboBox()
+    made = qt.QComboBox()
     made.addItems(list(names))
     made.setToolTip(tip)
     return made
 
 
-def choose_next(combo: QComboBox) -> None:
+def choose_next(combo: qt.QComboBox) -> None:
     """Go on to the next name, from the last one to the first."""
     combo.setCurrentIndex((combo.currentIndex() + 1) % combo.count())
 
 
-def whole_number(low: int, high: int, tip: str, special: str = "") -> QSpinBox:
+def whole_number(low: int, high: int, tip: str, special: str = "") -> qt.QSpinBox:
     """Make a choice of a whole number; ``special`` is shown for the lowest one."""
-    made = QSpinBox()
+    made = qt.QSpinBox()
     made.setRange(low, high)
     made.setSpecialValueText(special)
     made.setToolTip(tip)

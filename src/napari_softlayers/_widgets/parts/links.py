@@ -37,8 +37,7 @@ class Keys:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
-        self._bound: dict[str, Callable[[Any], None]] = {}
-        self._before: dict[str, Callable[[Any], None] | None] = {}
+        self._bound: dict[str, tuple[Callable[[Any], None], Any]] = {}
         self.released = False
 
     def bind(self, key: str, action: Callable[[], Any]) -> None:
@@ -48,18 +47,17 @@ class Keys:
             action()
 
         pressed.softlayers_keys = self  # type: ignore[attr-defined]
-        self._before[key] = self._viewer.bind_key(key, None)
+        before = self._viewer.bind_key(key, None)
         self._viewer.bind_key(key, pressed, overwrite=True)
-        self._bound[key] = pressed
+        self._bound[key] = pressed, before
 
     def release(self) -> None:
         """Give all keys back."""
         self.released = True
-        for key, mine in self._bound.items():
+        for key, (mine, before) in self._bound.items():
             current = self._viewer.bind_key(key, None)
-            back = self._before.get(key) if current is mine else current
+            back = before if current is mine else current
             owner = getattr(back, "softlayers_keys", None)
             if back is not None and not (owner is not None and owner.released):
                 self._viewer.bind_key(key, back, overwrite=True)
         self._bound.clear()
-        self._before.clear()

@@ -15,11 +15,7 @@ STEPS = 20
 
 
 class OptionsForm(QWidget):
-    """The controls of a model's options; every field that is shown gets one.
-
-    ``model`` type of Options. ``leave_out`` tuple of str: fields that have a control
-    elsewhere.
-    """
+    """The controls of a model's options; those that are elsewhere are left out."""
 
     def __init__(self, model: type[Options], leave_out: tuple[str, ...] = ()) -> None:
         super().__init__()
@@ -51,8 +47,7 @@ class OptionsDrawer(QCollapsible):
         super().__init__("Advanced")
         self.options = OptionsForm(model, leave_out)
         self.form = self.options.form
-        self.values, self.changed = self.options.values, self.options.changed
-        self.set = self.options.set
+        self.values, self.set = self.options.values, self.options.set
         self.addWidget(self.options)
         self.collapse(animate=False)
 
@@ -60,16 +55,7 @@ class OptionsDrawer(QCollapsible):
 def add_option(
     form: QFormLayout, model: type[Options], name: str
 ) -> bases.ValueWidget[Any]:
-    """Add a row with the control of one field to a form."""
-    field = model.model_fields[name]
-    control = control_of(model, name)
-    control.native.setToolTip(field.description or "")
-    form.addRow(field.title or name, control.native)
-    return control
-
-
-def control_of(model: type[Options], name: str) -> bases.ValueWidget[Any]:
-    """A magicgui control for one field, with the field's range, choices and default."""
+    """Add a row with a control to a form: with a field's range, choices and default."""
     field = model.model_fields[name]
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     choices = extra.get("choices") or (
@@ -79,7 +65,10 @@ def control_of(model: type[Options], name: str) -> bases.ValueWidget[Any]:
     if choices:
         settings["choices"] = [(str(value), value) for value in choices]  # type: ignore[union-attr]
     else:
-        low, high = _range_of(field.metadata)
+        low, high = (
+            next((getattr(m, end) for m in field.metadata if hasattr(m, end)), None)
+            for end in ("ge", "le")
+        )
         if low is not None and high is not None:
             settings |= {"min": low, "max": high}
             if field.annotation is float:
@@ -92,11 +81,6 @@ def control_of(model: type[Options], name: str) -> bases.ValueWidget[Any]:
     )
     if not isinstance(made, bases.ValueWidget):
         raise TypeError(f"'{name}' of {model.__name__} has no control.")
+    made.native.setToolTip(field.description or "")
+    form.addRow(field.title or name, made.native)
     return made
-
-
-def _range_of(metadata: list[Any]) -> tuple[float | None, float | None]:
-    """Least and largest value that a field may have."""
-    low = next((m.ge for m in metadata if hasattr(m, "ge")), None)
-    high = next((m.le for m in metadata if hasattr(m, "le")), None)
-    return low, high

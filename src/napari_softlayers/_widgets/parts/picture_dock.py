@@ -9,16 +9,13 @@ from qtpy.QtWidgets import QLabel, QLineEdit, QWidget
 
 from napari_softlayers._bridge import (
     Picture,
+    clear_results,
     record_of,
     results_for,
     show,
     step_of,
 )
-from napari_softlayers._bridge.results import (
-    clear_results,
-    layer_with_id,
-    recipe_as_shown,
-)
+from napari_softlayers._bridge.results import layer_with_id, recipe_as_shown
 from napari_softlayers._bridge.view_modes import VIEWS, remove_preview, set_view
 from napari_softlayers._recipes import Input, Recipe
 from napari_softlayers._recipes.code import Namer, code_of
@@ -34,10 +31,7 @@ NO_IMAGE = "There is no image: open one, or choose it above."
 class PictureWidget(LayersWidget):
     """Base of the docks with an image at the top and a choice of views.
 
-    A subclass sets ``kind``, that of its results, and places ``self.view``.
-
-    ``primary``: text of the main button. ``views`` tuple of str: ways to look at the
-    results, see `ViewBar`.
+    A subclass sets ``kind``, that of its results, and places ``self.view``, a `ViewBar`.
     """
 
     kind = ""
@@ -50,13 +44,11 @@ class PictureWidget(LayersWidget):
         self.channels = ChannelsEdit()
         self.form.addRow(self.channels.label, self.channels)
         self.view = ViewBar(viewer, self.kind, lambda: self.image.layer, views)
-        self.shortcuts |= {"h": self.view.next_view, "w": self.view.toggle_original}
+        self.shortcuts["h"] = lambda: choose_next(self.view.combo)
+        self.shortcuts["w"] = self.view.toggle_original
 
     def picture_settings(self) -> dict[str, Any]:
-        """The fields of a `PictureRequest` as they are now.
-
-        Raises ValueError when there is no image, or its channels are no numbers.
-        """
+        """The fields of a `PictureRequest` as they are now; ValueError without them."""
         image = self.image.layer
         if image is None:
             raise ValueError(NO_IMAGE)
@@ -107,25 +99,20 @@ class PictureWidget(LayersWidget):
             return None
         return recipe
 
-    def code_kinds(self) -> tuple[str, ...]:
-        """Kinds of results whose code is copied, the first one there is."""
-        return (self.kind,)
-
     def code(self) -> str:
         """A call that gives the result on the screen, else one of the settings."""
         recipe = self.present_recipe()
-        if recipe is None:
-            return ""
-        return code_of(recipe, namer(self.viewer), result_dtype())
+        name_of = namer(self.viewer)
+        return "" if recipe is None else code_of(recipe, name_of, result_dtype())
 
     def present_recipe(self) -> Recipe | None:
         """That of the result on the screen, else one of the settings."""
         return self.shown_recipe() or self.settings_recipe()
 
     def shown_recipe(self) -> Recipe | None:
-        """The recipe of the result that is shown for the chosen image."""
-        for kind in self.code_kinds():
-            shown = results_for(self.viewer, self.image.layer, kind)
+        """The recipe of the result of the chosen image, of what is visible first."""
+        sets = self.view.sets().values()
+        for shown in sorted(sets, key=lambda one: not any(x.visible for x in one)):
             record = record_of(shown[0]) if shown else None
             if record is None or record.recipe is None or record.recipe.live:
                 continue
@@ -151,10 +138,7 @@ def namer(viewer: Any) -> Namer:
 
 
 class ChannelsEdit(QLineEdit):
-    """Up to three channel numbers; only seen for grey layers with more than two axes.
-
-    Empty takes one frame as grey.
-    """
+    """Up to three channel numbers, or one grey frame; seen where a layer may have them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -176,10 +160,7 @@ class ChannelsEdit(QLineEdit):
         self._layer = layer if useful else None
 
     def value(self) -> tuple[int, ...] | None:
-        """The chosen channels, or None.
-
-        Raises ValueError when the text is not a list of numbers.
-        """
+        """The chosen channels, or None; ValueError when they are no numbers."""
         text = self.text().strip()
         if self._layer is None or not text:
             return None
@@ -195,8 +176,8 @@ class ChannelsEdit(QLineEdit):
 class ViewBar(QWidget):
     """Choice of view and a Clear button for the results of one kind.
 
-    ``kind``: kind of the results. ``image``: gives the image layer that is chosen now,
-    or None. ``views`` sequence of str: those of `VIEWS` that make sense for this kind.
+    ``image``: gives the image layer that is chosen now, or None. ``views``: those of
+    `VIEWS` that make sense for this kind.
     """
 
     def __init__(
@@ -228,9 +209,10 @@ class ViewBar(QWidget):
         """The chosen view."""
         return str(self.combo.currentText())
 
-    def next_view(self) -> None:
-        """Key H: the next way to look at the result."""
-        choose_next(self.combo)
+    def sets(self) -> dict[str, list[Any]]:
+        """Results of the chosen image by kind."""
+        image = self._image()
+        return {kind: results_for(self._viewer, image, kind) for kind in self.kinds}
 
     def toggle_original(self) -> None:
         """Key W: the original picture and back."""
@@ -247,15 +229,16 @@ class ViewBar(QWidget):
         if image is None:
             return
         remove_preview(self._viewer, image)
-        for kind in self.kinds:
-            clear_results(self._viewer, results_for(self._viewer, image, kind))
+        for shown in self.sets().values():
+            clear_results(self._viewer, shown)
         self.combo.setCurrentText("result")
 
     def _apply(self, view: str) -> None:
         image = self._image()
         if image is None:
             return
-        for kind in self.kinds:  # those on the screen, else those that were there last
-            if any(x.visible for x in results_for(self._viewer, image, kind)):
+        for kind, shown in self.sets().items():
+            # those on the screen, else those that were there last
+            if any(layer.visible for layer in shown):
                 self._kind = kind
         set_view(self._viewer, image, self._kind, view)

@@ -5,14 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from napari_softlayers._bridge import (
-    Grid,
-    Picture,
-    grid_of,
-    identity_of,
-    is_layer,
-    picture_of,
-)
+from napari_softlayers import _bridge as bridge
 from napari_softlayers._recipes import Frame, Input, Recipe
 
 
@@ -30,18 +23,18 @@ class PictureRequest:
         names = ("channels", "step", "megapixels")
         return {name: getattr(self, name) for name in names}
 
-    def grid(self) -> Grid:
+    def grid(self) -> bridge.Grid:
         """The picture's pixels in the world, without reading them."""
-        return grid_of(self.image, **self._which())[0]
+        return bridge.grid_of(self.image, **self._which())[0]
 
     def frame(self) -> Frame:
         """Which picture of the image it is, as a recipe says it."""
-        grid, level = grid_of(self.image, **self._which())
+        grid, level = bridge.grid_of(self.image, **self._which())
         return Frame(step=grid.step or None, channels=self.channels, level=level)
 
-    def picture(self) -> Picture:
+    def picture(self) -> bridge.Picture:
         """Read the picture."""
-        return picture_of(self.image, **self._which())
+        return bridge.picture_of(self.image, **self._which())
 
     def recipe_of(self, inputs: dict[str, Any], **fields: Any) -> Recipe:
         """A recipe that starts from the picture; ``inputs``: layers besides it."""
@@ -53,6 +46,6 @@ class PictureRequest:
 
 def input_of(source: Any) -> Input:
     """A layer, or a name or None, as a recipe notes it."""
-    if is_layer(source):
-        return Input(name=str(source.name), id=identity_of(source))
+    if bridge.is_layer(source):
+        return Input(name=str(source.name), id=bridge.identity_of(source))
     return Input(value=source)

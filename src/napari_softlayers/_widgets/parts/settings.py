@@ -13,11 +13,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 def preference(section: str, name: str) -> Any:
-    """Read one preference: what the user set in napari, otherwise its default.
-
-    ``section``, ``name``: as in the manifest's configurations, for example
-    ``"compute", "device"``.
-    """
+    """A preference, named as in the manifest: what the user set, else its default."""
     default = DEFAULTS[section][name]
     if "napari" not in sys.modules:
         return default

@@ -6,7 +6,6 @@ from typing import Any
 
 from qtpy.QtWidgets import QLineEdit
 
-from napari_softlayers._bridge import results_for
 from napari_softlayers._recipes import Recipe
 from napari_softlayers._recipes.options import Segments
 
@@ -36,10 +35,10 @@ class SegmentsWidget(PictureWidget):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer, "Compute", ("result", "original"))
         self._fill_form()
-        self.clicks = ClickPanel(self.desk, self.settings)
+        self.clicks = ClickPanel(self, self.settings)
         self.after.addWidget(self.clicks)
         self.leaving.append(self.clicks.mode.release)
-        self.panel = SegmentsPanel(self.desk, self.put)
+        self.panel = SegmentsPanel(self, self.put)
         self.after.addWidget(self.panel)
         self.after.addWidget(self.view)
         self.view.kinds.append("clicks")
@@ -126,15 +125,6 @@ class SegmentsWidget(PictureWidget):
     def present_recipe(self) -> Recipe | None:
         """Of the clicks while there are some, else of what is on the screen."""
         return self.clicks.mode.recipe() or super().present_recipe()
-
-    def code_kinds(self) -> tuple[str, ...]:
-        """Segments and clicks; what is visible first."""
-
-        def hidden(kind: str) -> bool:
-            shown = results_for(self.viewer, self.image.layer, kind)
-            return not any(layer.visible for layer in shown)
-
-        return tuple(sorted(("segments", "clicks"), key=hidden))
 
     def refresh_state(self, *_: Any) -> None:
         """Follow the chosen layers."""
