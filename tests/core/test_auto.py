@@ -311,3 +311,23 @@ def test_working_resolution_and_back(rng):
     mask = rng.random((4, 5)) < 0.5
     wide = enlarged(mask, (7, 9), 2)
     assert wide.shape == (7, 9) and (wide[::2, ::2] == mask).all()
+
+
+@pytest.mark.parametrize("lost", [2, 3, 4])
+def test_a_label_too_small_for_the_working_resolution(scene, monkeypatch, lost):
+    # A dot in a large picture: the network, which sees it smaller, knows nothing of it.
+    from napari_softlayers._core.matting.repair import resolution
+
+    monkeypatch.setattr(resolution, "WORKING_PIXELS", 30 * 40)
+    picture, _, _ = scene
+    count = max(lost, 3)
+    trimap = np.zeros(picture.shape[:2], np.int32)
+    for label in range(1, count + 1):
+        trimap[20 * label : 20 * label + 12, 10:150] = label
+    trimap[trimap == lost] = 0
+    trimap[102, 80] = lost
+    assert lost not in shrunk_labels(trimap, working_factor(trimap.shape))
+    alphas = solve_alphas(picture, trimap, "auto", device="cpu")
+    assert alphas.shape == (count, *trimap.shape)
+    np.testing.assert_allclose(alphas.sum(axis=0), 1, atol=1e-5)
+    assert alphas[lost - 1, 102, 80] == 1

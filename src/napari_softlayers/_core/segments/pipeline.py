@@ -129,12 +129,10 @@ def compute_state(
     """
     exact = options.quality == "exact"
     shape = (picture.shape[0], picture.shape[1])
-    reduction = np.sqrt(shape[0] * shape[1] / BASE_PIXELS)
-    step = 1 if exact else max(1, int(np.ceil(reduction - 0.1)))
+    step = 1 if exact else _reduction(shape)
     base = block_means(picture, step)
     half = 1 if exact or base[..., 0].size <= FULL_PIXELS else 2
     guide = block_means(base, half)
-
     with ThreadPoolExecutor(1) as beside:
         levels = graphs.begin_matting(guide, exact, beside, run)
         run.step(0.0, "Superpixels")
@@ -154,17 +152,14 @@ def compute_state(
             levels, regions, edges, options.normalised, run.part(0.25, 0.3)
         )
 
+        shapes = [size for size, _ in levels]
+
         def first_layers(where: Any) -> tuple[Eigenpairs, FloatArray]:
-            shapes = [size for size, _ in levels]
             part = run.part(0.3, 0.75)
             pairs = _eigenpairs(matrices, shapes, options, where, part)
             run.step(0.75, "First guess")
             labels = _first_guess(pairs, semantic, guide, half, options)
-            settings = constrained.EXACT if exact else constrained.FAST
-            part = run.part(0.77, 0.97)
-            layers = constrained.constrained_sparsification(
-                pairs, labels, settings, options.seed, where, part
-            )
+            layers = _sparse_layers(pairs, labels, options, where, run.part(0.77, 0.97))
             return pairs, layers.reshape(-1, *guide.shape[:2])
 
         pairs, layers = with_cpu_fallback(first_layers, device)
@@ -172,21 +167,25 @@ def compute_state(
         tree = _tree(layers, semantic, guide, half)
         whole = None if own is None else own.result()
         run.step(1.0, "Merge tree")
-        return SegmentsState(
-            picture=picture,
-            base=base,
-            guide=guide,
-            scale=step * half,
-            features=semantic,
-            superpixels=regions,
-            edges=edges,
-            working_laplacian=sparse.csr_array(matrices[-1], dtype=np.float32),
-            eigenpairs=pairs,
-            layers=layers,
-            tree=tree,
-            options=options,
-            pixel_graph=whole,
-        )
+    laplacian = sparse.csr_array(matrices[-1], dtype=np.float32)
+    steps = (semantic, regions, edges, laplacian, pairs, layers, tree, options, whole)
+    return SegmentsState(picture, base, guide, step * half, *steps)
+
+
+def _reduction(shape: tuple[int, int]) -> int:
+    """How many pixels a side one pixel of the base size stands for."""
+    return max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / BASE_PIXELS) - 0.1)))
+
+
+def _sparse_layers(
+    pairs: Eigenpairs, labels: Any, options: SegmentOptions, where: Any, run: Run
+) -> FloatArray:
+    """Constrained sparsification, as exact as is asked for."""
+    exact = options.quality == "exact"
+    settings = constrained.EXACT if exact else constrained.FAST
+    return constrained.constrained_sparsification(
+        pairs, labels, settings, options.seed, where, run
+    )
 
 
 def _features(

@@ -86,9 +86,7 @@ def auto(
     if wide or wrong.any():
         opinion = None
         if classify is not None:
-            factor = working_factor(labels.shape)
-            small, marks = shrunk(picture, factor), shrunk_labels(repaired, factor)
-            opinion = enlarged_layers(classify(small, marks), labels.shape, factor)
+            opinion = _opinion(picture, repaired, classify, len(alphas))
         promoted = promotion(repaired, alphas, opinion, None if wide else wrong)
         shown = np.where(promoted.weights > WEIGHT / 2, promoted.labels, 0)
         shown = np.where(repaired == 0, shown, repaired).astype(np.int32)
@@ -102,6 +100,19 @@ def auto(
         repaired = shown
     run.step(1.0, "Solving")
     return alphas, {"trimap": repaired}
+
+
+def _opinion(
+    picture: FloatArray, labels: Labels, classify: Classifier, count: int
+) -> FloatArray:
+    """Probabilities of all labels ``(K, H, W)``, judged at the working resolution.
+
+    A label that has vanished there, as a dot does in a large picture, is nowhere likely.
+    """
+    factor = working_factor(labels.shape)
+    found = classify(shrunk(picture, factor), shrunk_labels(labels, factor))
+    found = np.pad(found, ((0, count - len(found)), (0, 0), (0, 0)))
+    return enlarged_layers(found, labels.shape, factor)
 
 
 def network_weights(weights: str) -> str | None:
