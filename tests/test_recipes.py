@@ -70,7 +70,11 @@ def test_an_unknown_kind_or_option_is_named():
     "values",
     [None, [], "x", {}, {"format": 3, "kind": "matte"}, {"format": 2}]
     + [{"format": 2, "kind": "matte", "edits": [[5]]}, {"format": 2, "kind": 7}]
-    + [{"format": 2, "kind": "matte", "frame": {"step": "x"}}],
+    + [{"format": 2, "kind": "matte", "frame": {"step": "x"}}]
+    + [
+        {"format": 2, "kind": "matte", "inputs": {"image": {}, name: {}}}
+        for name in ("", "Trimap", "nodes", "image2", "trimap\n")
+    ],
 )
 def test_what_makes_no_sense_is_no_recipe(values):
     assert read_recipe(values) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -90,6 +90,9 @@ def check_edit(edit: Edit) -> None:
         )
 
 
+InputName = Annotated[str, Field(pattern="^(image|trimap|features|superpixels)$")]
+
+
 class Recipe(Model):
     """Everything that it takes to make a result again.
 
@@ -104,7 +107,7 @@ class Recipe(Model):
     method: str = ""
     device: str = "auto"
     options: dict[str, Any] = Field(default_factory=dict)
-    inputs: dict[str, Input] = Field(default_factory=dict)
+    inputs: dict[InputName, Input] = Field(default_factory=dict)
     frame: Frame = Frame()
     edits: tuple[Edit, ...] = ()
     live: bool = False
