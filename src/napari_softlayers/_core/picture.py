@@ -284,7 +284,8 @@ def to_unit(array: NDArray[Any], white: int | None = None) -> FloatArray:
             f"[0, {white}] are needed. Clip them with numpy.clip, or divide by the "
             "largest possible value."
         )
-    return np.clip(array / np.float64(white), 0, 1).astype(np.float32)
+    scaled = array if white == 1 else array / np.float64(white)
+    return np.clip(scaled, 0, 1).astype(np.float32, copy=False)
 
 
 def _say(words: str) -> None:

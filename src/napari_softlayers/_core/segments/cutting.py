@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from copy import copy
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -84,9 +85,10 @@ def cut(
         "grouping": grouping,
         **asdict(state.options),
     }
-    return replace(
-        layers, names=list(layers.names), parameters=parameters, extras=extras
-    )
+    made = copy(layers)  # `replace` would check all values again
+    made.names = list(layers.names)
+    made.parameters, made.extras = parameters, extras
+    return made
 
 
 def check_count(n_segments: Any) -> None:
