@@ -12,13 +12,9 @@ from scipy.spatial import ConvexHull
 
 from napari_softlayers._core.harmonies import HARMONIES, harmony
 from napari_softlayers._core.palette import palette_layers
+from napari_softlayers._core.palette.gpl import read_gpl, write_gpl
 from napari_softlayers._core.palette.hull import simplified_hull
-from napari_softlayers._core.palette.names import (
-    color_name,
-    hex_name,
-    read_gpl,
-    write_gpl,
-)
+from napari_softlayers._core.palette.names import color_name, hex_name
 from napari_softlayers._core.palette.selection import (
     cluster_colors,
     merge_duplicates,

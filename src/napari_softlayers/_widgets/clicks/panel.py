@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QSizePolicy, QSlider, QWidget
@@ -12,9 +12,11 @@ from napari_softlayers._bridge.prompts import REMOVE
 
 from ..parts.desk import Desk
 from ..parts.layout import column, push_button, row
-from ..segments.model import SegmentsRequest
 from .engine import ClickEngine
 from .mode import ClickMode
+
+if TYPE_CHECKING:
+    from ..segments.model import SegmentsRequest
 
 HELP = "Click adds, Ctrl+click takes away. Hold Shift and turn the wheel to grow or shrink."
 

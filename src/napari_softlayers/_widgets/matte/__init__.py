@@ -1,0 +1,3 @@
+from .dock import MatteWidget
+
+__all__ = ["MatteWidget"]

@@ -1,0 +1,3 @@
+from .dock import PaletteWidget
+
+__all__ = ["PaletteWidget"]

@@ -237,7 +237,7 @@ class PalettePanel(QWidget):
 
     def load(self, path: str | Path | None = None) -> None:
         """Take colours from a GIMP palette; asks for the file when none is given."""
-        from napari_softlayers._core.palette.names import read_gpl
+        from napari_softlayers._core.palette.gpl import read_gpl
 
         chosen = path or QFileDialog.getOpenFileName(self, "Load palette", "", FILES)[0]
         if not chosen:
@@ -254,7 +254,7 @@ class PalettePanel(QWidget):
 
     def save(self, path: str | Path | None = None) -> None:
         """Write the colours as a GIMP palette; asks for the file when none is given."""
-        from napari_softlayers._core.palette.names import write_gpl
+        from napari_softlayers._core.palette.gpl import write_gpl
 
         if self.model is None:
             return

@@ -1,0 +1,3 @@
+from .dock import SegmentsWidget
+
+__all__ = ["SegmentsWidget"]
