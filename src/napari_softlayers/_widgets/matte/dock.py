@@ -79,6 +79,10 @@ class MatteWidget(PictureWidget):
         self.trimap.refresh()
         self.trimap.choose_best()
 
+    def new_trimap(self) -> None:
+        """Add an empty trimap over the image and paint on it."""
+        self.tools.new_trimap()
+
     def primary(self) -> None:
         """Solve for the layers and show them."""
         request = self.tried(self.settings)
