@@ -92,7 +92,7 @@ def export() -> None:
     dock.result.select([len(dock.result.layers) - 1])
     dock.preview.choice.setCurrentText("on a colour")
     save(viewer, "export_preview")
-    dock.preview.turn_off()
+    dock.preview.choice.setCurrentText("off")
     dock.result.select([0])
     dock.adjust.sliders["saturation"].setValue(-1)
     dock.adjust.sliders["exposure"].setValue(0.7)
