@@ -606,3 +606,36 @@ def test_no_order_on_the_command_line(words, said, tmp_path, capsys, monkeypatch
     assert said in error
     assert "Input should" not in error
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+# ---- first guesses, alphas, functions, backgrounds ------------------------------------
+
+
+@pytest.mark.parametrize("initial", [{}, object(), 1j, "x", [[1], [2, 3]]])
+def test_a_first_guess_is_an_array_of_numbers(initial):
+    assert "initial" in refused(nsl.matte, PICTURE, TRIMAP, initial=initial)
+
+
+@pytest.mark.parametrize("alpha", [[], [1, 2], {}, True, np.full((SIZE, SIZE), 1.5)])
+def test_an_alpha_that_covers_layers(palette, alpha):
+    assert "alpha" in refused(palette.covered, alpha)
+
+
+@pytest.mark.parametrize("given", ["x", float("nan"), [], 1])
+@pytest.mark.parametrize("name", ["progress", "cancelled"])
+def test_a_run_calls_functions(name, given):
+    assert name in refused(nsl.Run, **{name: given})
+
+
+@pytest.mark.parametrize("background", [True, False, "white", {}])
+def test_a_background_is_a_colour(palette, background):
+    assert "background" in refused(palette.composite, background)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"labels": "x"}, {"labels": float("nan")}, {"band": True}, {"band": "3"}],
+)
+def test_a_mask_is_read_as_it_is_said(options):
+    name = next(iter(options))
+    assert f"{name}=" in refused(nsl.trimap_from_mask, TRIMAP == 2, **options)

@@ -148,6 +148,28 @@ def test_gpl_of_other_programs(tmp_path, content, names):
         assert found == (names or ["Untitled", "b"])
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GIMP Palette\nChannels: RGBA # four\n",
+        "\n \nGIMP Palette\nDescription: warm ones\nchannels: rgba\n",
+        "GIMP Palette\nVersion: 2\nMy Key: 7 8 9\nChannels: RGBA\n",
+    ],
+)
+def test_gpl_headers_of_any_program(tmp_path, head):
+    path = tmp_path / "p.gpl"
+    path.write_text(head + "254 91 89 255 warm\n")
+    palette, names = read_gpl(path)
+    np.testing.assert_allclose(palette, [[254 / 255, 91 / 255, 89 / 255]], atol=1e-6)
+    assert names == ["warm"]
+
+
+@pytest.mark.parametrize("name", ["missing.gpl", "."])
+def test_a_gpl_that_cannot_be_read_is_named(tmp_path, name):
+    with pytest.raises(OSError, match="cannot be read"):
+        read_gpl(tmp_path / name)
+
+
 def test_a_huge_gpl_is_refused(tmp_path):
     path = tmp_path / "p.gpl"
     path.write_bytes(b"GIMP Palette\n" + b"1 2 3 a\n" * 200_000)

@@ -30,6 +30,11 @@ class Run:
     start: float = 0.0
     stop: float = 1.0
 
+    def __post_init__(self) -> None:
+        for name, given in (("progress", self.progress), ("cancelled", self.cancelled)):
+            if given is not None and not callable(given):
+                raise TypeError(f"{name}={given!r} came; a function is needed.")
+
     def check(self) -> None:
         """Raise `Cancelled` when the user has asked to stop."""
         if self.cancelled is not None and self.cancelled():

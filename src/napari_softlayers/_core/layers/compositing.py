@@ -50,7 +50,7 @@ def _background(background: Any, shape: tuple[int, int]) -> Any:
 
 def behind(background: Any, shape: tuple[int, int]) -> FloatArray:
     """A colour ``(3,)`` or a picture ``(H, W, 3)`` in [0, 1] behind layers."""
-    if isinstance(background, str):
+    if isinstance(background, (str, bool)):
         raise TypeError(
             f"background={background!r} came; a colour such as (1, 1, 1), which is "
             "white, or a picture is needed."

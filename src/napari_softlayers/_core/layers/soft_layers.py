@@ -210,6 +210,12 @@ class SoftLayers:
         """The layers of an opaque picture for one that has this alpha ``(H, W)``."""
         if alpha is None:
             return self
+        alpha = to_numpy(alpha, "alpha").astype(np.float32)
+        if alpha.shape != self.shape or not (0 <= alpha.min() <= alpha.max() <= 1):
+            raise ValueError(
+                f"An alpha of shape {alpha.shape} came; {self.shape} with values in "
+                "[0, 1] is needed."
+            )
         return replace(self, alphas=self.alphas * alpha, alpha=alpha)
 
     def locked(self) -> SoftLayers:

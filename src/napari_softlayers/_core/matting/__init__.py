@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, to_numpy
 from ..devices import choose_device
 from ..picture import as_image
 from ..run import SILENT, Run
@@ -175,7 +175,7 @@ def _filled_in(method: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked_initial(initial: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
-    first = np.asarray(initial, np.float32)
+    first = to_numpy(initial, "first guess (initial)").astype(np.float32)
     if first.shape != shape or not np.isfinite(first).all():
         raise ValueError(
             f"initial has shape {first.shape}; alphas of shape {shape} with finite "

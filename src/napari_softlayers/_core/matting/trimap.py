@@ -6,7 +6,6 @@ layer alone (1 background and 2 foreground in the usual case).
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from ..arrays import DoubleArray, Mask
+from ..checks import whole
 from ..label_images import (
     TrimapArray,
     as_int32,
@@ -96,6 +96,8 @@ def trimap_from_mask(
     TypeError, ValueError
         When the mask, the band or the picture do not fit.
     """
+    if labels not in (None, True, False):
+        raise TypeError(f"labels={labels!r} came; use True, False or None.")
     widths: Any = None if band is None else _whole_pixels(band, "band")
     regions, soft = _regions(mask, labels)
     inner = _distance_to_other(regions)
@@ -127,12 +129,7 @@ def trimap_tolerance(trimap: ArrayLike, pixels: int) -> TrimapArray:
 
 def _whole_pixels(value: Any, name: str) -> int:
     """Check a number of pixels."""
-    try:
-        pixels = operator.index(value)
-    except TypeError as error:
-        raise TypeError(
-            f"{name}={value!r}; a whole number of pixels, 0 or more, is needed."
-        ) from error
+    pixels = whole(value, name)
     if pixels < 0:
         raise ValueError(f"{name}={value} pixels; it must be 0 or more.")
     return min(pixels, 1 << 31)

@@ -15,7 +15,8 @@ from .selection import MOST, check_colors
 
 HEADER = "GIMP Palette"
 MAX_BYTES = 1 << 20
-SAID = re.compile(r"(Name|Columns|Channels):", re.IGNORECASE)
+SAID = re.compile(r"[a-z][\w ]*:", re.IGNORECASE)
+"""A line of the header, such as "Columns: 8"; no colour starts with a letter."""
 
 
 def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]:
@@ -26,6 +27,8 @@ def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]
     palette, is too large, has no colours or a bad line.
     """
     lines = _lines(Path(path))
+    while len(lines) > 1 and not lines[0].strip():
+        del lines[0]
     if not lines[0].strip().casefold().startswith(HEADER.casefold()):
         raise ValueError(f"{path} does not start with '{HEADER}': no GIMP palette.")
     colors: list[list[int]] = []
@@ -36,7 +39,8 @@ def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]
         if not text or text.startswith("#"):
             continue
         if SAID.match(text):
-            if text.casefold().startswith("channels:") and text.endswith(("A", "a")):
+            said = text.partition(":")[2].split("#")[0].strip()
+            if text.casefold().startswith("channels:") and said.casefold() == "rgba":
                 channels = 4
             continue
         if len(colors) == most:
@@ -51,8 +55,11 @@ def read_gpl(path: str | Path, most: int = MOST) -> tuple[FloatArray, list[str]]
 
 def _lines(path: Path) -> list[str]:
     """The lines of a text file, ended as on any system."""
-    with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise type(error)(f"'{path}' cannot be read: {error.strerror}.") from error
     if len(data) > MAX_BYTES:
         raise ValueError(
             f"{path} is larger than {MAX_BYTES >> 20} MB: no GIMP palette."
