@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import lzma
 import struct
+import warnings
 import zlib
 
 import imagecodecs
@@ -13,6 +15,9 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, features
 
+from napari_softlayers import palette_layers
+from napari_softlayers._core.picture import read_picture
+from napari_softlayers._io import save_layers
 from napari_softlayers._io.picture_files import read_picture_file
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -28,6 +33,13 @@ def picture(rng):
 
 def pixels(path, **options):
     return read_picture_file(path, **options).pixels
+
+
+def in_unit(path):
+    """The picture in [0, 1], as every method sees it; nothing may be guessed."""
+    found = pixels(path)
+    assert found.dtype in (np.uint8, np.float32)
+    return found / 255 if found.dtype == np.uint8 else found
 
 
 def png_chunk(data, kind, content):
@@ -167,10 +179,73 @@ def test_min_is_white(tmp_path, picture, dtype):
     stored = ~values
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, stored, photometric="miniswhite")
-    expected = values * np.uint8(255) if dtype == np.bool_ else values
-    assert np.array_equal(pixels(path), expected)
+    expected = values if dtype == np.bool_ else values / np.iinfo(dtype).max
+    assert np.abs(in_unit(path) - expected).max() < 1e-6
     tifffile.imwrite(path, values, photometric="minisblack")
-    assert np.array_equal(pixels(path), expected)
+    assert np.array_equal(
+        pixels(path), values * np.uint8(255 if dtype is np.bool_ else 1)
+    )
+
+
+def guess(words):
+    return pytest.warns(UserWarning, match=words)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "factor"),
+    [
+        ("f4", 1, 1 / 255),
+        ("f8", 255, 1),
+        ("i2", 1023, 4),
+        ("u2", 4095, 16),
+        ("i2", 32767, 128),
+        ("u4", 4095, 16),
+    ],
+)
+def test_min_is_white_of_other_whites(tmp_path, picture, dtype, white, factor):
+    stored = (picture[..., 0] * float(factor)).astype(dtype)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stored, photometric="miniswhite")
+    with (
+        contextlib.nullcontext() if white in (1, 32767) else guess(f"{white} was taken")
+    ):
+        found = in_unit(path)
+    assert np.abs(found - (1 - stored / white)).max() < 1e-6
+    if dtype == "u2":
+        tag = (281, "H", 1, white, True)
+        tifffile.imwrite(path, stored // 9, photometric="miniswhite", extratags=[tag])
+        assert np.abs(in_unit(path) - (1 - stored // 9 / white)).max() < 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["f4", "i2", "i4"])
+def test_min_is_white_of_negative_values_is_refused(tmp_path, picture, dtype):
+    stored = picture[..., 0].astype(dtype) - 90
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="miniswhite")
+    with pytest.raises(ValueError, match=r"a\.tif.*values down to"):
+        read_picture_file(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("stated", ["MaxSampleValue", "bitspersample", None])
+@pytest.mark.parametrize("profile", [False, True])
+def test_cmyk_of_fewer_bits(tmp_path, picture, bits, stated, profile):
+    white = (1 << bits) - 1
+    shallow = np.asarray(Image.fromarray(picture).convert("CMYK"))
+    ink = np.rint(shallow * (white / 255)).astype(np.uint16)
+    ink[..., 3] = white // 5
+    options = {"iccprofile": ink_profile()} if profile else {}
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.rint(ink / white * 255).astype(np.uint8),
+                     photometric="separated", **options)  # fmt: skip
+    expected = in_unit(path)
+    if stated == "MaxSampleValue":
+        options["extratags"] = [(281, "H", 1, white, True)]
+    elif stated:
+        options["bitspersample"] = bits
+    tifffile.imwrite(path, ink, photometric="separated", **options)
+    with contextlib.nullcontext() if stated else guess(f"{white} was taken"):
+        found = in_unit(path)
+    assert np.abs(found - expected).max() < 2 / 255
 
 
 @pytest.mark.parametrize("colors", [2, 7, 64, 256])
@@ -183,7 +258,9 @@ def test_indexed_tiff(tmp_path, picture, colors):
     deep = np.arange(768, dtype=np.uint16).reshape(3, 256) * 85
     index = np.asarray(indexed)
     tifffile.imwrite(path, index, photometric="palette", colormap=deep)
-    assert np.array_equal(pixels(path), deep.T[index])
+    assert np.abs(in_unit(path) - deep.T[index] / 65535).max() < 1e-6
+    tifffile.imwrite(path, index, photometric="palette", colormap=deep // 99)
+    assert np.abs(in_unit(path) - (deep // 99).T[index] / 65535).max() < 1e-6
 
 
 @pytest.mark.parametrize("packing", [None, "tiff_lzw"])
@@ -195,8 +272,7 @@ def test_cmyk_without_a_profile(tmp_path, picture, packing):
     deep = np.asarray(Image.fromarray(picture).convert("CMYK")).astype(np.uint16) * 257
     deep[..., 3] = 13107
     tifffile.imwrite(path, deep, photometric="separated")
-    expected = (picture * 257.0) * 0.8
-    assert np.abs(pixels(path) - expected).max() <= 1.5
+    assert np.abs(in_unit(path) - picture / 255 * 0.8).max() <= 1.5 / 65535
 
 
 CORNERS = {
@@ -246,9 +322,7 @@ def test_cmyk_through_its_profile(tmp_path, name):
         options = {"quality": 98, "subsampling": 0} if name == "a.jpg" else {}
         Image.fromarray(ink, "CMYK").save(path, icc_profile=ink_profile(), **options)
     found = read_picture_file(path)
-    shown = (
-        found.pixels[:, [4, 40]].mean(axis=0) / np.iinfo(found.pixels.dtype).max * 255
-    )
+    shown = in_unit(path)[:, [4, 40]].mean(axis=0) * 255
     assert np.abs(shown - [(255, 255, 255), (241, 91, 113)]).max() < 6
     assert found.profile is None
     assert any("Inks of the test" in note for note in found.notes)
@@ -293,10 +367,7 @@ def test_cielab(tmp_path, kind):
         signed = raw[..., 1:].view(np.int8).astype(np.int16) * 256
         deep[..., 1:] = signed.view(np.uint16)
         tifffile.imwrite(path, deep, photometric="cielab")
-    found = pixels(path)
-    top = np.iinfo(found.dtype).max
-    assert found.dtype == (np.uint16 if kind == "signed 16" else np.uint8)
-    off = np.abs(found / top - shown / 255)  # whole steps of a and b are that coarse
+    off = np.abs(in_unit(path) - shown / 255)  # whole steps of a and b are that coarse
     assert off.max() < 8 / 255
     assert off.mean() < 1.5 / 255
 
@@ -317,14 +388,30 @@ def test_associated_alpha_becomes_straight(tmp_path, picture, rng, dtype):
     stored = (light if kind.kind == "f" else np.rint(light)).astype(kind)
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, stored, photometric="rgb", extrasamples=["assocalpha"])
-    found = pixels(path)
-    assert np.array_equal(found[..., 3], stored[..., 3])
-    off = np.abs(found[..., :3] / top * alpha - straight * alpha)
+    found = in_unit(path)
+    assert np.abs(found[..., 3] - stored[..., 3] / top).max() < 1e-6
+    off = np.abs(found[..., :3] * alpha - straight * alpha)
     assert off.max() < 1.1 / 255
     visible = alpha[..., 0] > 0.5
-    assert np.abs(found[..., :3] / top - straight)[visible].max() < 2 / 255
+    assert np.abs(found[..., :3] - straight)[visible].max() < 2 / 255
     tifffile.imwrite(path, stored, photometric="rgb", extrasamples=["unassalpha"])
     assert np.array_equal(pixels(path), stored)
+
+
+@pytest.mark.parametrize("dtype", ["u2", "i2"])
+@pytest.mark.parametrize(("white", "most"), [(1023, 900), (4095, 4080), (4095, 4095)])
+def test_one_white_of_colours_and_associated_alpha(
+    tmp_path, picture, dtype, white, most
+):
+    alpha = np.linspace(most / 2, most, 56)[None, :, None].repeat(40, axis=0)
+    stored = np.concatenate([picture / 255 * alpha, alpha], axis=-1)
+    stored = np.rint(stored).astype(dtype)
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, stored, photometric="rgb", extrasamples=["assocalpha"])
+    with guess(f"{white} was taken"):
+        found = in_unit(path)
+    assert np.abs(found[..., 3] - stored[..., 3] / white).max() < 1e-6
+    assert np.abs(found[..., :3] - picture / 255).max() < 2 / most
 
 
 def test_channels_that_are_no_alpha_are_left_out_and_said(tmp_path, picture):
@@ -388,11 +475,15 @@ def test_orientation(tmp_path, picture, orientation, kind):
 # significant bits
 
 
-@pytest.mark.parametrize("bits", [9, 10, 12, 14])
+@pytest.mark.parametrize("share", [0.01, 0.2, 1])
+@pytest.mark.parametrize("bits", [9, 10, 12, 14, 16])
 @pytest.mark.parametrize("where", ["packed", "MaxSampleValue", "OME", "sBIT"])
-def test_significant_bits_of_the_file(tmp_path, rng, bits, where):
-    values = rng.integers(0, 1 << bits, (24, 40), dtype=np.uint16)
-    values[0, :2] = 0, (1 << bits) - 1
+def test_significant_bits_of_the_file(tmp_path, rng, bits, where, share):
+    """Also of dark pictures: what the file says is not guessed again by the maximum."""
+    if (where, bits) == ("packed", 16):
+        pytest.skip("the usual 16 bits, which say nothing")
+    values = rng.integers(0, int(share * (1 << bits)), (24, 40), dtype=np.uint16)
+    values[0, :2] = 0, int(share * ((1 << bits) - 1))
     path = tmp_path / ("a.png" if where == "sBIT" else "a.tif")
     if where == "packed":
         packed = imagecodecs.packints_encode(values, bits)
@@ -408,11 +499,34 @@ def test_significant_bits_of_the_file(tmp_path, rng, bits, where):
         path.write_bytes(png_chunk(data, b"sBIT", bytes([bits])))
     found = read_picture_file(path)
     assert found.bits == bits
-    assert found.pixels.dtype == np.uint16
     exact = values / ((1 << bits) - 1)
-    assert np.abs(found.pixels / 65535 - exact).max() < 1 / 65535
+    assert np.abs(in_unit(path) - exact).max() < 1e-6
     assert any(f"{bits} bits" in note for note in found.notes)
     assert np.array_equal(pixels(path, labels=True), values)
+
+
+@pytest.mark.parametrize("shift", [0, 2, 4])
+def test_bits_that_are_said_are_the_white_of_every_method(tmp_path, picture, shift):
+    dark, bits = picture.clip(0, 220).astype(np.uint16) << shift, 10 + shift
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, dark, photometric="rgb", bitspersample=bits)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rgb, alpha = read_picture(read_picture_file(path).pixels)
+    assert alpha is None
+    assert np.abs(rgb - dark / ((1 << bits) - 1)).max() < 1e-6
+
+
+def test_an_alpha_with_a_scale_of_its_own_is_said(tmp_path, picture):
+    four = np.dstack([picture.astype(np.uint16) * 4, np.full(picture.shape[:2], 255)])
+    options = {"extrasamples": ["unassalpha"], "extratags": [(281, "H", 1, 4095, True)]}
+    tifffile.imwrite(
+        tmp_path / "a.tif", four.astype(np.uint16), photometric="rgb", **options
+    )
+    with guess("255 was taken as opaque"):
+        found = in_unit(tmp_path / "a.tif")
+    assert (found[..., 3] == 1).all()
+    assert np.abs(found[..., :3] - four[..., :3] / 4095).max() < 1e-6
 
 
 def write_packed_tiff(path, packed, shape, bits):
@@ -445,11 +559,11 @@ def test_bits_in_the_upper_part_have_the_range_already(tmp_path, rng, bits):
     data = imagecodecs.png_encode(values)
     (tmp_path / "a.png").write_bytes(png_chunk(data, b"sBIT", bytes([bits])))
     found = read_picture_file(tmp_path / "a.png")
-    assert np.array_equal(found.pixels, values)
+    assert np.abs(found.pixels - values / 65535).max() < 1e-6
     assert found.notes == []
 
 
-@pytest.mark.parametrize("top", [130, 2047 + 700, 65535])
+@pytest.mark.parametrize("top", [130, 2047 + 700, 65534])
 def test_a_largest_value_that_is_no_depth_changes_nothing(tmp_path, rng, top):
     values = rng.integers(0, min(top, 60000), (24, 40), dtype=np.uint16)
     tag = (281, "H", 1, top, True)
@@ -536,7 +650,8 @@ def test_deep_grey_of_other_kinds(tmp_path, rng):
     grey = rng.integers(0, 65536, (6, 7), dtype=np.uint16)
     header = b"P5\n7 6\n65535\n"
     (tmp_path / "a.pgm").write_bytes(header + grey.astype(">u2").tobytes())
-    assert np.array_equal(pixels(tmp_path / "a.pgm"), grey)
+    assert np.abs(in_unit(tmp_path / "a.pgm") - grey / 65535).max() < 1e-6
+    assert np.array_equal(pixels(tmp_path / "a.pgm", labels=True), grey)
     Image.fromarray(grey).save(tmp_path / "a.tif")
     assert np.array_equal(pixels(tmp_path / "a.tif"), grey)
 
@@ -627,6 +742,17 @@ NAMES = (
     "empty.tif", "._a.jpg", "text.png", "page.tif", "folder.png", "large.png", "large.tif",
     "script.png", "complex.tif", "film.gif",
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [8, 16, 32])
+@pytest.mark.parametrize("count", [2, 3])
+def test_files_of_layers_are_named(tmp_path, picture, bits, count):
+    layers = palette_layers(picture, count)
+    save_layers(layers, tmp_path / "own.tif", bits=bits)
+    with pytest.raises(
+        ValueError, match=r"'own\.tif' is a file of layers.*open_layers"
+    ):
+        read_picture_file(tmp_path / "own.tif")
 
 
 def test_failures_name_the_file(tmp_path, picture):

@@ -54,7 +54,7 @@ def read_picture(
     array, hole = seen_values(source, channels, nan)
     alpha: FloatArray | None = None
     if array.shape[-1] == 4:
-        rgb, alpha = _with_alpha(array, white)
+        rgb, alpha = with_alpha(array, white)
     else:
         rgb = to_unit(array, white)
     if hole is not None:
@@ -70,9 +70,7 @@ def read_picture(
     return fill_hidden(rgb, alpha > 0), alpha
 
 
-def _with_alpha(
-    array: NDArray[Any], white: int | None
-) -> tuple[FloatArray, FloatArray]:
+def with_alpha(array: NDArray[Any], white: int | None) -> tuple[FloatArray, FloatArray]:
     """Colours and alpha of ``(H, W, 4)``; the alpha may have a scale of its own.
 
     Floats to 255 often come with an alpha to 1. Of integers, an alpha of 65535 says that

@@ -134,6 +134,15 @@ def check_canvas(width: int, height: int, layers: int, what: str) -> None:
         )
 
 
+def white_of_bits(pixels: Any, bits: int, notes: list[str]) -> int:
+    """What means full light where a file says how many bits its numbers have."""
+    top = (1 << bits) - 1
+    if pixels.max() > top:  # few bits in the upper part
+        return int(np.iinfo(pixels.dtype).max)
+    notes.append(f"its numbers have {bits} bits, as it says: {top} is full light")
+    return top
+
+
 def memory_limit() -> int:
     """Half of the memory that is free now, in bytes."""
     import psutil

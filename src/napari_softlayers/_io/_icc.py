@@ -40,11 +40,15 @@ def rgb_profile(profile: Any) -> bytes | None:
     return profile if space_of(profile) == "RGB" else None
 
 
-def cmyk_to_rgb(ink: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
-    """Ink ``(H, W, 4)`` as sRGB, through its profile (8 bits) or ``(1 - k) (1 - ink)``."""
+def cmyk_to_rgb(
+    ink: NDArray[Any], profile: bytes | None, top: int = 255
+) -> NDArray[Any]:
+    """Ink ``(H, W, 4)`` as sRGB, through its profile (8 bits) or ``(1 - k) (1 - ink)``.
+
+    ``top``: what means full ink, and full light of the result.
+    """
     from PIL import Image, ImageCms
 
-    top = np.iinfo(ink.dtype).max
     if profile is not None and space_of(profile) == "CMYK":
         shallow = np.rint(ink * (255 / top)).astype(np.uint8)
         shown = ImageCms.profileToProfile(
@@ -55,7 +59,7 @@ def cmyk_to_rgb(ink: NDArray[Any], profile: bytes | None) -> NDArray[Any]:
             outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
-        return np.asarray(shown).astype(ink.dtype) * ink.dtype.type(top // 255)
+        return np.rint(np.asarray(shown) * (top / 255)).astype(ink.dtype)
     paper = 1 - ink / np.float32(top)
     return np.rint(paper[..., :3] * paper[..., 3:] * top).astype(ink.dtype)
 

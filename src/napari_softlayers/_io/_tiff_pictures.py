@@ -13,9 +13,9 @@ import tifffile
 from numpy.typing import NDArray
 from tifffile import PHOTOMETRIC as Kind
 
-from napari_softlayers._core.picture import largest
+from napari_softlayers._core.picture import ROUNDING, common_white, largest
 
-from ._files import check_canvas, memory_limit, parsing
+from ._files import check_canvas, memory_limit, parsing, white_of_bits
 from ._icc import cmyk_to_rgb, lab_to_rgb
 
 ORIENTATION, MAX_SAMPLE_VALUE, INK_SET = 274, 281, 332
@@ -32,17 +32,23 @@ SAMPLES = {
     Kind.SEPARATED: 4,
 }
 CONVERTED = (Kind.SEPARATED, Kind.CIELAB, Kind.ICCLAB)
+OWN_WHITE = (Kind.PALETTE, Kind.CIELAB, Kind.ICCLAB)  # whatever their samples reach
 ALPHAS = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 
 
 def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
-    """Pixels, profile, orientation and significant bits of a TIFF's only picture.
+    """Pixels, profile, orientation, bits and white of a TIFF's only picture.
 
     ``labels`` gives the indices of a palette instead of their colours. What was guessed
-    is added to ``notes``.
+    is added to ``notes``. ``white``: what means full light, where it is known.
     """
     what = f"'{path.name}'"
     with parsing(what), tifffile.TiffFile(path, _multifile=False) as file:
+        if file.pages.first.aspage().software == "napari-softlayers":
+            raise ValueError(
+                f"{what} is a file of layers, where a picture is needed. Open it with "
+                "napari_softlayers.open_layers, or in napari."
+            )
         series = _only_series(file, what)
         page = series.keyframe.aspage()
         lengths = {  # without those of length 1 that are not the picture's own
@@ -58,14 +64,19 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
         pixels = series.asarray().reshape(shape)
         if axes[0] in "CS":
             pixels = np.moveaxis(pixels, 0, -1)
+        bits = _significant_bits(page, file.ome_metadata or "", pixels)
+        white = _white(pixels, page, bits, what, notes)
         if not (labels and page.photometric == Kind.PALETTE):
-            pixels = in_colours(pixels, page, what, notes)
+            pixels = in_colours(pixels, page, what, notes, white)
+        if page.photometric in OWN_WHITE and pixels.ndim == 3 and pixels.shape[2] == 3:
+            white = int(largest(pixels.dtype))
         return {
             "pixels": pixels,
             "profile": page.tags.valueof(ICC_PROFILE),
             "converted": page.photometric in CONVERTED,
             "orientation": page.tags.valueof(ORIENTATION, 1),
-            "bits": _significant_bits(page, file.ome_metadata or "", pixels),
+            "bits": bits,
+            "white": white,
         }
 
 
@@ -117,17 +128,25 @@ def _check_channels(count: int, page: Any, what: str) -> None:
 
 
 def in_colours(
-    pixels: NDArray[Any], page: Any, what: str, notes: list[str]
+    pixels: NDArray[Any],
+    page: Any,
+    what: str,
+    notes: list[str],
+    white: int | None = None,
 ) -> NDArray[Any]:
-    """Decoded samples as grey ``(H, W)``, RGB or straight RGBA."""
+    """Decoded samples as grey ``(H, W)``, RGB or straight RGBA.
+
+    ``white``: what means full light; as a rule, the largest value of the dtype.
+    """
     own = _own_samples(page, what)
     samples = pixels if pixels.ndim == 3 else pixels[..., None]
     if samples.dtype.kind not in "buif":
         raise ValueError(f"{what} has pixels of {samples.dtype}; numbers are needed.")
     if samples.dtype.kind == "b":
         samples = samples.astype(np.uint8) * np.uint8(255)
+    white = int(largest(samples.dtype)) if white is None else white
     color, extra = samples[..., :own], samples[..., own:]
-    color = _in_rgb(color, page, what)
+    color = _in_rgb(color, page, what, white)
     kinds = [*page.extrasamples, *[0] * extra.shape[-1]]
     places = [k for k in range(extra.shape[-1]) if kinds[k] in ALPHAS]
     if extra.shape[-1] > len(places[:1]):
@@ -136,19 +155,18 @@ def in_colours(
         return color[..., 0] if color.shape[-1] == 1 else color
     alpha = extra[..., places[0], None]
     if kinds[places[0]] == tifffile.EXTRASAMPLE.ASSOCALPHA:
-        color = _unassociated(color, alpha)
+        color = _unassociated(color, alpha, white)
     color = np.broadcast_to(color, (*color.shape[:2], 3))
     return np.concatenate([color, alpha.astype(color.dtype)], axis=-1)
 
 
-def _in_rgb(color: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
+def _in_rgb(color: NDArray[Any], page: Any, what: str, white: int) -> NDArray[Any]:
     """Colour samples of any photometric interpretation as grey or RGB."""
     kind = page.photometric
     bits = int(np.max(page.bitspersample))
-    if kind == Kind.MINISWHITE and color.dtype.kind == "u":
-        top = 255 if bits == 1 else (1 << bits) - 1
-        return np.asarray(top - color, color.dtype)
-    if kind in (*CONVERTED, Kind.YCBCR) and bits not in (8, 16):
+    if kind == Kind.MINISWHITE:
+        return np.asarray(white - color, color.dtype)
+    if kind in (Kind.CIELAB, Kind.ICCLAB, Kind.YCBCR) and bits not in (8, 16):
         raise ValueError(
             f"{what} has {bits} bits a channel that are not RGB; save it so."
         )
@@ -157,7 +175,7 @@ def _in_rgb(color: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
     if kind == Kind.SEPARATED:
         if page.tags.valueof(INK_SET, 1) != 1 or color.dtype.kind != "u":
             raise ValueError(f"{what} has other inks than CMYK; save it as RGB.")
-        return cmyk_to_rgb(color, page.tags.valueof(ICC_PROFILE))
+        return cmyk_to_rgb(color, page.tags.valueof(ICC_PROFILE), white)
     if kind in CONVERTED:
         return _lab(color, page, what)
     if kind == Kind.YCBCR and page.compression != JPEG:
@@ -199,29 +217,54 @@ def _lab(samples: NDArray[Any], page: Any, what: str) -> NDArray[Any]:
     return np.rint(rgb * top).astype(raw.dtype)
 
 
-def _unassociated(color: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+def _unassociated(color: NDArray[Any], alpha: NDArray[Any], white: int) -> NDArray[Any]:
     """Straight colours of those that were multiplied with alpha; black below none."""
-    top, light = largest(color.dtype), color.astype(np.float64)
+    top, light = 1 if color.dtype.kind == "f" else white, color.astype(np.float64)
     ratio = np.divide(light * top, alpha, out=np.zeros(color.shape), where=alpha > 0)
     if color.dtype.kind == "f":
         return ratio.astype(color.dtype)
     return np.rint(np.clip(ratio, 0, top)).astype(color.dtype)
 
 
+def _white(
+    samples: NDArray[Any], page: Any, bits: int | None, what: str, notes: list[str]
+) -> int | None:
+    """What means full light: as the file says it; guessed where it must be known."""
+    kind, number = page.photometric, samples.dtype.kind
+    alphas = [x for x in page.extrasamples if x in ALPHAS]
+    if kind in OWN_WHITE or number not in "uif":
+        return None
+    if bits is not None:
+        return white_of_bits(samples, bits, notes)
+    relative = number in "ui" and tifffile.EXTRASAMPLE.ASSOCALPHA in alphas[:1]
+    if kind not in (Kind.MINISWHITE, Kind.SEPARATED) and not relative:
+        return None
+    seen = np.isfinite(samples)
+    if (low := float(samples.min(where=seen, initial=0))) < -ROUNDING:
+        raise ValueError(
+            f"{what} has values down to {low:g}; values from 0 are needed to know what is "
+            "white. Rescale it first."
+        )
+    channels, own = np.atleast_3d(np.where(seen, samples, 0)), SAMPLES[kind]
+    places = [own + page.extrasamples.index(x) for x in alphas[:1]]
+    alpha = float(channels[..., places].max(initial=0))
+    return common_white(float(channels[..., :own].max()), alpha, samples.dtype)
+
+
 def _significant_bits(page: Any, ome: str, pixels: NDArray[Any]) -> int | None:
-    """Bits per sample that the file says to be used, where fewer than are stored."""
+    """Bits per sample that the file says to be used, to 16 where all are."""
     if pixels.dtype.kind != "u" or not isinstance(page.bitspersample, int):
         return None
     stored = 8 * pixels.dtype.itemsize
     if 1 < page.bitspersample < stored and page.photometric != Kind.PALETTE:
         return page.bitspersample
     found = re.search(r'SignificantBits="(\d+)"', ome[:100_000])
-    if found and 8 < int(found[1]) < stored:
+    if found and (8 < int(found[1]) < stored or int(found[1]) == stored == 16):
         return int(found[1])
     tops = page.tags.valueof(MAX_SAMPLE_VALUE)
-    largest = int(np.max(tops)) if tops is not None else 0
-    if stored == 16 and (largest & (largest + 1)) == 0 and 255 < largest < 65535:
-        return largest.bit_length()
+    top = int(np.max(tops)) if tops is not None else 0
+    if stored == 16 and (top & (top + 1)) == 0 and 255 < top < 65536:
+        return top.bit_length()
     return None
 
 

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._files import MAX_PIXELS, check_canvas, parsing
+from napari_softlayers._core.picture import to_unit, with_alpha
+
+from ._files import MAX_PIXELS, check_canvas, parsing, white_of_bits
 from ._icc import cmyk_to_rgb, profile_name, rgb_profile
 from ._png import SIGNATURE, as_rgba, is_deep, png_size, read_deep_png
 
@@ -30,11 +32,12 @@ class PictureFile:
     """What a picture's file holds.
 
     ``pixels`` ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)``: uint8, uint16 or float32 as
-    the file has it (label images: any integers). ``stored_shape``: height and width as
+    the file has it (label images: any integers); of deep files whose white is known,
+    float32 in [0, 1]. ``stored_shape``: height and width as
     they are stored, before the picture was turned upright. ``profile``: ICC profile,
     where the numbers are RGB in it. ``turned``: the file says that it is stored turned or
     mirrored, and it was put upright. ``bits``: significant bits a sample, where the file
-    says so and there are fewer than stored. ``notes``: what was taken as what.
+    says so. ``notes``: what was taken as what.
     """
 
     pixels: NDArray[Any]
@@ -67,7 +70,7 @@ def read_picture_file(
 
         found = read_tiff(path, labels, notes)
     elif is_deep(start):
-        found = _deep_png(path, what)
+        found = _deep_png(path, what, notes)
     else:
         found = _with_pillow(path, labels, what)
     pixels = _plain_dtype(found["pixels"])
@@ -76,9 +79,9 @@ def read_picture_file(
     turned = not stored_pixels and orientation in range(2, 9)
     if turned:
         pixels = _upright(pixels, orientation)
-    bits = found.get("bits")
-    if bits is not None and not labels:
-        pixels = _full_range(pixels, bits, notes)
+    bits, white = found.get("bits"), found.get("white")
+    if white is not None and not labels:
+        pixels = _full_range(pixels, white)
     profile, pixels = _kept_profile(found, notes), np.ascontiguousarray(pixels)
     return PictureFile(pixels, shape, profile, turned, bits, notes)
 
@@ -130,6 +133,9 @@ def _with_pillow(path: Path, labels: bool, what: str) -> dict[str, Any]:
             "pixels": _pillow_pixels(image, labels, profile),
             "profile": profile,
             "converted": image.mode == "CMYK",
+            "white": 65535
+            if image.mode[:4] in ("I", "I;16")
+            else None,  # Pillow scales
         }
 
 
@@ -159,19 +165,21 @@ def _pillow_pixels(image: Any, labels: bool, profile: Any) -> NDArray[Any]:
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
-def _deep_png(path: Path, what: str) -> dict[str, Any]:
+def _deep_png(path: Path, what: str, notes: list[str]) -> dict[str, Any]:
     """A PNG of 16 bits a channel, which Pillow would halve."""
     data = path.read_bytes()
     check_canvas(*png_size(data, what), 1, what)
     pixels = read_deep_png(data, what)
     if pixels.ndim == 3 and pixels.shape[-1] == 2:
         pixels = as_rgba(pixels)
+    bits = _png_bits(data)
     with _opened(io.BytesIO(data), what) as image:
         return {
             "pixels": pixels,
             "profile": image.info.get("icc_profile"),
             "orientation": _orientation(image),
-            "bits": _png_bits(data),
+            "bits": bits,
+            "white": bits and white_of_bits(pixels, bits, notes),
         }
 
 
@@ -182,7 +190,7 @@ def _png_bits(data: bytes) -> int | None:
         size, kind = struct.unpack_from(">I4s", data, place)
         if kind == b"sBIT" and 1 <= size <= 4:
             bits = max(data[place + 8 : place + 8 + size])
-            return bits if 8 < bits < 16 else None
+            return bits if 8 < bits <= 16 else None
         if kind in (b"PLTE", b"IDAT"):
             return None
         place += 12 + size
@@ -207,15 +215,15 @@ def _upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels
 
 
-def _full_range(pixels: NDArray[Any], bits: int, notes: list[str]) -> NDArray[Any]:
-    """Scale samples of fewer bits to the range of their dtype."""
-    top, stored = (1 << bits) - 1, int(np.iinfo(pixels.dtype).max)
-    if (
-        top >= stored or pixels.max() > top
-    ):  # or few bits in the upper part: full already
-        return pixels
-    notes.append(f"its numbers have {bits} bits, as it says: {top} is full light")
-    return np.rint(pixels * (stored / top)).astype(pixels.dtype)
+def _full_range(pixels: NDArray[Any], white: int) -> NDArray[Any]:
+    """Of 8 bits, the whole range; else float32 in [0, 1], of which no white is guessed."""
+    if pixels.dtype == np.uint8:
+        return np.rint(pixels * (255 / white)).astype(np.uint8)
+    if pixels.dtype.kind == "f":
+        return pixels / np.float32(white)
+    if pixels.ndim == 3 and pixels.shape[-1] == 4:
+        return np.dstack(with_alpha(pixels, white))
+    return to_unit(pixels, white)
 
 
 def _kept_profile(found: dict[str, Any], notes: list[str]) -> bytes | None:
