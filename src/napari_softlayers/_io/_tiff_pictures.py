@@ -17,6 +17,7 @@ from napari_softlayers._core.picture import largest
 
 from ._files import check_canvas, memory_limit, parsing
 from ._icc import cmyk_to_rgb, lab_to_rgb
+from .picture_files import index_or_grey
 
 ORIENTATION, MAX_SAMPLE_VALUE, INK_SET = 274, 281, 332
 # Samples that say the colour; further ones are alpha or anything else.
@@ -58,9 +59,13 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
         pixels = series.asarray().reshape(shape)
         if axes[0] in "CS":
             pixels = np.moveaxis(pixels, 0, -1)
-        if not (labels and page.photometric == Kind.PALETTE):
-            pixels = in_colours(pixels, page, what, notes)
+        colours = in_colours(pixels, page, what, notes)
+        if labels and page.photometric == Kind.PALETTE:
+            pixels = index_or_grey(pixels, colours, notes)
+        else:
+            pixels = colours
         return {
+            "lossy": page.compression == JPEG,
             "pixels": pixels,
             "profile": page.tags.valueof(ICC_PROFILE),
             "converted": page.photometric in CONVERTED,
