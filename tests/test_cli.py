@@ -417,3 +417,94 @@ def test_a_profile_goes_through(tmp_path, astronaut):
         for output in ("out", "out.ora", "out.tif"):
             assert run(*PALETTE, tmp_path / output, path) == 0
             assert open_layers(tmp_path / output).profile == profile
+
+
+@pytest.mark.parametrize("values", [(20, 0, 40), (0, 20, 50), (1, 0, 2), (0, 1, 2)])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("t.jpg", {"quality": 80}),
+        ("t.jpg", {"quality": 95}),
+        ("t.webp", {"quality": 80}),
+        ("t.tif", {"compression": "jpeg"}),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_lossy_files_are_no_labels(
+    photo, tmp_path, values, name, options, channels, capsys, no_computing
+):
+    labels = np.array([values[1], values[0], values[2]], np.uint8)[
+        disc((128, 128), (60, 60))
+    ]
+    stored = labels if channels == 1 else np.dstack([labels] * 3)
+    Image.fromarray(stored).save(tmp_path / name, **options)
+    assert run("matte", photo, tmp_path / name, "-o", tmp_path / "out") == 2
+    assert "compressed with loss" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("t.webp", {"lossless": True}), ("t.png", {}), ("t.tif", {}), ("t.bmp", {})],
+)
+def test_files_without_loss_may_be_labels(photo, tmp_path, name, options):
+    labels = np.array([0, 20, 40], np.uint8)[disc((128, 128), (60, 60))]
+    Image.fromarray(np.dstack([labels] * 3)).save(tmp_path / name, **options)
+    assert run("matte", photo, tmp_path / name, "-o", tmp_path / "out") == 0
+    assert open_layers(tmp_path / "out").names == ["label 20", "label 40"]
+
+
+@pytest.mark.parametrize("quality", [75, 95])
+@pytest.mark.parametrize("name", ["t.jpg", "t.webp"])
+def test_lossy_grey_trimaps_are_read(photo, tmp_path, name, quality):
+    grey = np.array([128, 0, 255], np.uint8)[disc((128, 128), (60, 60))]
+    Image.fromarray(grey).save(tmp_path / name, quality=quality)
+    assert run("matte", photo, tmp_path / name, "-o", tmp_path / "out") == 0
+    assert open_layers(tmp_path / "out").alphas[1, 60, 60] == 1
+
+
+@pytest.mark.parametrize("picture", ["b.png", "b.jpg", "b.tif"])
+def test_the_trimap_of_the_very_same_name_is_taken(
+    photo, trimap, tmp_path, picture, capsys
+):
+    (tmp_path / "P").mkdir()
+    (tmp_path / "T").mkdir()
+    pixels, labels = Image.open(photo), Image.open(trimap)
+    pixels.save(tmp_path / "P" / picture)
+    wrong = Image.fromarray(255 - np.asarray(labels))
+    for name in ("b.jpg", "b.png"):
+        (labels if name == picture else wrong).save(tmp_path / "T" / name)
+    code = run("matte", tmp_path / "P", tmp_path / "T", "-o", tmp_path / "out")
+    told = capsys.readouterr().err
+    if picture == "b.tif":
+        assert code == 2
+        assert "b.jpg and b.png" in told
+    else:
+        assert code == 0
+        assert open_layers(tmp_path / "out" / "b").alphas[1, 90, 60] == 1
+
+
+@pytest.mark.parametrize("name", ["t.png", "t.tif", "t.gif"])
+@pytest.mark.parametrize("greys", [(0, 128, 255), (2, 90, 250), (255, 128, 0)])
+def test_indexed_greys_are_greys(photo, tmp_path, name, greys, capsys):
+    """A quantizer numbers the greys in any order."""
+    order = np.array([1, 0, 2])[disc((128, 128), (60, 60))]
+    grey = np.array(greys, np.uint8)[order]
+    image = Image.fromarray(np.dstack([grey] * 3)).quantize(3)
+    image.save(tmp_path / name)
+    assert run("matte", photo, tmp_path / name, "-o", tmp_path / "out") == 0
+    layers = open_layers(tmp_path / "out")
+    assert layers.names == ["background", "foreground"]
+    assert layers.alphas[int(greys[2] > greys[0]), 60, 60] == 1
+    assert "its colours are grey" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["t.png", "t.tif"])
+@pytest.mark.parametrize("palette", ["coloured", "identity", "black"])
+def test_other_palettes_keep_their_indices(photo, tmp_path, name, palette, rng):
+    image = Image.fromarray(disc((128, 128), (60, 60)), "P")
+    identity = np.repeat(np.arange(256), 3)
+    colours = {"identity": identity, "black": 0 * identity}
+    image.putpalette(colours.get(palette, rng.integers(0, 256, 768)).tolist())
+    image.save(tmp_path / name)
+    assert run("matte", photo, tmp_path / name, "-o", tmp_path / "out") == 0
+    assert open_layers(tmp_path / "out").alphas[1, 60, 60] == 1

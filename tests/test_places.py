@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Points, Shapes
 
 import napari_softlayers as nsl
 from napari_softlayers._bridge import (
+    features_of,
     grid_of,
     labels_of,
     mask_of,
@@ -348,3 +349,59 @@ def test_place_in_space_keeps_transforms_and_units(place):
         np.testing.assert_allclose(plane.data_to_world((0, *point)), second)
     assert [str(unit) for unit in flat.units] == ["micrometer", "micrometer"]
     assert flat.axis_labels == ("y", "x")
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("kind", ["grey", "rgb", "channels"])
+def test_features_are_brought_onto_the_picture_as_labels_are(name, kind):
+    where, shape, place = PLACES[name]
+    picture, marks = picture_of(image(**where)), marked(shape, **place)
+    if kind == "channels":  # the same plane of a layer with an axis more
+        origin, *ends = (marks.data_to_world(x) for x in ((0, 0), (1, 0), (0, 1)))
+        affine = np.eye(4)
+        affine[1:3, 1:3] = (np.array(ends) - origin).T
+        affine[:3, 3] = (-7, *origin)
+        place = {"affine": affine}
+    grey = marks.data / 4
+    layer = {
+        "grey": lambda: Image(grey, **place),
+        "rgb": lambda: Image(np.dstack([grey, grey / 2, grey / 4]), rgb=True, **place),
+        "channels": lambda: Image(np.stack([grey, grey / 2, grey / 4]), **place),
+    }[kind]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        wanted = labels_of(marks, picture).values / 4
+        found = features_of(layer, picture).values
+    if kind != "grey":
+        wanted = np.dstack([wanted, wanted / 2, wanted / 4])
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("place", "share"),
+    [
+        ({"translate": (0, 0, -20)}, "60.0%"),
+        ({"translate": (3, 10, 0)}, "75.0%"),
+        ({"scale": (1, -1, 1)}, "2.5%"),
+        ({"scale": (1, 1, -1), "translate": (0, 0, 24)}, "50.0%"),
+    ],
+)
+def test_what_features_do_not_reach_is_said(place, share):
+    viewer = ViewerModel()
+    photo = viewer.add_layer(image())
+    layer = viewer.add_image(np.ones((5, *SIZE)), name="features", **place)
+    with pytest.warns(UserWarning, match=f"'features' covers {share} of 'photo'"):
+        found = features_of(layer, picture_of(photo)).values
+    assert found.shape == (*SIZE, 5)
+    layer.translate = (0, 500, 0)
+    with pytest.raises(ValueError, match="'features' does not lie over 'photo'"):
+        features_of(layer, picture_of(photo))
+
+
+@pytest.mark.parametrize("plane", [0, 4])
+def test_features_lie_over_every_plane_of_a_stack(stack, plane, rng):
+    stack.dims.set_point(0, 2.5 * plane)
+    values = rng.random((3, *SIZE))
+    layer = stack.add_image(values, name="features")
+    found = features_of(layer, picture_of(stack.layers["stack"])).values
+    np.testing.assert_array_equal(found, np.moveaxis(values, 0, -1))

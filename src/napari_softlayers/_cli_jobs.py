@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ._core.layers.soft_layers import SoftLayers
+from ._core.matting.read_trimap import white_of
 from ._core.run import Run
 from ._io import SUFFIXES, ending_of, save_layers
 from ._io._png import save_png
@@ -155,9 +156,15 @@ def partner(picture: Path, trimaps: Path) -> Path:
     if not trimaps.is_dir():
         return trimaps
     found = [p for p in pictures_in(trimaps) if p.stem == picture.stem]
+    same = [p for p in found if p.name == picture.name]
+    if len(found) > 1 and not same:
+        raise ValueError(
+            f"{trimaps} holds {' and '.join(p.name for p in found)}; leave one of them, "
+            f"or call the right one {picture.name}."
+        )
     if not found:
         raise ValueError(f"{trimaps} holds no trimap named {picture.stem}.*.")
-    return found[0]
+    return (same or found)[0]
 
 
 def read_pair(
@@ -170,6 +177,14 @@ def read_pair(
     """
     picture = read_picture(image, stored_pixels=stored_pixels)
     labels = read_picture(trimap, labels=True, stored_pixels=stored_pixels)
+    numbers = np.atleast_3d(labels.pixels)[..., :3]
+    grey = (numbers == numbers[..., :1]).all()
+    if labels.lossy and grey and white_of(numbers) is None:
+        raise ValueError(
+            f"{trimap.name} is compressed with loss, which changes labels, and it is too "
+            f"dark for a grey trimap (its highest value is {numbers.max()} of 255). Save "
+            "it as PNG, or in black, grey and white."
+        )
     if not picture.turned or labels.turned:
         return picture, labels
     upright, size = picture.pixels.shape[:2], labels.pixels.shape[:2]

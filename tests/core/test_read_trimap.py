@@ -522,3 +522,52 @@ def test_bands_of_any_integer():
     assert not trimap_from_mask(MASK, 10**40).any()
     with pytest.raises(TypeError, match="band=None|pixels=None"):
         trimap_tolerance(LABELS, None)
+
+
+# ---- dark greys that were compressed with loss ---------------------------------------
+
+
+@pytest.mark.parametrize("quality", [60, 75, 85, 95])
+@pytest.mark.parametrize(
+    "values", [(0, 20, 50), (20, 0, 40), (10, 0, 30), (5, 20, 50), (1, 0, 8)]
+)
+@pytest.mark.parametrize("labels", [None, False])
+def test_the_steps_of_a_dark_jpeg_are_no_labels(values, quality, labels):
+    stored = through_file(picture_of(*values), "JPEG", quality=quality)
+    # In some, noise goes beyond the largest label that is recognised at all.
+    with pytest.raises(ValueError, match=r"specks between|neither a label image"):
+        said(read_trimap, stored, labels=labels)
+
+
+def regions(kind):
+    rng = np.random.default_rng(0)
+    found = np.zeros((80, 96), int)
+    if kind == "superpixels":  # nearest seeds, jagged borders
+        seeds = rng.random((60, 2)) * found.shape
+        rows, columns = np.indices(found.shape) + rng.normal(0, 1, (2, *found.shape))
+        away = [(rows - y) ** 2 + (columns - x) ** 2 for y, x in seeds]
+        return 1 + np.argmin(away, axis=0)
+    for label in range(1, 61):
+        y, x = rng.integers(0, 74), rng.integers(0, 90)
+        down, right = {
+            "objects": rng.integers(2, 7, 2),
+            "dots": (1, 1),
+            "strokes": (1, 6),
+            "bands": (6, 96),
+        }[kind]
+        y = (label - 1) * 80 // 60 if kind == "bands" else y
+        found[y : y + down, x : x + right] = label
+    return found
+
+
+@pytest.mark.parametrize("kind", ["superpixels", "objects", "dots", "strokes", "bands"])
+@pytest.mark.parametrize("labels", [None, False])
+def test_many_regions_are_labels(kind, labels):
+    image = regions(kind)
+    found, _ = said(read_trimap, image, labels=labels)
+    np.testing.assert_array_equal(found, image)
+
+
+def test_specks_that_are_said_to_be_labels_stay():
+    stored = through_file(picture_of(0, 20, 50), "JPEG", quality=85)
+    np.testing.assert_array_equal(said(read_trimap, stored, labels=True)[0], stored)

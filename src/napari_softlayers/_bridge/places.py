@@ -275,17 +275,20 @@ def on_plane(data: NDArray[Any], grid: Grid) -> NDArray[Any]:
     return data[(None,) * len(grid.index)]
 
 
-def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+def resampled(
+    layer: Any, grid: Grid, channels: int = 0
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Values of a layer at the pixels of a grid, the nearest ones.
 
-    ``layer`` napari Image or Labels layer. Returns ``values`` ``(H, W)`` or
-    ``(H, W, C)`` for RGB: 0 where the layer does not reach. ``inside`` bool ``(H, W)``:
+    ``layer`` napari Image or Labels layer. ``channels``: 1 where its third-last axis
+    holds channels. Returns ``values`` ``(H, W)``, or ``(H, W, C)`` of RGB or channels: 0
+    where the layer does not reach. ``inside`` bool ``(H, W)``:
     where it does.
     """
     array = levels_of(layer)[0]
     dims = int(layer.ndim)
     matrix, offset = _between(grid, layer)
-    leading = dims - 2
+    leading = dims - 2 - channels
     if np.abs(matrix[:-2]).max(initial=0) >= ALIGNED:
         raise ValueError(
             f"'{layer.name}' is turned out of the plane of '{grid.layer.name}'; give "
@@ -294,9 +297,10 @@ def resampled(layer: Any, grid: Grid) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     index = np.floor(offset[:leading] + 0.5 + ALIGNED).astype(int)
     size = array.shape[:leading]
     if any(not 0 <= i < n for i, n in zip(index, size, strict=True)):
-        rest = array.shape[dims:]
+        rest = array.shape[leading:-2] if channels else array.shape[dims:]
         return np.zeros((*grid.shape, *rest), array.dtype), np.zeros(grid.shape, bool)
     frame = np.asarray(array[tuple(int(i) for i in index)] if leading else array)
+    frame = np.moveaxis(frame, 0, -1) if channels else frame
     rows, columns = np.indices(grid.shape, sparse=True)
     turned = max(abs(matrix[-2, 1]), abs(matrix[-1, 0])) > ALIGNED / max(grid.shape)
     places = [matrix[-2, 0] * rows, matrix[-1, 1] * columns]

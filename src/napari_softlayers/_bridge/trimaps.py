@@ -145,7 +145,8 @@ def features_of(source: Any, picture: Picture | Grid) -> Marks:
     """Read features ``(H, W, D)`` or ``(H, W)`` for a picture.
 
     Of a layer, the colours of an RGB picture, or features along the third-last axis as
-    napari shows channels, ``(D, H, W)``; a name, and None, are kept as they are.
+    napari shows channels, ``(D, H, W)``; it is brought onto the picture through the
+    world. A name, and None, are kept as they are.
     """
     if isinstance(source, Marks):
         return source
@@ -159,7 +160,15 @@ def features_of(source: Any, picture: Picture | Grid) -> Marks:
             "Image layer."
         )
     values = np.asarray(levels_of(source)[0])
-    if not source.rgb and values.ndim > 2:
+    channels = int(not source.rgb and values.ndim > 2)
+    grid = picture.grid if isinstance(picture, Picture) else picture
+    if grid is not None:
+        values, inside = resampled(source, grid, channels)
+        image = str(grid.layer.name)
+        Over(
+            values, inside, False, str(source.name), identity_of(source), image
+        ).check()
+    elif channels:
         values = np.moveaxis(values, -3, -1)
     name, digest = str(source.name), content_key(values)
     return Marks(values, Input(name=name, id=identity_of(source), digest=digest))

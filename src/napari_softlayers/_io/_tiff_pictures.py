@@ -17,6 +17,7 @@ from napari_softlayers._core.picture import ROUNDING, common_white, largest
 
 from ._files import check_canvas, memory_limit, parsing, white_of_bits
 from ._icc import cmyk_to_rgb, lab_to_rgb
+from .picture_files import index_or_grey
 
 ORIENTATION, MAX_SAMPLE_VALUE, INK_SET = 274, 281, 332
 # Samples that say the colour; further ones are alpha or anything else.
@@ -66,11 +67,15 @@ def read_tiff(path: Path, labels: bool, notes: list[str]) -> dict[str, Any]:
             pixels = np.moveaxis(pixels, 0, -1)
         bits = _significant_bits(page, file.ome_metadata or "", pixels)
         white = _white(pixels, page, bits, what, notes)
-        if not (labels and page.photometric == Kind.PALETTE):
-            pixels = in_colours(pixels, page, what, notes, white)
+        colours = in_colours(pixels, page, what, notes, white)
+        if labels and page.photometric == Kind.PALETTE:
+            pixels = index_or_grey(pixels, colours, notes)
+        else:
+            pixels = colours
         if page.photometric in OWN_WHITE and pixels.ndim == 3 and pixels.shape[2] == 3:
             white = int(largest(pixels.dtype))
         return {
+            "lossy": page.compression == JPEG,
             "pixels": pixels,
             "profile": page.tags.valueof(ICC_PROFILE),
             "converted": page.photometric in CONVERTED,

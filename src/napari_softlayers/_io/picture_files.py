@@ -37,7 +37,8 @@ class PictureFile:
     they are stored, before the picture was turned upright. ``profile``: ICC profile,
     where the numbers are RGB in it. ``turned``: the file says that it is stored turned or
     mirrored, and it was put upright. ``bits``: significant bits a sample, where the file
-    says so. ``notes``: what was taken as what.
+    says so. ``notes``: what was taken as what. ``lossy``: compressed in a way that does
+    not keep the numbers.
     """
 
     pixels: NDArray[Any]
@@ -46,6 +47,7 @@ class PictureFile:
     turned: bool = False
     bits: int | None = None
     notes: list[str] = field(default_factory=list)
+    lossy: bool = False
 
 
 def read_picture_file(
@@ -72,7 +74,7 @@ def read_picture_file(
     elif is_deep(start):
         found = _deep_png(path, what, notes)
     else:
-        found = _with_pillow(path, labels, what)
+        found = _with_pillow(path, labels, what, notes)
     pixels = _plain_dtype(found["pixels"])
     shape = (int(pixels.shape[0]), int(pixels.shape[1]))
     orientation = found.get("orientation", 1)
@@ -83,7 +85,8 @@ def read_picture_file(
     if white is not None and not labels:
         pixels = _full_range(pixels, white)
     profile, pixels = _kept_profile(found, notes), np.ascontiguousarray(pixels)
-    return PictureFile(pixels, shape, profile, turned, bits, notes)
+    lossy = found.get("lossy", False)
+    return PictureFile(pixels, shape, profile, turned, bits, notes, lossy)
 
 
 def _check_file(path: Path, what: str) -> None:
@@ -118,7 +121,9 @@ def _opened(source: Any, what: str) -> Iterator[Any]:
             yield image
 
 
-def _with_pillow(path: Path, labels: bool, what: str) -> dict[str, Any]:
+def _with_pillow(
+    path: Path, labels: bool, what: str, notes: list[str]
+) -> dict[str, Any]:
     """8 bits a channel (and what little else Pillow has), with transparency."""
     with _opened(path, what) as image:
         frames = getattr(image, "n_frames", 1)
@@ -130,12 +135,17 @@ def _with_pillow(path: Path, labels: bool, what: str) -> dict[str, Any]:
         profile = image.info.get("icc_profile")
         return {
             "orientation": _orientation(image),
-            "pixels": _pillow_pixels(image, labels, profile),
+            "pixels": _pillow_pixels(image, labels, profile, notes),
             "profile": profile,
             "converted": image.mode == "CMYK",
+<<<<<<< HEAD
             "white": 65535
             if image.mode[:4] in ("I", "I;16")
             else None,  # Pillow scales
+=======
+            "lossy": image.format in ("JPEG", "MPO")
+            or (image.format == "WEBP" and b"VP8L" not in path.read_bytes()),
+>>>>>>> fixtri
         }
 
 
@@ -147,10 +157,13 @@ def _orientation(image: Any) -> Any:
         return 1
 
 
-def _pillow_pixels(image: Any, labels: bool, profile: Any) -> NDArray[Any]:
+def _pillow_pixels(
+    image: Any, labels: bool, profile: Any, notes: list[str]
+) -> NDArray[Any]:
     """Pixels of a Pillow image as grey, RGB or straight RGBA, or as indices."""
     if image.mode == "P" and labels:
-        return np.asarray(image)
+        colours = np.asarray(image.convert("RGB"))
+        return index_or_grey(np.asarray(image), colours, notes)
     if image.mode == "CMYK":
         known = profile if isinstance(profile, bytes) else None
         return cmyk_to_rgb(np.asarray(image), known)
@@ -165,7 +178,27 @@ def _pillow_pixels(image: Any, labels: bool, profile: Any) -> NDArray[Any]:
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
+<<<<<<< HEAD
 def _deep_png(path: Path, what: str, notes: list[str]) -> dict[str, Any]:
+=======
+def index_or_grey(
+    indices: NDArray[Any], colours: NDArray[Any], notes: list[str]
+) -> NDArray[Any]:
+    """The indices of an indexed picture; greys where they but number distinct ones."""
+    greys = colours[..., 0]
+    step = 257 if greys.dtype == np.uint16 else 1  # TIFF has palettes of 16 bits
+    if (
+        (colours[..., :3] != greys[..., None]).any()
+        or (greys // step == indices).all()
+        or len(np.unique(greys)) < len(np.unique(indices))
+    ):
+        return indices
+    notes.append("its colours are grey: these were read, not its indices")
+    return greys
+
+
+def _deep_png(path: Path, what: str) -> dict[str, Any]:
+>>>>>>> fixtri
     """A PNG of 16 bits a channel, which Pillow would halve."""
     data = path.read_bytes()
     check_canvas(*png_size(data, what), 1, what)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from ..arrays import Mask
 from ..label_images import TrimapArray, as_int32, distinct, is_whole, plain_array
@@ -67,9 +68,12 @@ def read_trimap(
     if values.ndim == 3:
         values, hidden = one_value_a_pixel(values, hidden)
     if hidden is None:
-        return _read(values, labels)
-    trimap = np.zeros(values.shape, np.int32)
-    trimap[~hidden] = _read(values[~hidden], labels)
+        trimap = _read(values, labels)
+    else:
+        trimap = np.zeros(values.shape, np.int32)
+        trimap[~hidden] = _read(values[~hidden], labels)
+    if not labels and trimap.max() > 2:
+        _check_speckle(trimap)
     return trimap
 
 
@@ -127,6 +131,24 @@ def _read(values: NDArray[Any], labels: bool | None) -> TrimapArray:
     found[values <= BLACK * white] = 1
     found[values >= WHITE * white] = 2
     return found
+
+
+def _check_speckle(trimap: TrimapArray) -> None:
+    """Refuse the steps of a lossy grey picture: no regions, but specks in between."""
+    around = np.pad(trimap, 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3))
+    lone = np.count_nonzero(windows == trimap[..., None, None], axis=(2, 3)) < 3
+    low, high = ndimage.minimum_filter(trimap, 3), ndimage.maximum_filter(trimap, 3)
+    specks = lone & (low < trimap) & (trimap < high)
+    count = np.bincount(trimap.ravel())[1:]
+    speckled = (np.bincount(trimap.ravel(), specks.ravel())[1:] > 0.3 * count).sum()
+    if speckled >= max(3, 0.4 * np.count_nonzero(count)):
+        raise ValueError(
+            f"The trimap has the values {_listed(distinct(trimap))}; {speckled} of them "
+            "are specks between lower and higher ones, as in a dark grey picture that "
+            f"was compressed with loss (JPEG). {GREY_ADVICE} If they are labels, give a "
+            "Labels layer or labels=True."
+        )
 
 
 def _is_classic(values: NDArray[Any]) -> bool:
