@@ -83,8 +83,7 @@ def to_napari(
     Warns
     -----
     UserWarning
-        When the source holds another picture by now, and when images below it were
-        hidden: they would shine through.
+        When the source holds another picture by now; when images below it are hidden.
     """
     from ._bridge import Picture, show
     from ._bridge.pictures import warn_if_changed

@@ -34,6 +34,7 @@ from .places import (
 )
 
 GRAY = "gray"
+SINCE = "these layers had been computed, which show what it held before; compute them"
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,8 @@ def check_unchanged(picture: Picture, since: str) -> None:
 
 def warn_if_changed(picture: Picture) -> None:
     """Say where a picture's layer holds another one than was read from it."""
-    since = (
-        "these layers had been computed, which show what it held before; compute them"
-    )
     try:
-        check_unchanged(picture, since)
+        check_unchanged(picture, SINCE)
     except ChangedError as error:
         warnings.warn(str(error), UserWarning, stacklevel=3)
 
