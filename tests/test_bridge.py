@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -221,6 +223,75 @@ def test_images_that_would_shine_through_are_hidden(rgb, shift, blending, hides)
         assert len(record_of(shown[0]).hidden) == int(hides)
     clear_results(viewer, shown)
     assert visible(viewer) == ["below", "photo", "above"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize(
+    "look",
+    [{}, {"opacity": 0.5}, {"blending": "minimum"}, {"translate": (9, 5)}],
+    ids=str,
+)
+def test_hiding_what_lies_below_is_said(rgb, count, look):
+    viewer = ViewerModel()
+    for _ in range(count):
+        viewer.add_image(rgb[::-1], rgb=True)
+    holes = np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])
+    holes[5:20, 5:20, 3] = 0
+    source = viewer.add_image(holes, name="photo", **look)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        halves(source).to_napari(viewer, like=source)
+    words = [str(one.message) for one in said if one.category is UserWarning]
+    text = "1 layer below was" if count == 1 else f"{count} layers below were"
+    assert len(words) == (count > 0)
+    for word in words:
+        assert word.startswith(f"{text} hidden; ") and "through" in word
+        assert "'photo'" in word
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["frame", "all frames"])
+def test_showing_in_another_viewer_hides_nothing_in_the_sources_own(rgb, every):
+    own, other = ViewerModel(), ViewerModel()
+    own.add_image(rgb, rgb=True, name="below")
+    source = own.add_image(np.stack([rgb, rgb[::-1]]), rgb=True, name="photo")
+    make = nsl.palette_stack if every else nsl.palette_layers
+    for count in (3, 4):
+        shown = make(source, count).to_napari(other)
+    assert visible(own) == ["below", "photo"]
+    assert visible(other) == [layer.name for layer in shown]
+    clear_results(other, shown)
+    assert visible(own) == ["below", "photo"] and not len(other.layers)
+    make(source, 3).to_napari(own)
+    assert not source.visible
+
+
+def inverted(layer):
+    layer.data = 255 - layer.data
+
+
+def painted(layer):
+    layer.data[..., 3:9, 3:9, :] = 7
+
+
+def cropped(layer):
+    layer.data = layer.data[..., :30, :, :]
+
+
+@pytest.mark.parametrize("change", [inverted, painted, cropped])
+@pytest.mark.parametrize("how", ["picture", "plane", "all frames", "like"])
+def test_a_result_of_what_the_layer_held_before_is_said(rgb, change, how):
+    viewer = ViewerModel()
+    data = rgb.copy() if how in ("picture", "like") else np.stack([rgb, rgb[::-1]])
+    source = viewer.add_image(data, rgb=True, name="photo")
+    make = nsl.palette_stack if how == "all frames" else nsl.palette_layers
+    layers = make(source, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        layers.to_napari(viewer)
+    like = source if how == "like" and change is not cropped else None
+    change(source)
+    with pytest.warns(UserWarning, match="'photo' was changed after .* held before"):
+        layers.to_napari(viewer, like=like)
 
 
 def test_results_of_an_image_below_are_hidden_too(rgb):

@@ -362,6 +362,54 @@ def test_what_is_gone_is_named(viewer, name, changed, what):
         nsl.rerun(shown[0])
 
 
+@pytest.mark.parametrize("method", ["closed_form", "knn", "auto"])
+def test_a_matte_from_alphas_of_ones_own_has_no_recipe(viewer, method):
+    photo, trimap = viewer.layers["photo"], viewer.layers["trimap"]
+    first = np.full((2, SIZE, SIZE), 0.5, np.float32)
+    layers = nsl.matte(photo, trimap, method, initial=first)
+    assert recipe_of(layers) is None
+    with pytest.raises(ValueError, match="does not say how it was made"):
+        nsl.rerun(layers.to_napari(viewer)[0])
+    assert recipe_of(nsl.matte(photo, trimap, method, initial=None)) is not None
+
+
+MADE_OF_ARRAYS = {
+    "matte": (["trimap"], lambda p, t, *_: nsl.matte(p, t, "knn")),
+    "both": (["image", "trimap"], lambda p, t, *_: nsl.matte(p, t)),
+    "palette": (["image"], lambda p, *_: nsl.palette_layers(p, 3)),
+    "edited": (["image"], lambda p, *_: nsl.palette_layers(p, 3).merge([[0, 1]])),
+    "features": (
+        ["features"],
+        lambda p, t, f, s: nsl.soft_segments(p, 3, **FAST | {"features": f}),
+    ),
+    "regions": (
+        ["image", "superpixels"],
+        lambda p, t, f, s: nsl.soft_segments(p, 3, superpixels=s, **FAST),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE_OF_ARRAYS)
+def test_code_of_arrays_says_that_they_must_be_put_in(viewer, small, name):
+    names, make = MADE_OF_ARRAYS[name]
+    layers = dict(zip(("image", "trimap", "features", "superpixels"), viewer.layers))  # noqa: B905
+    arrays = {what: np.asarray(layer.data) for what, layer in layers.items()}
+    arrays["image"] = small
+    arrays["features"] = np.moveaxis(arrays["features"], 0, -1)
+    arrays = {what: arrays[what] for what in names}
+    made = make(*(layers | arrays).values())
+    code = code_of(recipe_of(made))
+    given = {f"your_{what}": array for what, array in arrays.items()}
+    for what in names:
+        assert f"# The {what} was an array, which is not kept: put it in" in code
+        left = {key: value for key, value in given.items() if key != f"your_{what}"}
+        with pytest.raises(NameError, match=f"your_{what}"):
+            exec(code, left | {"viewer": viewer})
+    run = given | {"viewer": viewer}
+    exec(code, run)
+    same(run["layers"], made)
+
+
 def test_what_says_nothing_of_how_it_was_made(viewer, small):
     with pytest.raises(ValueError, match="'plain' does not say how it was made"):
         nsl.rerun(Image(np.zeros((4, 4)), name="plain"), viewer)

@@ -96,6 +96,8 @@ def matte(
     marks = trimap_of(trimap, picture, labels)
     options |= {"labels": True, "device": str(device), "run": as_run(run)}
     layers = core_matte(picture.data, marks.values, method, **options)
+    if options.get("initial") is not None:
+        layers.parameters["by_user"] = True  # arrays are not kept
     return from_picture(layers, picture, {"trimap": marks}, str(device))
 
 

@@ -79,9 +79,16 @@ def to_napari(
     -------
     list of napari.layers.Image
         Additive RGBA layers, the bottom one first.
+
+    Warns
+    -----
+    UserWarning
+        When the source holds another picture by now; when images below it are hidden.
     """
     from ._bridge import Picture, show
+    from ._bridge.pictures import warn_if_changed
     from ._bridge.places import check_viewer, is_layer
+    from ._bridge.show import warn_of_hidden
 
     check_viewer(viewer)
     if like is not None and not is_layer(like) and not isinstance(like, Picture):
@@ -89,7 +96,11 @@ def to_napari(
             f"like= is a {type(like).__name__}; a napari layer is needed, such as "
             "viewer.layers['photo']."
         )
-    return show(viewer, self, like=self.source if like is None else like, dtype=dtype)
+    own = self.source
+    if isinstance(own, Picture) and (like is None or like is own.layer):
+        warn_if_changed(own)
+    like = own if like is None else like
+    return warn_of_hidden(show(viewer, self, like=like, dtype=dtype))
 
 
 def save(self: SoftLayers, path: str | Path) -> Path:

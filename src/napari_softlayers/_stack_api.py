@@ -29,8 +29,12 @@ class PaletteStack(stack.PaletteStack):
         -------
         list of napari.layers.Image
         """
-        from ._bridge.palette_stacks import show_stack
+        from ._bridge.palette_stacks import show_stack, warn_if_stack_changed
         from ._bridge.places import check_viewer
+        from ._bridge.show import warn_of_hidden
 
         check_viewer(viewer)
-        return show_stack(viewer, self, self.source if like is None else like, dtype)
+        like = self.source if like is None else like
+        if like is self.source:
+            warn_if_stack_changed(self)
+        return warn_of_hidden(show_stack(viewer, self, like, dtype))

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from napari.layers import Image
 
 from napari_softlayers._bridge.results import results_for
 
@@ -638,3 +639,16 @@ def test_a_smaller_level_of_a_pyramid(viewer, quarters, settle, answer, monkeypa
     assert "level=1" in dock.code()
     assert_code_gives(dock.code(), viewer, photo, "clicks")
     assert_rerun_gives(viewer, photo, "clicks")
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_layers_hidden_below_are_said(clicking, viewer, quarters, answer, count):
+    for _ in range(count):
+        viewer.layers.insert(0, Image(quarters[::-1], rgb=True))
+    press(viewer, 6, 8)
+    answer(clicking, fine=True)
+    accept(clicking, answer)
+    text = clicking.status.text()
+    words = ["is a layer now", "1 layer below was", "2 layers below were"]
+    assert ("hidden" in text) == (count > 0) and words[count] in text
+    assert ("through" in text) == (count > 0)

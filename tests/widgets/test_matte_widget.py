@@ -522,7 +522,7 @@ def test_status_names_the_plane_and_what_is_hidden(viewer, disc, settle):
     settle(dock)
     text = dock.status.text()
     assert "computed on z = 3" in text
-    assert "2 layers below are hidden" in text
+    assert "2 layers below were hidden" in text
     viewer.dims.set_point(0, 0)
     assert viewer.layers["stack"].visible
     viewer.dims.set_point(0, 6)

@@ -440,3 +440,18 @@ def test_bad_settings_and_closing(dock, viewer, settle, qtbot):
     viewer.layers.clear()
     empty.primary()
     assert "no image" in empty.status.text()
+
+
+@pytest.mark.parametrize("every", [False, True], ids=["frame", "all frames"])
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_layers_hidden_below_are_said(viewer, poster, settle, every, count):
+    for _ in range(count):
+        viewer.add_image(poster[::-1], rgb=True)
+    viewer.add_image(np.stack([poster, poster[::-1]]), rgb=True, name="poster")
+    dock = open_dock(viewer)
+    dock.stack.setChecked(every)
+    dock.primary()
+    settle(dock)
+    text, words = dock.status.text(), ["", "1 layer below was", "2 layers below were"]
+    assert ("hidden" in text) == (count > 0) and words[count] in text
+    assert ("through" in text) == (count > 0)

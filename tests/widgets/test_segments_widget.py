@@ -456,3 +456,17 @@ def test_the_drawer_shows_the_functions_own_defaults(viewer):
     assert "quality" in options and "n_segments" not in options
     for name, value in options.items():
         assert parameters[name].default == value, name
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_layers_hidden_below_are_said(viewer, quarters, settle, count):
+    for _ in range(count):
+        viewer.add_image(quarters[::-1], rgb=True)
+    viewer.add_image(quarters, rgb=True, name="photo", opacity=0.5)
+    dock = open_dock(viewer)
+    dock.count.setValue(3)
+    dock.primary()
+    settle(dock)
+    text, words = dock.status.text(), ["", "1 layer below was", "2 layers below were"]
+    assert ("hidden" in text) == (count > 0) and words[count] in text
+    assert ("through" in text) == (count > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.palette.frames import Frames
 from napari_softlayers._recipes import Frame, Input
 
-from .pictures import look_of, looked
+from .pictures import SINCE, look_of, looked
 from .places import identity_of, is_layer, levels_of, not_a, spatial_of, step_of
 from .results import clear_results, results_for
 from .show import add_layer, dtype_of, hide_for, new_records
@@ -74,6 +75,20 @@ class ShownFrames(Frames):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"layer": None}  # stays in the viewer's process
+
+
+def warn_if_stack_changed(stack: PaletteStack) -> None:
+    """Say where a stack's layer holds another one than it was made from."""
+    if stack.recipe is None:
+        return
+    try:
+        now = frames_of(stack.source, frame=stack.recipe.frame)
+        if now.input.digest == stack.recipe.inputs["image"].digest:  # type: ignore[attr-defined]
+            return
+    except (TypeError, ValueError, IndexError):  # it holds no stack any more
+        pass
+    text = f"'{stack.source.name}' was changed after {SINCE} again."
+    warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def show_stack(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,7 @@ from .places import (
 )
 
 GRAY = "gray"
+SINCE = "these layers had been computed, which show what it held before; compute them"
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,14 @@ def check_unchanged(picture: Picture, since: str) -> None:
     except (ValueError, IndexError):  # it has no such frame any more
         pass
     raise ChangedError(f"'{layer.name}' was changed after {since} again.")
+
+
+def warn_if_changed(picture: Picture) -> None:
+    """Say where a picture's layer holds another one than was read from it."""
+    try:
+        check_unchanged(picture, SINCE)
+    except ChangedError as error:
+        warnings.warn(str(error), UserWarning, stacklevel=3)
 
 
 def result_dtype_of(array: Any) -> np.dtype[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -273,8 +274,29 @@ def hide_for(viewer: Any, source: Any, kind: str) -> dict[str, Any]:
     visible = source.visible or any(record.source_visible for record in earlier)
     hidden = [identity for record in earlier for identity in record.hidden]
     hidden += _hide_below(viewer, source)
-    set_visible(source, False)
+    if source in viewer.layers:  # seen in another viewer, it stays so there
+        set_visible(source, False)
     return {"source_visible": bool(visible), "hidden": tuple(dict.fromkeys(hidden))}
+
+
+def hidden_words(shown: Sequence[Any]) -> str:
+    """What the screen lost to a result, as a sentence; empty where that is nothing."""
+    record = record_of(shown[0]) if shown else None
+    if record is None or not record.hidden:
+        return ""
+    count = len(record.hidden)
+    layers_were = "layer below was" if count == 1 else "layers below were"
+    return (
+        f"{count} {layers_were} hidden; what was seen through or beside "
+        f"'{record.source}' is not seen now."
+    )
+
+
+def warn_of_hidden(shown: list[Any]) -> list[Any]:
+    """Say what the screen lost to a result, where no dock does; the layers shown."""
+    if words := hidden_words(shown):
+        warnings.warn(words, UserWarning, stacklevel=3)
+    return shown
 
 
 def _hide_below(viewer: Any, source: Any) -> tuple[str, ...]:

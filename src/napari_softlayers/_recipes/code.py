@@ -32,7 +32,8 @@ def code_of(
     """
     namer = name_of or (lambda given: given.name or "")
     lines = ["import napari_softlayers as nsl", ""]
-    lines.append(f"picture = {_layer(recipe.input('image'), namer)}")
+    picture = _layer("image", recipe.input("image"), namer, lines)
+    lines.append(f"picture = {picture}")
     lines += _call(recipe, namer, "layers")
     shown_as = "" if dtype is None else f", dtype={dtype!r}"
     lines.append(f"layers.to_napari(viewer{shown_as})")
@@ -44,9 +45,9 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     model = recipe.model_options()
     options = model.changed()
     clicks = {name: options.pop(name) for name in CLICKS if name in options}
-    parts = ["picture"]
+    parts, lines = ["picture"], list[str]()
     if recipe.kind == "matte":
-        parts.append(_layer(recipe.input("trimap"), namer))
+        parts.append(_layer("trimap", recipe.input("trimap"), namer, lines))
         parts.append(repr(recipe.method))
     if recipe.kind in FIRST:
         name = FIRST[recipe.kind]
@@ -55,7 +56,7 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     for name in ("features", "superpixels"):
         given = recipe.inputs.get(name)
         if given is not None and (given.name or given.value != "bundled"):
-            parts.append(f"{name}={_layer(given, namer)}")
+            parts.append(f"{name}={_layer(name, given, namer, lines)}")
     parts += [f"{name}={_plain(value)!r}" for name, value in options.items()]
     read = recipe.frame.model_dump(include=FRAME, exclude_defaults=True)
     read |= recipe.model_dump(include={"device"}, exclude_defaults=True)
@@ -63,10 +64,10 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     name = "palette_stack" if recipe.frame.every else CALLS[recipe.kind]
     call = f"nsl.{name}({', '.join(parts)})"
     if recipe.kind != "clicks":
-        lines = [f"{target} = {call}"]
+        lines.append(f"{target} = {call}")
     else:
         made = [repr(_plain(clicks[name])) for name in CLICKS if name in clicks]
-        lines = [
+        lines += [
             f"segmenter = {call}",
             f"segmenter.click({', '.join(made)})",
             f"{target} = segmenter.refine()",
@@ -76,8 +77,11 @@ def _call(recipe: Recipe, namer: Namer, target: str) -> list[str]:
     return lines
 
 
-def _layer(given: Input, namer: Namer) -> str:
-    """An input as an expression."""
+def _layer(what: str, given: Input, namer: Namer, lines: list[str]) -> str:
+    """An input as an expression; of an array, a name that must be put in, said before."""
+    if given.name is None and (what != "features" or given.value == "array"):
+        lines.append(f"# The {what} was an array, which is not kept: put it in below.")
+        return f"your_{what}"
     if given.name is None:
         return repr(given.value)
     return f"viewer.layers[{namer(given)!r}]"

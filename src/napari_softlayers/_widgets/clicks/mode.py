@@ -20,6 +20,7 @@ from napari_softlayers._bridge.prompts import (
     restore,
     snapshot_of,
 )
+from napari_softlayers._bridge.show import hidden_words
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._recipes import Recipe
 
@@ -308,7 +309,7 @@ class ClickMode(QObject):
         engine, layers, prompts = self.engine, self.layers, self.state.prompts
         if engine is None or layers is None:
             return
-        show(self.viewer, layers, like=engine.picture, dtype=result_dtype())
+        shown = show(self.viewer, layers, like=engine.picture, dtype=result_dtype())
         self.state.accepted = layers.alphas.argmax(axis=0), prompts.objects
         number = self.state.current
         self.state.current = min(max(prompts.objects) + 1, MOST_OBJECTS)
@@ -317,7 +318,7 @@ class ClickMode(QObject):
         words = engine.grid.words()
         self.desk.say(
             f"Object {number} is a layer now{words and f' on {words}'}. Click on the "
-            "next object."
+            f"next object. {hidden_words(shown)}".strip()
         )
 
     def clear(self) -> None:

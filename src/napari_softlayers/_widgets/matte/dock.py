@@ -7,7 +7,8 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox
 
-from napari_softlayers._bridge import Over, Picture, identity_of, over, record_of
+from napari_softlayers._bridge import Over, Picture, identity_of, over
+from napari_softlayers._bridge.show import hidden_words
 from napari_softlayers._core.layers.edit import Edit
 from napari_softlayers._recipes import Recipe
 
@@ -160,12 +161,7 @@ class MatteWidget(PictureWidget):
                 self.viewer, picture, layers.extras["trimap"], self.trimap.layer
             )
             said.append(f"{changed:.1%} of the trimap was changed: '{made.name}'.")
-        record = record_of(shown[0])
-        hidden = 0 if record is None else len(record.hidden)
-        if hidden:
-            layers_are = "layer below is" if hidden == 1 else "layers below are"
-            said.append(f"{hidden} {layers_are} hidden.")
-        self.say(" ".join(said))
+        self.say(" ".join([*said, hidden_words(shown)]).strip())
 
     def _show_preview(self, result: Result) -> None:
         self.put(*result)

@@ -9,8 +9,10 @@ import numpy as np
 from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import layers_from_napari, record_of, results_for
+from napari_softlayers._bridge.palette_stacks import show_stack
 from napari_softlayers._bridge.pictures import ChangedError, check_unchanged
 from napari_softlayers._bridge.places import set_visible
+from napari_softlayers._bridge.show import hidden_words
 from napari_softlayers._bridge.view_modes import remove_preview, show_preview
 from napari_softlayers._core.layers.soft_layers import SoftLayers
 from napari_softlayers._core.run import Run
@@ -178,8 +180,8 @@ class PaletteWidget(PictureWidget):
 
     def _show_quick(self, model: PaletteModel) -> None:
         """Show layers of a palette that is still being moved; swatches stay."""
-        if self._show_layers(model):
-            self.say(f"{len(model.layers)} colours.")
+        if shown := self._show_layers(model):
+            self.say(f"{len(model.layers)} colours. {hidden_words(shown)}".strip())
 
     def show_changed(self, model: PaletteModel) -> None:
         """Show a model whose colours or order were changed, if its picture is the same."""
@@ -193,16 +195,17 @@ class PaletteWidget(PictureWidget):
 
     def show_result(self, model: PaletteModel) -> None:
         """Show layers in their present colours, and the swatches."""
-        if self._show_layers(model):
+        if shown := self._show_layers(model):
             self.panel.show_model(model)
             where = f" of {model.picture.words}" if model.picture.words else ""
             self.say(
-                f"{len(model.layers)} layers{where}. Double-click a colour to change it."
+                f"{len(model.layers)} layers{where}. Double-click a colour to change it. "
+                f"{hidden_words(shown)}".strip()
             )
 
-    def _show_layers(self, model: PaletteModel) -> bool:
+    def _show_layers(self, model: PaletteModel) -> list[Any]:
         remove_preview(self.viewer, model.picture.layer)
-        return bool(self.put(model.shown_layers(), model.picture, fresh=True))
+        return self.put(model.shown_layers(), model.picture, fresh=True)
 
     def show_quickly(self, model: PaletteModel) -> None:
         """Show the picture in its present colours, while they change."""
@@ -220,12 +223,12 @@ class PaletteWidget(PictureWidget):
             self.say("The image was removed meanwhile; nothing was added.", "warning")
             return
         remove_preview(self.viewer, image)
-        made = stack.to_napari(self.viewer, dtype=result_dtype())
+        made = show_stack(self.viewer, stack, image, result_dtype())
         self.panel.forget()
         self.view.after_show()
         self.say(
             f"{len(made)} layers of all {len(stack)} frames, with one palette; a frame is "
-            "computed when you look at it."
+            f"computed when you look at it. {hidden_words(made)}".strip()
         )
 
     def _step(self, by: int) -> None:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QLabel, QSlider, QWidget
 from napari_softlayers._bridge import record_of, results_for
 from napari_softlayers._bridge.by_products import BY_PRODUCTS, show_by_product
 from napari_softlayers._bridge.edits import rename_set
+from napari_softlayers._bridge.show import hidden_words
 from napari_softlayers._core.run import Run
 from napari_softlayers._recipes import recipe_of
 
@@ -74,14 +75,15 @@ class SegmentsPanel(QWidget):
         self, model: SegmentsModel, news: str = "", level: str = "info"
     ) -> None:
         """Show layers, unless their image has gone meanwhile."""
-        if not self.put(model.layers, model.picture, fresh=True):
+        shown = self.put(model.layers, model.picture, fresh=True)
+        if not shown:
             return
         self._delay.stop()  # a level asked for before is not wanted any more
         self.model = model
         self._fill_table()
         where = f" of {model.picture.words}" if model.picture.words else ""
-        text = f"{len(model.layers)} layers{where}. {news}"
-        self.desk.say(text.strip(), level)
+        said = [f"{len(model.layers)} layers{where}.", news, hidden_words(shown)]
+        self.desk.say(" ".join(filter(None, said)), level)
 
     def forget(self) -> None:
         """Show nothing."""
