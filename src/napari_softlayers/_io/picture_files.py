@@ -138,14 +138,9 @@ def _with_pillow(
             "pixels": _pillow_pixels(image, labels, profile, notes),
             "profile": profile,
             "converted": image.mode == "CMYK",
-<<<<<<< HEAD
-            "white": 65535
-            if image.mode[:4] in ("I", "I;16")
-            else None,  # Pillow scales
-=======
+            "white": 65535 if image.mode[:4] in ("I", "I;16") else None,  # scaled
             "lossy": image.format in ("JPEG", "MPO")
             or (image.format == "WEBP" and b"VP8L" not in path.read_bytes()),
->>>>>>> fixtri
         }
 
 
@@ -178,9 +173,6 @@ def _pillow_pixels(
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
 
 
-<<<<<<< HEAD
-def _deep_png(path: Path, what: str, notes: list[str]) -> dict[str, Any]:
-=======
 def index_or_grey(
     indices: NDArray[Any], colours: NDArray[Any], notes: list[str]
 ) -> NDArray[Any]:
@@ -197,8 +189,7 @@ def index_or_grey(
     return greys
 
 
-def _deep_png(path: Path, what: str) -> dict[str, Any]:
->>>>>>> fixtri
+def _deep_png(path: Path, what: str, notes: list[str]) -> dict[str, Any]:
     """A PNG of 16 bits a channel, which Pillow would halve."""
     data = path.read_bytes()
     check_canvas(*png_size(data, what), 1, what)
