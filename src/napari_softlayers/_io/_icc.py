@@ -1,4 +1,4 @@
-"""ICC profiles: what a picture's numbers mean as colours."""
+"""What a picture's numbers mean as colours: ICC profiles and palettes."""
 
 from __future__ import annotations
 
@@ -80,3 +80,19 @@ def _opened(profile: bytes) -> Any:
         return ImageCms.ImageCmsProfile(io.BytesIO(profile))
     except (ImageCms.PyCMSError, OSError):
         return None
+
+
+def index_or_grey(
+    indices: NDArray[Any], colours: NDArray[Any], notes: list[str]
+) -> NDArray[Any]:
+    """The indices of an indexed picture; greys where they but number distinct ones."""
+    greys = colours[..., 0]
+    step = 257 if greys.dtype == np.uint16 else 1  # TIFF has palettes of 16 bits
+    if (
+        (colours[..., :3] != greys[..., None]).any()
+        or (greys // step == indices).all()
+        or len(np.unique(greys)) < len(np.unique(indices))
+    ):
+        return indices
+    notes.append("its colours are grey: these were read, not its indices")
+    return greys

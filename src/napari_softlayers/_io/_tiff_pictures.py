@@ -16,8 +16,7 @@ from tifffile import PHOTOMETRIC as Kind
 from napari_softlayers._core.picture import ROUNDING, common_white, largest
 
 from ._files import check_canvas, memory_limit, parsing, white_of_bits
-from ._icc import cmyk_to_rgb, lab_to_rgb
-from .picture_files import index_or_grey
+from ._icc import cmyk_to_rgb, index_or_grey, lab_to_rgb
 
 ORIENTATION, MAX_SAMPLE_VALUE, INK_SET = 274, 281, 332
 # Samples that say the colour; further ones are alpha or anything else.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_softlayers._core.picture import to_unit, with_alpha
 
 from ._files import MAX_PIXELS, check_canvas, parsing, white_of_bits
-from ._icc import cmyk_to_rgb, profile_name, rgb_profile
+from ._icc import cmyk_to_rgb, index_or_grey, profile_name, rgb_profile
 from ._png import SIGNATURE, as_rgba, is_deep, png_size, read_deep_png
 
 # Pillow's other formats are rare, or run programs (PostScript).
@@ -171,22 +171,6 @@ def _pillow_pixels(
     if image.has_transparency_data:
         return np.asarray(image.convert("RGBA"))
     return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
-
-
-def index_or_grey(
-    indices: NDArray[Any], colours: NDArray[Any], notes: list[str]
-) -> NDArray[Any]:
-    """The indices of an indexed picture; greys where they but number distinct ones."""
-    greys = colours[..., 0]
-    step = 257 if greys.dtype == np.uint16 else 1  # TIFF has palettes of 16 bits
-    if (
-        (colours[..., :3] != greys[..., None]).any()
-        or (greys // step == indices).all()
-        or len(np.unique(greys)) < len(np.unique(indices))
-    ):
-        return indices
-    notes.append("its colours are grey: these were read, not its indices")
-    return greys
 
 
 def _deep_png(path: Path, what: str, notes: list[str]) -> dict[str, Any]:
