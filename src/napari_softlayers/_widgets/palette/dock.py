@@ -9,7 +9,6 @@ import numpy as np
 from qtpy.QtWidgets import QCheckBox
 
 from napari_softlayers._bridge import layers_from_napari, record_of, results_for
-from napari_softlayers._bridge.palette_stacks import show_stack
 from napari_softlayers._bridge.pictures import ChangedError, check_unchanged
 from napari_softlayers._bridge.places import set_visible
 from napari_softlayers._bridge.show import hidden_words
@@ -218,6 +217,8 @@ class PaletteWidget(PictureWidget):
         show_preview(self.viewer, image, results, model.preview())
 
     def _show_stack(self, stack: Any) -> None:
+        from napari_softlayers._bridge.palette_stacks import show_stack  # loads torch
+
         image = stack.source
         if image not in self.viewer.layers:
             self.say("The image was removed meanwhile; nothing was added.", "warning")
