@@ -798,3 +798,17 @@ def test_works_through_naparis_proxy(make_napari_viewer_proxy, disc, settle):
     assert "photo · preview" in viewer.layers
     viewer.window.remove_dock_widget(dock)
     assert "G" not in {str(key) for key in viewer.keymap}
+
+
+@pytest.mark.parametrize("text", ["x", "0, y", "1.5"])
+def test_code_of_channels_that_are_no_numbers_is_answered(viewer, text):
+    photo = viewer.add_image(np.zeros((3, 20, 24), np.uint8), name="photo")
+    viewer.add_labels(np.ones((20, 24), int), name="trimap")
+    _, dock = viewer.window.add_plugin_dock_widget(
+        "napari-softlayers", "Matte from trimap"
+    )
+    dock.image.layer = photo
+    dock.channels.setText(text)
+    dock.code_button.click()
+    assert f"Channels are '{text}'" in dock.status.text()
+    assert dock.status.property("level") == "error"

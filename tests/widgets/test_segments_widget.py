@@ -420,9 +420,7 @@ def test_bad_settings_are_answered_in_words(dock, viewer, settle):
     dock.features.setCurrentText("hub model")
     dock.primary()
     assert "Name a Hugging Face model" in dock.status.text()
-    wrong = viewer.add_image(
-        np.zeros((9, 9, 3), np.uint8), rgb=True, name="small", translate=(500, 500)
-    )
+    wrong = viewer.add_image(np.zeros((9, 9, 3), np.uint8), rgb=True, name="small")
     dock.image.layer = viewer.layers["photo"]
     dock.features.setCurrentText("image layer")
     dock.feature_layer.layer = wrong

@@ -282,8 +282,7 @@ def resampled(
 
     ``layer`` napari Image or Labels layer. ``channels``: 1 where its third-last axis
     holds channels. Returns ``values`` ``(H, W)``, or ``(H, W, C)`` of RGB or channels: 0
-    where the layer does not reach. ``inside`` bool ``(H, W)``:
-    where it does.
+    where the layer does not reach. ``inside`` bool ``(H, W)``: where it does.
     """
     array = levels_of(layer)[0]
     dims = int(layer.ndim)

@@ -14,13 +14,15 @@ from napari_softlayers._core.arrays import as_numbers
 from napari_softlayers._core.cache import content_key
 from napari_softlayers._core.label_images import read_labels
 from napari_softlayers._core.matting.read_trimap import read_trimap
-from napari_softlayers._core.picture import from_dtype
+from napari_softlayers._core.picture import fill_hidden, from_dtype
 from napari_softlayers._recipes import Input
 
 from .pictures import Picture
 from .places import Grid, identity_of, is_layer, levels_of, not_a, resampled
 
 FEWEST_OUTSIDE = 0.001
+LEAST_FEATURES = 0.5
+"""Features that cover less of a picture were meant for another one."""
 """A smaller part of a picture outside of a layer is not worth a word."""
 
 
@@ -159,17 +161,25 @@ def features_of(source: Any, picture: Picture | Grid) -> Marks:
             f"'{source.name}' is a {type(source).__name__} layer; features come from an "
             "Image layer."
         )
-    values = np.asarray(levels_of(source)[0])
-    channels = int(not source.rgb and values.ndim > 2)
+    array = levels_of(source)[0]
+    channels = int(not source.rgb and array.ndim > 2)
     grid = picture.grid if isinstance(picture, Picture) else picture
-    if grid is not None:
+    if grid is None:
+        values = np.asarray(array)
+        values = np.moveaxis(values, -3, -1) if channels else values
+    else:
         values, inside = resampled(source, grid, channels)
-        image = str(grid.layer.name)
-        Over(
-            values, inside, False, str(source.name), identity_of(source), image
-        ).check()
-    elif channels:
-        values = np.moveaxis(values, -3, -1)
+        share = float(inside.mean())
+        words = f"'{source.name}' covers {share:.1%} of '{grid.layer.name}'; "
+        if share < LEAST_FEATURES:
+            raise ValueError(
+                f"{words}features are needed for all of it. Compare their size, translate "
+                "and scale."
+            )
+        if share < 1 - FEWEST_OUTSIDE:
+            words += "beside it, the nearest features are taken."
+            warnings.warn(words, UserWarning, stacklevel=3)
+        values = fill_hidden(values, inside)
     name, digest = str(source.name), content_key(values)
     return Marks(values, Input(name=name, id=identity_of(source), digest=digest))
 

@@ -135,13 +135,14 @@ def _read(values: NDArray[Any], labels: bool | None) -> TrimapArray:
 
 def _check_speckle(trimap: TrimapArray) -> None:
     """Refuse the steps of a lossy grey picture: no regions, but specks in between."""
-    around = np.pad(trimap, 1, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3))
-    lone = np.count_nonzero(windows == trimap[..., None, None], axis=(2, 3)) < 3
     low, high = ndimage.minimum_filter(trimap, 3), ndimage.maximum_filter(trimap, 3)
-    specks = lone & (low < trimap) & (trimap < high)
+    between = np.nonzero((low < trimap) & (trimap < high))
+    around = np.pad(trimap, 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3))[between]
+    found = trimap[between]
+    specks = found[(windows == found[:, None, None]).sum((1, 2)) < 3]
     count = np.bincount(trimap.ravel())[1:]
-    speckled = (np.bincount(trimap.ravel(), specks.ravel())[1:] > 0.3 * count).sum()
+    speckled = (np.bincount(specks, minlength=len(count) + 1)[1:] > 0.3 * count).sum()
     if speckled >= max(3, 0.4 * np.count_nonzero(count)):
         raise ValueError(
             f"The trimap has the values {_listed(distinct(trimap))}; {speckled} of them "

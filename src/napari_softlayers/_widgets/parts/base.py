@@ -172,7 +172,9 @@ class LayersWidget(qt.QWidget):
 
     def copy_code(self) -> None:
         """Put the call for the console on the clipboard."""
-        text = self.code()
+        text = self.tried(self.code)
+        if text is None:  # what does not fit is said
+            return
         if not text:
             self.say("There is nothing to copy yet: choose an image first.", "warning")
             return

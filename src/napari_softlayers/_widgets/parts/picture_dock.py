@@ -35,6 +35,11 @@ class PictureWidget(LayersWidget):
     """
 
     kind = ""
+    settings: Callable[[], Any]
+    """What the main button takes, as it is now; it has a ``recipe``.
+
+    Raises ValueError, TypeError when something is missing or does not fit.
+    """
 
     def __init__(
         self, viewer: Any, primary: str, views: tuple[str, ...] = VIEWS
@@ -83,13 +88,6 @@ class PictureWidget(LayersWidget):
         return shown
 
     # ---- code ------------------------------------------------------------------------
-
-    def settings(self) -> Any:
-        """What the main button takes, as it is now; it has a ``recipe``.
-
-        Raises ValueError, TypeError when something is missing or does not fit.
-        """
-        raise NotImplementedError
 
     def settings_recipe(self) -> Recipe | None:
         """The recipe of the settings as they are now; None when something is missing."""
